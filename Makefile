@@ -1,0 +1,39 @@
+# `make repro` and `make test` are all a new machine needs; both may be repeated.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: repro test check format ui bench clean-venv
+
+repro: $(INSTALLED)  ## raw data to the verdict
+	@dvc repro
+	@seqarena verdict
+
+test: $(INSTALLED)  ## the whole test suite
+	@pytest
+
+check: $(INSTALLED)  ## style, formatting and types
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+format: $(INSTALLED)
+	@ruff format .
+	@ruff check --fix .
+
+ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
+	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@python -m benchmarks
+
+$(INSTALLED): constraints.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[speech,dev]'
+	@touch $@

@@ -1,0 +1,17 @@
+"""Stage: all experiments side by side: report/summary.json, report.md and index.html."""
+
+from pathlib import Path
+
+from seqarena.compare.report import verdict_table, write_report
+from seqarena.errors import exit_with_one_line
+from seqarena.experiments import experiment_names
+from seqarena.files import new_folder
+
+
+def main() -> None:
+    with new_folder(Path("report")) as out:
+        summary = write_report(Path("results"), experiment_names(), out)
+    print(verdict_table(summary))
+
+
+exit_with_one_line(main)

@@ -1,0 +1,18 @@
+"""Stage: the test split, touched here only and once; figures, plots and the verdict of it."""
+
+import sys
+
+from seqarena.errors import exit_with_one_line
+from seqarena.evaluation import evaluate_finals
+from seqarena.experiments import load
+from seqarena.tracking.record import recorder_for
+
+
+def main() -> None:
+    arena = load(sys.argv[1])
+    with recorder_for(arena) as recorder:
+        summary = evaluate_finals(arena, recorder)
+    print(f"{arena.name}: {summary['verdict']}")
+
+
+exit_with_one_line(main)

@@ -1,0 +1,19 @@
+"""Stage: every variant searched under the same budget."""
+
+import sys
+
+from seqarena.errors import exit_with_one_line
+from seqarena.experiments import load
+from seqarena.files import write_json
+from seqarena.search.search import search
+from seqarena.tracking.record import recorder_for
+
+
+def main() -> None:
+    arena = load(sys.argv[1])
+    with recorder_for(arena) as recorder:
+        best = search(arena.name, arena.config, arena.prepared, recorder)
+    write_json(arena.results / "search.json", best)
+
+
+exit_with_one_line(main)

@@ -1,0 +1,78 @@
+"""One look for every picture, and one way to write it: whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqarena.files import new_file
+
+# Okabe and Ito (2008), "Color Universal Design": told apart with any colour vision.
+BLUE, ORANGE = "#0072B2", "#C04E00"
+INK, SOFT, MIST, FAINT = "#1c2530", "#5c6874", "#b3bcc6", "#dfe3e8"
+HEAT = "Blues"  # one hue, lightness alone: right in grey as well
+DPI = 110
+
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a review is not a formula
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.facecolor": "white",
+    "savefig.dpi": DPI,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.12,
+}
+
+
+@contextmanager
+def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield a figure of so many inches; it is written to `path` when the block succeeds."""
+    with mpl.rc_context(STYLE):
+        # A Figure without pyplot is held by no global list, so it is freed with its last name.
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        with new_file(path) as partial:
+            figure.savefig(partial, format="png")
+
+
+def headline(figure: Figure, title: str) -> None:
+    """Set a title over the whole figure, broken into lines that fit its width."""
+    text = fill(title, int(11.5 * figure.get_figwidth()))
+    figure.suptitle(text, x=0.01, ha="left", weight="bold", size=11)
+
+
+def bare(axes: Axes) -> None:
+    """Remove ticks and frame, for pictures within the picture."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Cut text for a label, saying that it was cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

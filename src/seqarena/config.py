@@ -1,0 +1,137 @@
+"""params.yaml to frozen, validated objects; a mistake is told by key and nearest right name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from seqarena.errors import InputError, nearest
+
+PARAMS = Path("params.yaml")
+
+
+class Strict(BaseModel):
+    """A section of the configuration: no unknown keys, no change after it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Strict)
+
+
+class Range(Strict):
+    """A continuous or integer dimension of a search space, on a linear or logarithmic scale."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range starts above 0, not at {self.low}")
+        return self
+
+
+Scalar = float | int | str
+Dimension = Range | list[Scalar] | Scalar  # a range, a choice, or a fixed value
+
+
+class Protocol(Strict):
+    """The budget and the rules that every variant of an experiment gets alike."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the search; finals use seed+1 … seed+seeds
+    trials: Annotated[int, Field(ge=1)] = 4  # configurations tried per variant
+    epochs: Annotated[int, Field(ge=1)] = 8  # at most, per trial and per final
+    seeds: Annotated[int, Field(ge=2)] = 3  # finals per variant, paired across variants
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    epoch_examples: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch; all when null
+    patience: Annotated[int, Field(ge=1)] = 3  # epochs without a better validation score
+    clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
+    grace: Annotated[int, Field(ge=1)] = 2  # epochs before ASHA may stop a trial
+    reduction: Annotated[int, Field(ge=2)] = 2  # ASHA keeps one in this many at each rung
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    deterministic: bool = False  # bit-for-bit on CUDA too, slower
+
+
+class Experiment(Strict):
+    """One entry of `experiments`: what data, which variants, under which protocol."""
+
+    data: str  # a data set by name, or a path to the user's own files
+    modality: str
+    task: str
+    metric: str
+    variants: Annotated[tuple[str, ...], Field(min_length=1)]
+    baselines: tuple[str, ...] = ()
+    prepare: dict[str, Any] = Field(default_factory=dict)  # the modality's options
+    space: dict[str, Dimension] = Field(default_factory=dict)  # over the default search space
+    protocol: Protocol = Protocol()
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Experiment:
+        for key in ("variants", "baselines"):
+            names = getattr(self, key)
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise ValueError(f"{key}: '{repeated[0]}' is listed twice")
+        return self
+
+
+def read_params(path: Path = PARAMS) -> dict[str, Any]:
+    """Read params.yaml as plain data."""
+    if not path.is_file():
+        raise InputError(f"{path}: not found; run seqarena from the project's root")
+    try:
+        params = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):
+        raise InputError(f"{path}: expected a mapping with the key 'experiments'")
+    return params
+
+
+def parse(schema: type[S], raw: Any, where: str) -> S:
+    """Validate one section; raises `InputError` naming the first key that is wrong."""
+    if not isinstance(raw, dict):
+        raise InputError(f"{where}: expected a mapping, found {type(raw).__name__}")
+    try:
+        return schema.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(_one_line(error, schema, where)) from error
+
+
+def _one_line(error: ValidationError, schema: type[Strict], where: str) -> str:
+    # pydantic lists a mistake in a union once per member; the longest path is the most telling.
+    first = max(error.errors(), key=lambda e: (e["type"] == "extra_forbidden", -len(e["loc"])))
+    keys = [str(part) for part in first["loc"] if _is_key(part)]
+    place = ".".join([where, *keys])
+    if first["type"] == "extra_forbidden":
+        return f"{place}: no such key; {nearest(keys[-1], _fields_at(schema, keys[:-1]))}"
+    if first["type"] == "missing":
+        return f"{place}: missing"
+    message = first["msg"].removeprefix("Value error, ")
+    found = first["input"]
+    shown = "" if isinstance(found, dict) else f", found {found!r}"
+    return f"{place}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def _is_key(part: int | str) -> bool:
+    return isinstance(part, int) or (
+        not any(mark in part for mark in "[]()") and part not in {"Range", "float", "int", "str"}
+    )
+
+
+def _fields_at(schema: type[Strict], keys: list[str]) -> list[str]:
+    """Follow keys through nested sections to the schema whose fields were meant."""
+    for key in keys:
+        annotation = schema.model_fields[key].annotation if key in schema.model_fields else Range
+        schema = (
+            annotation if isinstance(annotation, type) and issubclass(annotation, Strict) else Range
+        )
+    return list(schema.model_fields)

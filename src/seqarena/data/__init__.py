@@ -1,0 +1,1 @@
+"""From raw data to memory-mapped splits and padded batches."""

@@ -1,0 +1,24 @@
+"""The modalities by name."""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+
+from seqarena.data.modality import Modality
+from seqarena.errors import unknown
+
+# Named, not imported: text needs neither the audio nor the video libraries.
+MODALITIES = {
+    "text": "seqarena.data.text:Text",
+    "series": "seqarena.data.series:Series",
+    "audio": "seqarena.data.audio:Audio",
+    "video": "seqarena.data.video:Video",
+}
+
+
+def modality(name: str, where: str = "modality") -> Modality:
+    """Return a modality by name; raises `InputError` at the key `where` for one unknown."""
+    if name not in MODALITIES:
+        raise unknown(where, "modality", name, MODALITIES)
+    found: Modality = resolve_name(MODALITIES[name])()
+    return found

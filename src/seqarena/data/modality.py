@@ -1,0 +1,43 @@
+"""What every modality answers: how raw data becomes splits, and how a new input becomes steps.
+
+The raw form is the same for a built-in data set and for the user's own files:
+
+- text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``
+- audio, video: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
+- series: ``series.csv`` with a time column, the target and covariates, one row per step
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from seqarena.config import Strict
+from seqarena.data.store import Array, DataSpec
+
+
+class Modality(ABC):
+    """One kind of data: text, audio, series, video."""
+
+    Options: ClassVar[type[Strict]]  # the `prepare:` section of an experiment
+
+    @abstractmethod
+    def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Write ``train``, ``valid`` and ``test`` under `out` and return their spec.
+
+        Everything learned from data (vocabulary, means) is learned from train alone.
+        Raises `InputError` naming the file and row that cannot be read.
+        """
+
+    @abstractmethod
+    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+        """Read new inputs for prediction: pairs of a name and steps ``(T, *feature_shape)``.
+
+        `source` is a path to a file (text: also the sentence itself). Encoded exactly as
+        `prepare` did, from what `spec.options` holds. Raises `InputError`.
+        """
+
+    @abstractmethod
+    def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
+        """Name each of the ``T`` steps for an axis: the token, the second, the hour, the frame."""

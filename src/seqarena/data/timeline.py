@@ -1,0 +1,136 @@
+"""A table of time stamps and numbers to a regular grid of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqarena.data.store import Array
+from seqarena.data.tables import read_records
+from seqarena.errors import InputError
+
+MISSING = {"", "na", "nan", "null", "none"}
+SPARSEST = 10  # steps of the grid per row; a grid emptier than that comes from a wrong time stamp
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Columns over a regular grid: short gaps interpolated, NaN where a longer gap is left."""
+
+    times: pd.DatetimeIndex  # (S,)
+    step: float  # seconds
+    values: Array  # (S, C)
+    observed: Array  # (S,) bool: every column was there before interpolation
+
+    @property
+    def complete(self) -> Array:
+        """Tell the steps at which no value is missing, ``(S,)``."""
+        return np.asarray(np.isfinite(self.values).all(axis=1))
+
+
+def read_timeline(
+    path: Path, time: str, columns: tuple[str, ...], max_gap: int, step: float | None = None
+) -> Timeline:
+    """Read the columns of a CSV or TSV in the order of time, on the grid of the most common step.
+
+    Times are ISO 8601; those with an offset become UTC. Rows may be out of order or repeated; a
+    run of at most `max_gap` missing steps is interpolated. Raises `InputError` naming the
+    line of a bad cell, of two different rows at one time, or of a time off the grid.
+    """
+    rows = [
+        (line, record[time], [record[column] for column in columns])
+        for line, record in read_records(path, (time, *columns))
+    ]
+    if len(rows) < 2:
+        raise InputError(f"{path}: {len(rows)} rows; a series needs two at least")
+    lines = np.array([line for line, _, _ in rows])
+    ticks = _ticks(path, time, lines, [cell for _, cell, _ in rows])
+    values = np.stack(
+        [_numbers(path, c, lines, [r[i] for _, _, r in rows]) for i, c in enumerate(columns)],
+        axis=1,
+    )
+    order = np.argsort(ticks, kind="stable")
+    lines, ticks, values = _once(path, lines[order], ticks[order], values[order])
+    grid = round(step * 1e6) if step else _most_common_step(path, ticks)
+    index = _on_grid(path, lines, ticks, grid)
+    spread = np.full((int(index[-1]) + 1, len(columns)), np.nan)
+    spread[index] = values
+    times = pd.DatetimeIndex((ticks[0] + grid * np.arange(len(spread))).view("datetime64[us]"))
+    observed = np.isfinite(spread).all(axis=1)
+    filled = np.stack([_fill(column, max_gap) for column in spread.T], axis=1)
+    return Timeline(times, grid / 1e6, filled, observed)
+
+
+def _ticks(path: Path, name: str, lines: Array, cells: list[str]) -> Array:
+    """Parse time stamps to microseconds since 1970."""
+    times = pd.to_datetime(pd.Series(cells), format="ISO8601", utc=True, errors="coerce")
+    _refuse(path, name, lines, cells, times.isna().to_numpy(), "a time such as 2019-08-31 22:00")
+    return times.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+
+
+def _numbers(path: Path, name: str, lines: Array, cells: list[str]) -> Array:
+    numbers = pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(numbers) & np.array([cell.lower() not in MISSING for cell in cells])
+    _refuse(path, name, lines, cells, bad, "a number")
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _refuse(
+    path: Path, name: str, lines: Array, cells: list[str], bad: Array, expected: str
+) -> None:
+    if bad.any():
+        first = int(bad.argmax())
+        found = f"expected {expected}, found '{cells[first]}'"
+        raise InputError(f"{path} line {lines[first]}: column '{name}': {found}")
+
+
+def _once(path: Path, lines: Array, ticks: Array, values: Array) -> tuple[Array, Array, Array]:
+    """Drop repeated rows; two different rows at one time are refused."""
+    repeated = np.flatnonzero(np.diff(ticks) == 0) + 1
+    for i in repeated:
+        if not np.array_equal(values[i - 1], values[i], equal_nan=True):
+            raise InputError(
+                f"{path} line {lines[i]}: the same time as line {lines[i - 1]} with other values; "
+                "expected one row per time (local times repeat when summer ends: add the offset)"
+            )
+    return tuple(np.delete(array, repeated, axis=0) for array in (lines, ticks, values))  # type: ignore[return-value]
+
+
+def _most_common_step(path: Path, ticks: Array) -> int:
+    steps, counts = np.unique(np.diff(ticks), return_counts=True)
+    if len(steps) == 0:
+        raise InputError(f"{path}: every row has the same time")
+    return int(steps[counts.argmax()])
+
+
+def _on_grid(path: Path, lines: Array, ticks: Array, grid: int) -> Array:
+    """Number the step of each row, counted from the first."""
+    index, beside = np.divmod(ticks - ticks[0], grid)
+    if beside.any():
+        first = int((beside != 0).argmax())
+        raise InputError(
+            f"{path} line {lines[first]}: {ticks[first].astype('datetime64[us]')} is not on the "
+            f"grid of {grid / 1e6:g} s that starts in line {lines[0]}"
+        )
+    widest = int(np.diff(index).argmax()) if len(index) > 1 else 0
+    if index[-1] > SPARSEST * len(index):
+        raise InputError(
+            f"{path}: nine in ten steps of {grid / 1e6:g} s are missing, the most between line "
+            f"{lines[widest]} and line {lines[widest + 1]}; is a time wrong?"
+        )
+    return np.asarray(index)
+
+
+def _fill(column: Array, max_gap: int) -> Array:
+    """Interpolate the runs of at most `max_gap` missing values that lie between two others."""
+    known = np.flatnonzero(np.isfinite(column))
+    filled = column.copy()
+    for left in np.flatnonzero(np.diff(known) > 1):
+        begin, end = known[left], known[left + 1]
+        if end - begin - 1 <= max_gap:
+            inside = np.arange(begin + 1, end)
+            filled[inside] = np.interp(inside, [begin, end], column[[begin, end]])
+    return filled

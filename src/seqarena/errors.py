@@ -1,0 +1,40 @@
+"""Bad input is told in one line: the place, what was expected, the nearest right answer."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+
+class InputError(Exception):
+    """Something the user gave is wrong; the message is the one line they are shown."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names is meant, or list them all when none is close."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Build the error for a name that no registry or schema holds."""
+    return InputError(f"{where}: no {kind} named '{name}'; {nearest(name, known)}")
+
+
+def exit_with_one_line(main: Callable[[], None]) -> None:
+    """Run `main`; bad input ends with its one line and exit code 2, Ctrl-C with 130.
+
+    A termination unwinds like Ctrl-C does, so that what was started is ended and recorded.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

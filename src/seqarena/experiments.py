@@ -1,0 +1,98 @@
+"""Experiments by name: their section of params.yaml against every registry, and their folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqarena.config import PARAMS, Experiment, Strict, parse, read_params
+from seqarena.data.datasets import dataset
+from seqarena.data.datasets.base import Dataset
+from seqarena.data.modalities import modality
+from seqarena.data.modality import Modality
+from seqarena.errors import InputError, unknown
+from seqarena.models.baselines import baseline_for
+from seqarena.models.variants import variant_for
+from seqarena.spaces import space_of
+from seqarena.tasks import Task, task_for
+
+
+@dataclass(frozen=True)
+class Arena:
+    """One experiment, checked: everything its stages need, and where they keep it."""
+
+    name: str
+    config: Experiment
+    dataset: Dataset
+    modality: Modality
+    options: Strict  # of the modality
+    task: Task
+
+    @property
+    def raw(self) -> Path:
+        return Path("data/raw") / self.name
+
+    @property
+    def prepared(self) -> Path:
+        return Path("data/prepared") / self.name
+
+    @property
+    def models(self) -> Path:
+        return Path("models") / self.name
+
+    @property
+    def results(self) -> Path:
+        return Path("results") / self.name
+
+    @property
+    def ledger(self) -> Path:
+        return self.results / "ledger.jsonl"
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole configuration as plain data, every default visible."""
+        where = f"experiments.{self.name}"
+        plain = self.config.model_dump(exclude={"space"})
+        plain["modality"] = self.dataset.modality
+        plain["prepare"] = self.options.model_dump(mode="json")
+        plain["space"] = {
+            variant: {
+                key: value.model_dump() if isinstance(value, Strict) else value
+                for key, value in space_of(self.config, variant, where).items()
+            }
+            for variant in self.config.variants
+        }
+        return plain
+
+
+def experiment_names(path: Path = PARAMS) -> list[str]:
+    """List the experiments of params.yaml, in order."""
+    return list(read_params(path)["experiments"])
+
+
+def load(name: str, path: Path = PARAMS) -> Arena:
+    """Check one experiment against every registry; raises `InputError` for the first mistake."""
+    experiments = read_params(path)["experiments"]
+    if name not in experiments:
+        raise unknown(f"{path}: experiments", "experiment", name, experiments)
+    where = f"{path}: experiments.{name}"
+    config = parse(Experiment, experiments[name], where)
+    source = dataset(config.data, config.modality, f"{where}.data")
+    if config.modality not in (None, source.modality):
+        raise InputError(
+            f"{where}.modality: '{config.data}' is {source.modality}, not {config.modality}"
+        )
+    task = task_for(config.task, f"{where}.task")
+    if source.modality not in task.modalities:
+        fitting = ", ".join(sorted(task.modalities))
+        raise InputError(f"{where}.task: {config.task} takes {fitting}, not {source.modality}")
+    if config.metric not in task.metrics:
+        raise unknown(f"{where}.metric", f"{config.task} metric", config.metric, task.metrics)
+    for variant in config.variants:
+        variant_for(variant, source.modality, f"{where}.variants")
+        space_of(config, variant, where)
+    for baseline in config.baselines:
+        baseline_for(baseline, source.modality, f"{where}.baselines")
+    kind = modality(source.modality)
+    options = parse(kind.Options, config.prepare, f"{where}.prepare")
+    return Arena(name, config, source, kind, options, task)

@@ -1,0 +1,227 @@
+"""The epoch loop: one generator that every launcher drives. No ray, no mlflow."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from seqarena.data.batches import Batch, Batches
+from seqarena.data.store import DataSpec, Prepared, Split
+from seqarena.models.model import SequenceModel, count_parameters
+from seqarena.models.variants import build_model
+from seqarena.tasks import Counts, Task, task_for
+
+if TYPE_CHECKING:  # so that a GPU machine with only torch can train
+    from seqarena.config import Experiment, Protocol
+
+WARM_UP = 0.1  # of all steps, linear; then the rate falls to zero along a cosine
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to."""
+
+    epoch: int  # from 1
+    train_loss: float  # per term
+    valid_loss: float
+    scores: dict[str, float]  # on valid
+    learning_rate: float
+    gradient_norm: float  # mean over steps, before clipping
+    seconds: float  # training and validation
+    examples_per_second: float  # training alone
+    improved: bool
+    last: bool  # the budget or the patience is spent, or the loss is not finite
+
+    def values(self) -> dict[str, float]:
+        """Return the numbers worth a curve, by name."""
+        curves = {
+            "train_loss": self.train_loss,
+            "valid_loss": self.valid_loss,
+            "learning_rate": self.learning_rate,
+            "gradient_norm": self.gradient_norm,
+            "epoch_seconds": self.seconds,
+            "examples_per_second": self.examples_per_second,
+        }
+        return curves | {f"valid_{name}": value for name, value in self.scores.items()}
+
+
+class Training:
+    """One model under training: iterate over `epochs`, then `model` holds the best weights."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        prepared: Prepared,
+        variant: str,
+        hyperparameters: dict[str, Any],
+        seed: int,
+        device: torch.device | None = None,
+    ) -> None:
+        keep_freed_memory()
+        self.device = device or default_device()
+        protocol = experiment.protocol
+        if protocol.deterministic:
+            torch.use_deterministic_algorithms(True)
+        torch.manual_seed(seed)
+        self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
+        self.metric = experiment.metric
+        self.model = build_model(variant, self.spec, hyperparameters, self.task.outputs(self.spec))
+        self.model.to(self.device)
+        self.parameters = count_parameters(self.model)
+        self.valid = prepared.split("valid")
+        self.batches = Batches(
+            prepared.split("train"),
+            protocol.batch_size,
+            seed=seed,
+            epoch_examples=protocol.epoch_examples,
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=hyperparameters["learning_rate"],
+            weight_decay=hyperparameters["weight_decay"],
+            fused=True,
+        )
+        self.schedule = warm_up_and_decay(self.optimizer, len(self.batches) * protocol.epochs)
+        self.autocast = autocast(self.device, protocol)
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train and validate, epoch by epoch, until the budget or the patience is spent."""
+        best, best_epoch, best_weights = -math.inf, 0, self._weights()
+        sign = 1 if self.task.metrics[self.metric] else -1
+        for number in range(1, self.protocol.epochs + 1):
+            began = time.perf_counter()
+            train_loss, norm, examples = self._train(number)
+            trained = time.perf_counter()
+            valid_loss, counts = evaluate(
+                self.model, self.task, self.valid, self.spec, self.protocol
+            )
+            scores = self.task.scores(counts, self.spec)
+            finite = math.isfinite(train_loss) and math.isfinite(valid_loss)
+            improved = finite and sign * scores[self.metric] > best
+            if improved:
+                best, best_epoch = sign * scores[self.metric], number
+                best_weights = self._weights()
+            last = (
+                not finite
+                or number == self.protocol.epochs
+                or number - best_epoch >= self.protocol.patience
+            )
+            if last:
+                self.model.load_state_dict(best_weights)
+            yield Epoch(
+                number,
+                train_loss,
+                valid_loss,
+                scores,
+                self.optimizer.param_groups[0]["lr"],
+                norm,
+                time.perf_counter() - began,
+                examples / (trained - began),
+                improved,
+                last,
+            )
+            if last:
+                return
+
+    def _train(self, number: int) -> tuple[float, float, int]:
+        """Train one epoch: mean loss, mean gradient norm, examples seen."""
+        self.model.train()
+        losses = torch.zeros((), dtype=torch.float64, device=self.device)
+        norms = torch.zeros((), dtype=torch.float64, device=self.device)
+        terms, examples, steps = 0, 0, 0
+        for batch in self.batches.shuffled(number):
+            loss, count, norm = self.step(batch.to(self.device))
+            losses += loss  # stays on the device: asking for its value would wait for every step
+            norms += norm
+            terms, examples, steps = terms + count, examples + len(batch.lengths), steps + 1
+        return float(losses) / terms, float(norms) / steps, examples
+
+    def step(self, batch: Batch) -> tuple[Tensor, int, Tensor]:
+        """Take one optimiser step: summed loss, its number of terms, gradient norm."""
+        with self.autocast:
+            loss, count = self.task.loss(self.model(batch), batch)
+        self.optimizer.zero_grad()
+        (loss / count).backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.protocol.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.detach(), count, norm
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+
+def evaluate(
+    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
+) -> tuple[float, Counts]:
+    """Run a split without training: mean loss and summed counts."""
+    model.eval()
+    device = next(model.parameters()).device
+    total: dict[str, Tensor] = {}
+    losses, terms = 0.0, 0
+    with torch.inference_mode(), autocast(device, protocol):
+        for _, batch in Batches(split, 4 * protocol.batch_size).in_order():
+            batch = batch.to(device)
+            output = model(batch)
+            loss, count = task.loss(output, batch)
+            losses, terms = losses + float(loss), terms + count
+            for name, value in task.counts(output, batch, spec).items():
+                total[name] = total[name] + value if name in total else value
+    return losses / terms, total
+
+
+def fit(
+    experiment: Experiment, prepared: Path, variant: str, hyperparameters: dict[str, Any], seed: int
+) -> tuple[Training, list[Epoch]]:
+    """Train one variant in this process to the end; the model then holds its best weights."""
+    training = Training(experiment, Prepared(prepared), variant, hyperparameters, seed)
+    return training, list(training.epochs())
+
+
+def warm_up_and_decay(
+    optimizer: torch.optim.Optimizer, steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Raise the learning rate linearly, then let it fall along a cosine (Loshchilov 2017)."""
+    warm_up = max(1, round(WARM_UP * steps))
+
+    def factor(step: int) -> float:
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+
+
+def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:
+    """Compute in bfloat16 where asked, or where the device does it in hardware ("auto")."""
+    hardware = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    enabled = protocol.precision == "bfloat16" or (protocol.precision == "auto" and hardware)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def default_device() -> torch.device:
+    """Return the first GPU that this process may use, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep large freed buffers instead of returning them to the kernel.
+
+    oneDNN's LSTM allocates and frees large buffers at every step; the page faults of getting them
+    anew cost a third of the time. Does nothing where there is no glibc.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # musl, macOS, Windows
+        return
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # <malloc.h>
+    for option, value in ((trim_threshold, 1 << 30), (top_pad, 1 << 26), (mmap_threshold, 1 << 30)):
+        mallopt(option, value)

@@ -1,0 +1,291 @@
+"""The append-only record on disk of every run of an experiment.
+
+One JSON object per line; everything else that shows runs (MLflow, reports) is made from it. A line
+counts once its newline is on disk, so a crash can lose at most the line it was writing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import psutil
+
+from seqarena.errors import InputError
+from seqarena.files import digest_of, sha256_of
+
+Kind = Literal["search", "trial", "final"]
+End = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+class Event(NamedTuple):
+    """One line of the ledger; `end` is the offset of the line after it."""
+
+    end: int
+    data: dict[str, Any]
+
+
+@dataclass
+class Run:
+    """What the ledger knows about one run; times are milliseconds since the epoch."""
+
+    id: str
+    kind: Kind
+    name: str
+    parent: str | None
+    params: dict[str, Any]
+    tags: dict[str, str]
+    started: int
+    driver: tuple[int, float]  # pid and when that process started
+    status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"] = "RUNNING"
+    message: str = ""
+    ended: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)  # the last value of each
+
+
+class Ledger:
+    """The ledger of one experiment; many processes may read it while one driver appends."""
+
+    def __init__(self, path: Path, experiment: str) -> None:
+        self.path = path
+        self.experiment = experiment
+        self._known: set[str] = set()
+
+    def start(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        parent: str | None = None,
+        params: Mapping[str, Any] = {},
+        tags: Mapping[str, str] = {},
+    ) -> str:
+        """Begin a run and return its id; the tags of `environment` are added to its own."""
+        if parent is not None:
+            self._require(parent)
+        run = uuid.uuid4().hex
+        self._append(
+            "start",
+            run,
+            kind=kind,
+            name=name,
+            parent=parent,
+            params=_plain(params),
+            tags={**environment(), **tags},
+            driver=_this_process(),
+        )
+        self._known.add(run)
+        return run
+
+    def metrics(self, run: str, step: int, values: Mapping[str, float]) -> None:
+        """Record values of one step; NaN and infinities are kept."""
+        self._require(run)
+        numbers = {name: _plain(float(value)) for name, value in values.items()}
+        self._append("metrics", run, step=int(step), values=numbers)
+
+    def artifact(self, run: str, path: Path, folder: str = "") -> None:
+        """Record a file or folder by path and digest, to be shown under `folder` of the run."""
+        self._require(run)
+        self._append("artifact", run, folder=folder, **_content(path))
+
+    def model(self, run: str, folder: Path) -> None:
+        """Record a saved model by its folder and digest."""
+        self._require(run)
+        self._append("model", run, **_content(folder))
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a run, or change them."""
+        self._require(run)
+        self._append("tag", run, tags=dict(tags))
+
+    def end(self, run: str, status: End, message: str = "") -> None:
+        """End a run; where a run was ended twice, the last word counts."""
+        self._require(run)
+        self._append("end", run, status=status, message=message)
+
+    @contextmanager
+    def running(
+        self,
+        kind: Kind,
+        name: str,
+        *,
+        parent: str | None = None,
+        params: Mapping[str, Any] = {},
+        tags: Mapping[str, str] = {},
+    ) -> Iterator[str]:
+        """Yield a run that ends as the block does: FINISHED, FAILED, or KILLED by Ctrl-C."""
+        run = self.start(kind, name, parent=parent, params=params, tags=tags)
+        try:
+            yield run
+        except Exception as error:
+            self.end(run, "FAILED", f"{type(error).__name__}: {error}")
+            raise
+        except BaseException as signal:
+            self.end(run, "KILLED", type(signal).__name__)
+            raise
+        self.end(run, "FINISHED")
+
+    def runs(self, kind: Kind | None = None) -> dict[str, Run]:
+        """Read all runs back, in the order in which they started."""
+        runs: dict[str, Run] = {}
+        for event in self.events():
+            _apply(event.data, runs, self.path)
+        return {run: record for run, record in runs.items() if kind in (None, record.kind)}
+
+    def open_runs(self) -> list[str]:
+        """List the runs that never ended."""
+        return [run for run, record in self.runs().items() if record.status == "RUNNING"]
+
+    def close_orphans(self) -> int:
+        """End as KILLED every open run whose driver process is gone; return how many."""
+        records = self.runs()
+        orphans = [
+            run
+            for run, record in records.items()
+            if record.status == "RUNNING" and not _alive(*record.driver)
+        ]
+        for run in reversed(orphans):  # children before their parents
+            self.end(run, "KILLED", "its driver process is gone")
+        return len(orphans)
+
+    def events(self, offset: int = 0) -> Iterator[Event]:
+        """Read the whole lines from `offset` on; a torn last line is left out.
+
+        Raises `InputError` naming the offset of a line that is not JSON.
+        """
+        if not self.path.is_file():
+            return
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                start, offset = offset, offset + len(line)
+                yield Event(offset, _parsed(line, f"{self.path}: at byte {start}"))
+
+    def _require(self, run: str) -> None:
+        if run not in self._known:  # perhaps another process started it
+            self._known.update(e.data["run"] for e in self.events() if e.data["event"] == "start")
+        if run not in self._known:
+            raise KeyError(f"{self.path}: no run {run}")
+
+    def _append(self, event: str, run: str, **data: Any) -> None:
+        record = {"event": event, "run": run, "time": round(time.time() * 1000), **data}
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Opened anew each time (tens of microseconds), so that no state outlives a failed write.
+        with self.path.open("a+b") as file:
+            _drop_torn_line(file.fileno())
+            file.write(text.encode() + b"\n")
+
+
+@lru_cache(maxsize=1)
+def environment() -> dict[str, str]:
+    """Describe code and machine, once per process; the device is the caller's to add."""
+    tags = {"platform": platform.platform(), "cpus": str(os.cpu_count()), **_code()}
+    for package in ("python", "torch", "ray", "mlflow", "dvc", "optuna"):
+        try:
+            tags[package] = platform.python_version() if package == "python" else version(package)
+        except PackageNotFoundError:
+            tags[package] = "not installed"
+    return tags
+
+
+def _code() -> dict[str, str]:
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"git.commit": commit, "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
+    except (OSError, subprocess.CalledProcessError):  # no git, no repository or no commit
+        return {"git.commit": "none", "git.dirty": "unknown"}
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "--no-optional-locks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _apply(data: dict[str, Any], runs: dict[str, Run], path: Path) -> None:
+    """Fold one event into the records."""
+    kind, run = data["event"], data["run"]
+    if kind == "start":
+        keys = ("kind", "name", "parent", "params", "tags")
+        driver = (int(data["driver"][0]), float(data["driver"][1]))
+        known = {key: data[key] for key in keys}
+        runs[run] = Run(id=run, started=data["time"], driver=driver, **known)
+    elif run not in runs:
+        raise InputError(f"{path}: a '{kind}' event of run {run}, which never started")
+    elif kind == "metrics":
+        runs[run].metrics.update({name: float(v) for name, v in data["values"].items()})
+    elif kind == "tag":
+        runs[run].tags.update(data["tags"])
+    elif kind == "end":
+        runs[run].status, runs[run].message = data["status"], data["message"]
+        runs[run].ended = data["time"]
+
+
+def _parsed(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: not a JSON line; expected an event of a run") from error
+    if not isinstance(data, dict) or not {"event", "run", "time"} <= data.keys():
+        raise InputError(f"{where}: expected an object with the keys event, run and time")
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """Turn any value into what JSON holds; NaN and infinities become what float() reads back."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return _plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def _content(path: Path) -> dict[str, str]:
+    """Name a file or folder, relative to the project's root where it lies below, and digest it."""
+    full = path.resolve()
+    root = Path.cwd()
+    shown = full.relative_to(root) if full.is_relative_to(root) else full
+    return {"path": shown.as_posix(), "sha256": content_digest(full)}
+
+
+def content_digest(path: Path) -> str:
+    """Digest a file or a folder."""
+    return digest_of(path) if path.is_dir() else sha256_of(path)
+
+
+def _drop_torn_line(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
+
+
+def _this_process() -> tuple[int, float]:
+    return os.getpid(), psutil.Process().create_time()
+
+
+def _alive(pid: int, born: float) -> bool:
+    """Tell whether that very process still runs, not a later one that was given its pid."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(float(process.create_time()) - born) < 2.0  # the clock may have been adjusted
+        return same and str(process.status()) != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,90 @@
+"""Attention: queries look back over a memory; a variant writes only its scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Memory(NamedTuple):
+    """What is looked back over: keys are projected once, however many queries follow."""
+
+    keys: Tensor  # (B, S, K)
+    values: Tensor  # (B, S, V)
+    mask: Tensor  # (B, S), True where there is a real step
+
+
+class Attention(nn.Module, ABC):
+    """Scores -> mask -> softmax -> weighted sum; `scores` is all that a variant writes."""
+
+    @abstractmethod
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        """Project the keys of ``(B, S, V)`` values."""
+
+    @abstractmethod
+    def scores(self, query: Tensor, memory: Memory, previous: Tensor | None) -> Tensor:
+        """Score queries ``(B, U, Q)`` against the memory: ``(B, heads, U, S)``."""
+
+    def forward(
+        self, query: Tensor, memory: Memory, previous: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Attend with ``(B, U, Q)``: contexts ``(B, U, heads * V)``, weights ``(B, heads, U, S)``.
+
+        `previous` holds the weights of the step before, for variants that look at them.
+        Weights are exactly 0 where masked and each row sums to 1.
+        """
+        scores = self.scores(query, memory, previous)
+        scores = scores.masked_fill(~memory.mask[:, None, None, :], -torch.inf)
+        weights = torch.softmax(scores, dim=-1)
+        contexts = weights @ memory.values[:, None]  # (B, heads, U, V)
+        return contexts.transpose(1, 2).flatten(2), weights
+
+
+class AdditiveAttention(Attention):
+    """``v . tanh(W q + U s)`` (Bahdanau et al. 2015, appendix A.1.2)."""
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(query, width, bias=False)
+        self.key = nn.Linear(values, width)
+        self.energy = nn.Linear(width, 1, bias=False)
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        return Memory(self.key(values), values, mask)
+
+    def scores(self, query: Tensor, memory: Memory, previous: Tensor | None) -> Tensor:
+        hidden = self.query(query)[:, :, None] + memory.keys[:, None]  # (B, U, S, K)
+        energies: Tensor = self.energy(fast_tanh(hidden)).squeeze(-1)
+        return energies[:, None]
+
+
+class AttentionPooling(nn.Module):
+    """Summarise a sequence by one learned query over all its states (Yang et al. 2016)."""
+
+    def __init__(self, attention: Attention, query: int) -> None:
+        super().__init__()
+        self.attention = attention
+        self.query = nn.Parameter(torch.randn(query) / query**0.5)
+
+    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Pool ``(B, T, V)`` into ``(B, V)``; also the weights ``(B, heads, 1, T)``."""
+        memory = self.attention.remember(values, mask_of(lengths, values.shape[1]))
+        query = self.query.expand(len(values), 1, -1)
+        contexts, weights = self.attention(query, memory)
+        return contexts.squeeze(1), weights
+
+
+def mask_of(lengths: Tensor, steps: int) -> Tensor:
+    """Return ``(B, T)``, True on real steps, from lengths ``(B,)``."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def fast_tanh(x: Tensor) -> Tensor:
+    """Compute tanh through the sigmoid, whose CPU kernel is several times faster."""
+    return torch.sigmoid(x * 2) * 2 - 1
+
+
+ATTENTIONS: dict[str, type[AdditiveAttention]] = {"additive": AdditiveAttention}

@@ -1,0 +1,136 @@
+"""Recurrent cells: one step of the recurrence, ``cell(x, state) -> (output, state)``.
+
+A cell splits its step in two so that `Unrolled` can do the part that does not depend on the
+recurrence for all steps at once: `project` (inputs only) and `advance` (inputs and state).
+State is a tuple of tensors with the batch on dim 0.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+State = tuple[Tensor, ...]
+
+
+class Cell(nn.Module, ABC):
+    """One step of a recurrence."""
+
+    output_shape: tuple[int, ...]  # of one step of one sequence
+
+    @abstractmethod
+    def initial_state(self, x: Tensor) -> State:
+        """Return the state before the first step; `x` is one step ``(B, *)``, for its B, H, W."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """Apply the part of the step that needs no state to ``(N, *)`` steps at once."""
+        return x
+
+    @abstractmethod
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        """Finish one step: ``(B, *)`` projected inputs and the state before it."""
+
+    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Take one whole step, ``(B, *)`` -> output ``(B, *output_shape)``."""
+        return self.advance(self.project(x), state)
+
+
+class GatedCell(Cell):
+    """Cells of vectors: gates are ``W x + b + U h + b``, in the weight layout of ``torch.nn``."""
+
+    gates: int
+    states = 1
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.output_shape = (width,)
+        self.weight_ih = nn.Parameter(torch.empty(self.gates * width, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(self.gates * width, width))
+        self.bias_ih = nn.Parameter(torch.empty(self.gates * width))
+        self.bias_hh = nn.Parameter(torch.empty(self.gates * width))
+        bound = 1 / math.sqrt(width)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def initial_state(self, x: Tensor) -> State:
+        zeros = x.new_zeros(x.shape[0], *self.output_shape)
+        return (zeros,) * self.states
+
+    def project(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight_ih, self.bias_ih)
+
+
+class RNNCell(GatedCell):
+    """``h = tanh(W x + U h)`` (Elman 1990)."""
+
+    gates = 1
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        (h,) = state
+        h = torch.tanh(projected + F.linear(h, self.weight_hh, self.bias_hh))
+        return h, (h,)
+
+
+class GRUCell(GatedCell):
+    """Gated recurrent unit (Cho et al. 2014), reset gate applied after ``U h`` as cuDNN does."""
+
+    gates = 3
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        (h,) = state
+        x_reset, x_update, x_new = projected.chunk(3, -1)
+        h_reset, h_update, h_new = F.linear(h, self.weight_hh, self.bias_hh).chunk(3, -1)
+        reset, update = torch.sigmoid(x_reset + h_reset), torch.sigmoid(x_update + h_update)
+        new = torch.tanh(x_new + reset * h_new)
+        h = new + update * (h - new)
+        return h, (h,)
+
+
+class LSTMCell(GatedCell):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)."""
+
+    gates = 4
+    states = 2
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c = state
+        gates = projected + F.linear(h, self.weight_hh, self.bias_hh)
+        return _lstm(gates, c, dim=-1)
+
+
+class ConvLSTMCell(Cell):
+    """LSTM whose products are convolutions, so the state keeps the image shape (Shi et al. 2015).
+
+    Inputs ``(B, C, H, W)``, outputs ``(B, width, H, W)``. Input and state are convolved in one
+    call: on CPU the input convolutions of all steps at once were slower (0.9 of this).
+    """
+
+    def __init__(self, inputs: tuple[int, int, int], width: int, kernel: int = 3) -> None:
+        super().__init__()
+        channels, height, columns = inputs
+        self.output_shape = (width, height, columns)
+        self.convolution = nn.Conv2d(channels + width, 4 * width, kernel, padding=kernel // 2)
+
+    def initial_state(self, x: Tensor) -> State:
+        zeros = x.new_zeros(x.shape[0], self.output_shape[0], *x.shape[-2:])
+        return zeros, zeros
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c = state
+        gates: Tensor = self.convolution(torch.cat([projected, h], dim=1))
+        return _lstm(gates, c, dim=1)
+
+
+def _lstm(gates: Tensor, c: Tensor, dim: int) -> tuple[Tensor, State]:
+    """Apply the four gates, in the order input, forget, cell, output."""
+    i, f, g, o = gates.chunk(4, dim)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    h = torch.sigmoid(o) * torch.tanh(c)
+    return h, (h, c)
+
+
+CELLS: dict[str, type[GatedCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}

@@ -1,0 +1,116 @@
+"""From features to states, one per step, and to one summary of the whole sequence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqarena.models.attention import mask_of
+from seqarena.models.recurrent import Recurrent
+
+
+class Encoder(nn.Module, ABC):
+    """Encodes ``(B, T, *)`` features."""
+
+    width: int  # of one state and of the summary
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Return the states ``(B, T, width)``."""
+
+    @abstractmethod
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Return what the whole sequence comes to, ``(B, width)``."""
+
+
+class RecurrentEncoder(Encoder):
+    """A recurrent layer; its summary is the output that has seen the whole sequence."""
+
+    def __init__(self, layer: Recurrent) -> None:
+        super().__init__()
+        self.layer = layer
+        (self.width,) = layer.output_shape
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        states: Tensor = self.layer(features, lengths=lengths)[0]
+        return states
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        return self.layer.final(states, lengths)
+
+
+class ConvRecurrentEncoder(Encoder):
+    """A recurrence over images; each state is pooled to a coarse grid only when it is read."""
+
+    grid = 4  # cells along each side: where in the image still matters, the exact pixel does not
+
+    def __init__(self, layer: Recurrent) -> None:
+        super().__init__()
+        self.layer = layer
+        self.width = layer.output_shape[0] * self.grid**2
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        images = self.layer(features, lengths=lengths)[0]  # (B, T, C, H, W)
+        pooled = F.adaptive_avg_pool2d(images.flatten(0, 1), self.grid)
+        states: Tensor = pooled.flatten(1).unflatten(0, images.shape[:2])
+        return states
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        return self.layer.final(states, lengths)
+
+
+class WindowMLP(Encoder):
+    """The dense-window baseline: the last `window` steps, side by side, through two dense layers.
+
+    Shorter sequences are padded with zeros in front, longer ones lose their beginning: it has no
+    other way to see them, which is the point of the baseline.
+    """
+
+    def __init__(self, inputs: int, width: int, window: int, dropout: float) -> None:
+        super().__init__()
+        self.window = window
+        self.width = width
+        self.dense = nn.Sequential(
+            nn.Linear(window * inputs, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.ReLU(),
+        )
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        t = torch.arange(-self.window, 0, device=features.device) + lengths[:, None]
+        rows = torch.arange(len(features), device=features.device)[:, None]
+        window = features[rows, t.clamp(min=0)] * (t >= 0).unsqueeze(-1)
+        state: Tensor = self.dense(window.flatten(1))
+        return state[:, None]
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        return states[:, 0]
+
+
+class Conv1d(Encoder):
+    """The convolution baseline: two layers over time, then the maximum (Kim 2014)."""
+
+    def __init__(self, inputs: int, width: int, kernel: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.layers = nn.ModuleList(
+            nn.Conv1d(channels, width, kernel, padding=kernel // 2) for channels in (inputs, width)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        mask = mask_of(lengths, features.shape[1])[:, None]  # (B, 1, T)
+        x = features.transpose(1, 2)
+        for index, layer in enumerate(self.layers):
+            # Padding is zeroed before every layer, or a kernel at the end would read it.
+            x = torch.relu(layer((self.dropout(x) if index else x) * mask))
+        return x.transpose(1, 2)
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        mask = mask_of(lengths, states.shape[1])
+        return states.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)

@@ -1,0 +1,156 @@
+"""The variants that compete, by name: each is a choice of frontend, encoder and pooling.
+
+A variant's `space` holds the hyperparameters that it adds to the ones all share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqarena.data.store import DataSpec
+from seqarena.errors import InputError, unknown
+from seqarena.models.attention import ATTENTIONS, AttentionPooling
+from seqarena.models.cells import ConvLSTMCell
+from seqarena.models.encoders import (
+    Conv1d,
+    ConvRecurrentEncoder,
+    Encoder,
+    RecurrentEncoder,
+    WindowMLP,
+)
+from seqarena.models.frontends import (
+    Embedding,
+    Features,
+    FlatFrames,
+    FrameCNN,
+    FrameStem,
+    Frontend,
+)
+from seqarena.models.model import SequenceModel
+from seqarena.models.recurrent import Bidirectional, Fused, Recurrent, Stack, Unrolled
+
+Hyperparameters = Mapping[str, Any]
+BuildFrontend = Callable[[DataSpec, Hyperparameters], Frontend]
+BuildEncoder = Callable[[tuple[int, ...], DataSpec, Hyperparameters], Encoder]
+
+FRONTENDS: dict[str, BuildFrontend] = {
+    "embedding": lambda spec, h: Embedding(spec, h["embedding"], h["dropout"]),
+    "features": lambda spec, h: Features(spec),
+    "flat_frames": lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]),
+    "frame_cnn": lambda spec, h: FrameCNN(spec, h["embedding"], h["dropout"], h["channels"]),
+    "frame_stem": lambda spec, h: FrameStem(spec, h["channels"]),
+}
+DEFAULT_FRONTENDS = {
+    "text": "embedding",
+    "audio": "features",
+    "series": "features",
+    "video": "flat_frames",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One competitor."""
+
+    encoder: BuildEncoder
+    frontend: str | None = None  # the modality's own when None
+    attention: str | None = None  # pools all states; without it the encoder's summary is used
+    modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
+    space: Mapping[str, Any] = field(default_factory=dict)  # dimensions as in params.yaml
+
+
+def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
+    """Build fused recurrent layers of one kind; the depth is the hyperparameter `layers`."""
+
+    def layer(inputs: int, width: int) -> Recurrent:
+        if not bidirectional:
+            return Fused(kind, inputs, width)
+        return Bidirectional(Fused(kind, inputs, width), Fused(kind, inputs, width))
+
+    def build(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+        layers: list[Recurrent] = []
+        (inputs,) = shape
+        for _ in range(h.get("layers", 1)):
+            layers.append(layer(inputs, h["width"]))
+            (inputs,) = layers[-1].output_shape
+        return RecurrentEncoder(layers[0] if len(layers) == 1 else Stack(layers, h["dropout"]))
+
+    return build
+
+
+def window_mlp(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+    """Build the dense-window baseline over the longest training sequence."""
+    return WindowMLP(shape[0], h["width"], spec.max_length, h["dropout"])
+
+
+def conv1d(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+    """Build the convolution baseline."""
+    return Conv1d(shape[0], h["width"], h["kernel"], h["dropout"])
+
+
+def conv_lstm(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+    """Build a ConvLSTM over images ``(C, H, W)``; its width is its channels."""
+    channels, height, columns = shape
+    return ConvRecurrentEncoder(
+        Unrolled(ConvLSTMCell((channels, height, columns), h["channels"], h["kernel"]))
+    )
+
+
+def build_model(
+    name: str, spec: DataSpec, hyperparameters: Hyperparameters, outputs: int
+) -> SequenceModel:
+    """Build one variant for the data; raises `InputError` where it does not fit the modality."""
+    variant = variant_for(name, spec.modality, "variants")
+    frontend = FRONTENDS[variant.frontend or DEFAULT_FRONTENDS[spec.modality]](
+        spec, hyperparameters
+    )
+    encoder = variant.encoder(frontend.output_shape, spec, hyperparameters)
+    pooling = None
+    if variant.attention is not None:
+        width = hyperparameters["attention"]
+        attention = ATTENTIONS[variant.attention](width, encoder.width, width)
+        pooling = AttentionPooling(attention, width)
+    return SequenceModel(frontend, encoder, pooling, outputs, hyperparameters["dropout"])
+
+
+def variant_for(name: str, modality: str, where: str) -> Variant:
+    """Look a variant up; raises `InputError` for an unknown one or one of another modality."""
+    if name not in VARIANTS:
+        raise unknown(where, "variant", name, VARIANTS)
+    variant = VARIANTS[name]
+    if modality not in variant.modalities:
+        fitting = ", ".join(sorted(variant.modalities))
+        raise InputError(f"{where}: variant '{name}' takes {fitting}, not {modality}")
+    return variant
+
+
+VIDEO = frozenset({"video"})
+ATTENTION_SPACE = {"attention": [32, 64]}
+
+VARIANTS: dict[str, Variant] = {
+    "window_mlp": Variant(encoder=window_mlp),
+    "conv1d": Variant(encoder=conv1d, space={"kernel": [3, 5]}),
+    "rnn": Variant(encoder=recurrent("rnn")),
+    "gru": Variant(encoder=recurrent("gru")),
+    "lstm": Variant(encoder=recurrent("lstm")),
+    "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True)),
+    "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
+    "gru_attention": Variant(encoder=recurrent("gru"), attention="additive", space=ATTENTION_SPACE),
+    "lstm_attention": Variant(
+        encoder=recurrent("lstm"), attention="additive", space=ATTENTION_SPACE
+    ),
+    "cnn_lstm": Variant(
+        encoder=recurrent("lstm"),
+        frontend="frame_cnn",
+        modalities=VIDEO,
+        space={"channels": [8, 16]},
+    ),
+    "conv_lstm": Variant(
+        encoder=conv_lstm,
+        frontend="frame_stem",
+        modalities=VIDEO,
+        space={"channels": [8, 16], "kernel": [3, 5]},
+    ),
+}

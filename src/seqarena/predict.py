@@ -1,0 +1,69 @@
+"""A trained model on disk, and its answers to new inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from seqarena.data.batches import collate
+from seqarena.data.store import Array, DataSpec, read_spec, write_spec
+from seqarena.errors import InputError
+from seqarena.files import new_folder, read_json, write_json
+from seqarena.models.model import SequenceModel
+from seqarena.models.variants import build_model
+from seqarena.tasks import task_for
+
+BATCH = 64
+
+
+class Predictor:
+    """Loads a model folder and answers for sequences of any length.
+
+    The folder holds ``weights.safetensors``, ``spec.json`` and ``model.json`` (experiment, task,
+    variant, hyperparameters, seed): no pickle, nothing that runs code when read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "model.json").is_file():
+            raise InputError(f"{folder}: no model here; run `dvc repro` first")
+        self.about: dict[str, Any] = read_json(folder / "model.json")
+        self.spec: DataSpec = read_spec(folder / "spec.json")
+        self.task = task_for(self.about["task"])
+        self.model: SequenceModel = build_model(
+            self.about["variant"],
+            self.spec,
+            self.about["hyperparameters"],
+            self.task.outputs(self.spec),
+        )
+        self.model.load_state_dict(load_file(folder / "weights.safetensors"))
+        self.model.eval()
+
+    def predict(self, sequences: list[Array]) -> list[dict[str, Any]]:
+        """Answer for each ``(T, *feature_shape)``; with ``attention`` ``(heads, U, T)`` if any."""
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(sequences), BATCH):
+            batch = collate(sequences[start : start + BATCH])
+            with torch.inference_mode():
+                output = self.model(batch)
+            chunk = self.task.predict(output.logits, self.spec)
+            if output.weights is not None:
+                for answer, weights, length in zip(
+                    chunk, output.weights, batch.lengths, strict=True
+                ):
+                    answer["attention"] = weights[..., : int(length)].numpy()
+            answers += chunk
+        return answers
+
+
+def save_model(
+    folder: Path, weights: dict[str, Tensor], spec: DataSpec, about: dict[str, Any]
+) -> None:
+    """Write a model folder that `Predictor` loads."""
+    with new_folder(folder) as partial:
+        save_file({k: v.contiguous() for k, v in weights.items()}, partial / "weights.safetensors")
+        write_spec(partial / "spec.json", spec)
+        write_json(partial / "model.json", about)

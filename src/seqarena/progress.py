@@ -1,0 +1,57 @@
+"""A live progress line on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+EVERY = 20.0  # seconds between lines where there is no terminal
+
+
+class Progress:
+    """Counts finished runs of one stage."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self.began = self.told = time.monotonic()
+        self.live = sys.stderr.isatty()
+        self.bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(stderr=True),
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task(title, total=total, note="")
+
+    def __enter__(self) -> Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def advance(self, note: str = "") -> None:
+        """Count one more run done, with what is best so far."""
+        self.done += 1
+        self.bar.update(self.task, advance=1, note=note)
+        now = time.monotonic()
+        if not self.live and (now - self.told > EVERY or self.done == self.total):
+            self.told = now
+            print(
+                f"{self.title}: {self.done}/{self.total} after {now - self.began:.0f} s {note}",
+                file=sys.stderr,
+                flush=True,
+            )

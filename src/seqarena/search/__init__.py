@@ -1,0 +1,1 @@
+"""Trials and finals over a Ray cluster; the only package that imports ray."""

@@ -1,0 +1,117 @@
+"""Every picture is written, shows something, and refuses what it cannot show."""
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from seqarena.compare.plots import ATTENTION_PLOTS, confusion, forecasts, learning_curves, scores
+from seqarena.errors import InputError
+
+RANDOM = np.random.default_rng(0)
+STEPS = {
+    "text": RANDOM.integers(2, 90, 31),
+    "audio": RANDOM.normal(size=(60, 40)).astype(np.float32),
+    "series": RANDOM.normal(size=(168, 3)).astype(np.float32),
+    "video": RANDOM.random((14, 1, 16, 16)).astype(np.float32),
+}
+
+
+def weights_for(count):
+    return RANDOM.dirichlet(np.full(count, 0.5))
+
+
+def assert_picture(path):
+    picture = imread(path)
+    height, width = picture.shape[:2]
+    drawn = (picture[..., :3] < 0.97).any(axis=2)
+    assert height > 150 and width > 300
+    assert 0.005 < drawn.mean() < 0.95, "blank, or one flat colour"
+    edges = (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1])
+    assert not any(edge.any() for edge in edges), "something is cut off"
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "left something behind"
+
+
+@pytest.mark.parametrize("modality", ATTENTION_PLOTS)
+def test_attention(modality, tmp_path):
+    steps = STEPS[modality]
+    labels = [f"step {index}" for index in range(len(steps))]
+    path = tmp_path / "attention.png"
+    ATTENTION_PLOTS[modality](
+        steps, weights_for(len(steps)), labels, "a $5 title that is long: " + "so " * 40, path
+    )
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_attention_over_subsampled_steps(modality, tmp_path):
+    steps = STEPS[modality]
+    path = tmp_path / "attention.png"
+    labels = [str(index) for index in range(len(steps))]
+    ATTENTION_PLOTS[modality](steps, weights_for(len(steps) // 2), labels, "half", path)
+    assert_picture(path)
+
+
+def test_attention_shows_the_weights(tmp_path):
+    pictures = []
+    for place in (0, 6):
+        path = tmp_path / str(place) / "attention.png"
+        ATTENTION_PLOTS["text"](np.arange(7), np.eye(7)[place], list("abcdefg"), "one", path)
+        drawn = imread(path)[:-80, 80:, :3]
+        pictures.append(np.argmax((drawn[..., 2] - drawn[..., 0] > 0.5).sum(axis=0)))
+    assert pictures[0] < pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("modality", "count", "labels"), [("text", 5, 31), ("video", 15, 14), ("audio", 60, 59)]
+)
+def test_attention_of_another_length_is_refused(modality, count, labels, tmp_path):
+    with pytest.raises(InputError, match=r"attention\.png: expected"):
+        ATTENTION_PLOTS[modality](
+            STEPS[modality], weights_for(count), ["x"] * labels, "", tmp_path / "attention.png"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [2, 10, 40])
+def test_confusion(count, tmp_path):
+    matrix = RANDOM.poisson(1 / count, (count, count)) + 50 * np.eye(count, dtype=int)
+    matrix[-1] = 0  # a class that the test split lacks
+    path = tmp_path / "confusion.png"
+    confusion(matrix, [f"class {index}" for index in range(count)], path)
+    assert_picture(path)
+
+
+def test_forecasts(tmp_path):
+    path = tmp_path / "forecasts.png"
+    history, truth = RANDOM.normal(size=(3, 168)), RANDOM.normal(size=(3, 24))
+    forecasts(history, truth, truth + 0.1, ["one", "two", "three"], "rides", path)
+    assert_picture(path)
+    with pytest.raises(InputError, match=r"forecasts\.png"):
+        forecasts(history, truth, truth[:, 1:], ["one", "two", "three"], "rides", path)
+
+
+def test_learning_curves_of_unequal_length(tmp_path):
+    path = tmp_path / "curves.png"
+    curves = {
+        name: [[(epoch, epoch**0.5) for epoch in range(1, 4 + seed)] for seed in range(3)]
+        for name in ("rnn", "gru", "lstm", "bilstm", "conv_lstm")
+    }
+    learning_curves({**curves, "stopped": [[(1, 0.5)]]}, "accuracy", path)
+    assert_picture(path)
+    with pytest.raises(InputError, match="at least one epoch"):
+        learning_curves({"gru": [[]]}, "accuracy", path)
+
+
+@pytest.mark.parametrize(
+    "baselines", [{}, {"near": 0.8, "close": 0.801, "far": -40.0}, {"a": 0.5, "b": 0.99}]
+)
+def test_scores(baselines, contest, tmp_path):
+    path = tmp_path / "scores.png"
+    scores(contest({"gru": 0.9, "lstm": 0.91, "rnn": 0.7}, baselines)[0], path)
+    assert_picture(path)
+
+
+def test_scores_of_seeds_that_agree(contest, tmp_path):
+    path = tmp_path / "scores.png"
+    scores(contest({"gru": 1.0}, {}, spread=0.0)[0], path)
+    assert_picture(path)

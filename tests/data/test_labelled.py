@@ -1,0 +1,144 @@
+"""Manifests, splits and what becomes of them on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqarena.config import parse
+from seqarena.data.labelled import (
+    LabelledOptions,
+    Row,
+    assign_splits,
+    read_manifest,
+    write_labelled,
+)
+from seqarena.data.store import SPLITS, Split
+from seqarena.errors import InputError
+
+
+def manifest(folder: Path, content: str, name: str = "examples.csv") -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def rows_of(*pairs: tuple[str, str | None]) -> list[Row]:
+    """Make rows from pairs of group and split."""
+    return [Row(str(i), f"t{i}", "ab"[i % 2], s, g, i + 2) for i, (g, s) in enumerate(pairs)]
+
+
+def test_manifest_is_read_with_quotes_and_lines(tmp_path: Path) -> None:
+    path = manifest(tmp_path, '\ufefftext,label,split\n"a, b\nc",x,\nNA,y,test\n')
+    first, second = read_manifest(path, "text")
+    assert first == Row("3", "a, b\nc", "x", None, "a, b\nc", 3)
+    assert (second.item, second.split, second.line) == ("NA", "test", 4)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("txt,label\na,x\n", "no column named 'text'; did you mean 'txt'"),
+        ("text,label\na,x\n ,y\n", "line 3: the cell 'text' is empty"),
+        ("text,label\na,\n", "line 2: the cell 'label' is empty"),
+        ("text,label\na,x,z\n", "line 2: expected 2 cells"),
+        ("text,label\na\n", "line 2: expected 2 cells"),
+        ("text,label,split\na,x,valdi\n", "line 2: no split 'valdi'; did you mean 'valid'"),
+        ("id,text,label\n1,a,x\n1,b,y\n", "line 3: '1' stands in line 2 already"),
+        ("text,label\n", "no rows"),
+        ('text,label\n"a,x\n', "not a CSV table"),
+    ],
+)
+def test_a_slip_in_a_manifest_is_told_by_its_line(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_manifest(manifest(tmp_path, content), "text")
+    assert "examples.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_listed_twice_and_a_binary_file_are_refused(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "file,label\na.wav,x\na.wav,y\n", "labels.csv")
+    with pytest.raises(InputError, match=r"labels\.csv line 3: 'a\.wav' stands in line 2"):
+        read_manifest(path, "file")
+    path.write_bytes(b"file,label\n\xff\xfe,x\n")
+    with pytest.raises(InputError, match="UTF-8"):
+        read_manifest(path, "file")
+    with pytest.raises(InputError, match="No such file"):
+        read_manifest(tmp_path / "none.csv", "file")
+
+
+def test_carved_splits_are_disjoint_whole_groups_and_seeded() -> None:
+    rows = rows_of(*((f"g{i // 4}", None) for i in range(400)))
+    splits = assign_splits(rows, valid=0.1, test=0.2, seed=7)
+    groups = {name: {row.group for row in held} for name, held in splits.items()}
+    assert sum(map(len, splits.values())) == 400
+    assert sum(map(len, groups.values())) == 100  # so no group lies in two splits
+    assert (len(splits["valid"]), len(splits["test"])) == (40, 80)
+    assert splits == assign_splits(rows, valid=0.1, test=0.2, seed=7)
+    assert splits != assign_splits(rows, valid=0.1, test=0.2, seed=8)
+    shuffled = assign_splits(rows[::-1], valid=0.1, test=0.2, seed=7)
+    assert {row.id for row in shuffled["test"]} == {row.id for row in splits["test"]}
+
+
+def test_given_splits_are_honoured_and_valid_is_carved_out_of_train() -> None:
+    rows = rows_of(*((f"a{i}", "train") for i in range(50)), *((f"b{i}", "test") for i in range(9)))
+    splits = assign_splits(rows, valid=0.1, test=0.5, seed=0)
+    assert {row.group for row in splits["test"]} == {f"b{i}" for i in range(9)}
+    assert (len(splits["train"]), len(splits["valid"])) == (45, 5)
+    named = rows_of(("a", "train"), ("b", "valid"), ("c", "test"), ("c", None), ("d", None))
+    splits = assign_splits(named, valid=0.3, test=0.3, seed=0)
+    assert {name: [row.group for row in held] for name, held in splits.items()} == {
+        "train": ["a", "d"],
+        "valid": ["b"],
+        "test": ["c", "c"],
+    }
+
+
+def test_divided_groups_and_empty_splits_are_refused() -> None:
+    with pytest.raises(InputError, match="line 3: split 'test', but line 2 of the same group 'g'"):
+        assign_splits(rows_of(("g", "train"), ("g", "test")), valid=0.1, test=0.1, seed=0)
+    rows = rows_of(("g", None), ("g", None), ("h", None), ("h", None))
+    with pytest.raises(InputError, match="split 'train' is empty: 4 rows in 2 groups"):
+        assign_splits(rows, valid=0.1, test=0.1, seed=0)
+
+
+def test_fractions_leave_something_to_train_on() -> None:
+    with pytest.raises(InputError, match=r"prepare: valid 0\.5 and test 0\.5 leave nothing"):
+        parse(LabelledOptions, {"valid": 0.5, "test": 0.5}, "prepare")
+    with pytest.raises(InputError, match=r"prepare\.valid: .*greater than 0"):
+        parse(LabelledOptions, {"valid": 0}, "prepare")
+
+
+def steps_of(row: Row) -> np.ndarray:
+    return np.full((int(row.id) + 1, 2), int(row.id), np.float32)
+
+
+def test_written_splits_hold_every_row(tmp_path: Path) -> None:
+    rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
+    splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
+    classes, sizes, longest = write_labelled(tmp_path, splits, steps_of)
+    assert classes == ("a", "b")
+    assert sizes == {"train": 2, "valid": 2, "test": 2}
+    assert longest == 2  # of train; test has 6
+    split = Split(tmp_path / "test")
+    assert split.targets.tolist() == [0, 1]
+    assert split.sequence(1).tolist() == [[5, 5]] * 6
+    assert split.examples()[0] == {"id": "4", "label": "a", "file": "t4"}
+
+
+def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
+    rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
+    splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
+    odd = Row("9", "t", "c", "test", "g9", 9)
+    with pytest.raises(InputError, match=r"labels\.csv line 9: label 'c' of test"):
+        write_labelled(tmp_path / "a", {**splits, "test": [odd]}, steps_of)
+    with pytest.raises(InputError, match="every row of train has the label 'a'"):
+        write_labelled(tmp_path / "b", {**splits, "train": splits["train"][:1]}, steps_of)
+    with pytest.raises(InputError, match=r"examples\.csv line 2: nothing to read in 't0'"):
+        write_labelled(
+            tmp_path / "c", splits, lambda row: np.zeros((int(row.id), 2)), column="text"
+        )

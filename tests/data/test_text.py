@@ -1,0 +1,120 @@
+"""Tokens, the vocabulary, and text from raw to ids and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqarena.config import parse
+from seqarena.data.store import DataSpec, Split
+from seqarena.data.text import Text, TextOptions, build_vocabulary, tokenise
+from seqarena.errors import InputError
+
+TEXT = Text()
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("Isn't it GOOD?", ["isn't", "it", "good", "?"]),
+        ("isn\u2019t", ["isn't"]),  # the typographic apostrophe
+        ("''Conan'' -- well-made...", ["''", "conan", "''", "--", "well-made", "..."]),
+        ("at 9:30, 1,000.5 or 2nd", ["at", "9:30", ",", "1,000.5", "or", "2nd"]),
+        ("wow!!!?", ["wow", "!!!", "?"]),
+        ("cafe\u0301 \u00fcber", ["caf\u00e9", "\u00fcber"]),
+        (" \t\n", []),
+    ],
+)
+def test_tokens(text: str, tokens: list[str]) -> None:
+    assert tokenise(text, lowercase=True) == tokens
+
+
+def test_case_may_matter() -> None:
+    assert tokenise("Good", lowercase=False) == ["Good"]
+
+
+def test_vocabulary_is_by_frequency_then_alphabet() -> None:
+    options = TextOptions(max_vocabulary=5, min_count=2)
+    assert build_vocabulary(["b a b a c", "c b d d e"], options) == (
+        "<pad>",
+        "<unk>",
+        "b",
+        "a",
+        "c",
+    )
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    lines = [f"good film number {i},positive,train" for i in range(8)]
+    lines += [f"bad film number {i},negative,train" for i in range(8)]
+    lines += ["a bad thing,negative,valid", "a good thing,positive,valid"]
+    lines += ["bad bad thing,negative,test", "good good thing,positive,test"]
+    (tmp_path / "examples.csv").write_text("text,label,split\n" + "\n".join(lines) + "\n")
+    return tmp_path
+
+
+def prepared(raw: Path, **options: object) -> tuple[Path, DataSpec]:
+    out = raw / "out"
+    out.mkdir()
+    return out, TEXT.prepare(raw, out, parse(TextOptions, options, "prepare"), seed=0)
+
+
+def test_text_goes_to_ids_of_the_vocabulary_of_train(raw: Path) -> None:
+    out, spec = prepared(raw)
+    assert spec.vocabulary == ("<pad>", "<unk>", "film", "number", "bad", "good", *"01234567")
+    assert (spec.classes, spec.max_length) == (("negative", "positive"), 4)
+    test = Split(out / "test")
+    assert test.inputs.dtype == "int32"
+    assert TEXT.step_labels(test.sequence(0), spec) == ["bad", "bad", "<unk>"]
+    assert test.targets.tolist() == [0, 1]
+    assert test.examples()[1] == {"id": "21", "label": "positive", "text": "good good thing"}
+
+
+def test_the_same_sentence_is_never_in_two_splits(tmp_path: Path) -> None:
+    lines = [f"sentence {'abcdefghij'[i % 10]},{'xy'[i % 2]}" for i in range(40)]
+    (tmp_path / "examples.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    out, _ = prepared(tmp_path, valid=0.2, test=0.2)
+    texts = [{e["text"] for e in Split(out / name).examples()} for name in ("train", "test")]
+    assert all(texts)
+    assert not texts[0] & texts[1]
+
+
+def test_long_text_is_cut(raw: Path) -> None:
+    out, spec = prepared(raw, max_length=2)
+    assert spec.max_length == 2
+    assert Split(out / "test").lengths.tolist() == [2, 2]
+    assert len(TEXT.read("good good film number 3", spec)[0][1]) == 2
+
+
+def test_new_text_is_read_as_prepare_did(raw: Path) -> None:
+    out, spec = prepared(raw)
+    ((name, steps),) = TEXT.read("GOOD good thing", spec)
+    assert name == "GOOD good thing"
+    assert len(TEXT.read("good " * 1000, spec)[0][1]) == spec.options["max_length"]
+    assert steps.tolist() == Split(out / "test").sequence(1).tolist()
+    (raw / "new.txt").write_text("good film\nbad\n")
+    assert [name for name, _ in TEXT.read(str(raw / "new.txt"), spec)] == ["new.txt:1", "new.txt:2"]
+    (raw / "new.csv").write_text('id,text\nq,"good, bad"\n')
+    ((name, steps),) = TEXT.read(str(raw / "new.csv"), spec)
+    assert (name, TEXT.step_labels(steps, spec)) == ("q", ["good", "<unk>", "bad"])
+
+
+def test_input_that_says_nothing_is_refused(raw: Path) -> None:
+    _, spec = prepared(raw)
+    (raw / "new.txt").write_text("good\n\nbad\n")
+    with pytest.raises(InputError, match=r"new\.txt:2: an empty sentence"):
+        TEXT.read(str(raw / "new.txt"), spec)
+    with pytest.raises(InputError, match="an empty sentence"):
+        TEXT.read("  ", spec)
+    with pytest.raises(InputError, match=r"gone\.csv: no such file"):
+        TEXT.read("gone.csv", spec)
+    (raw / "new.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="UTF-8"):
+        TEXT.read(str(raw / "new.txt"), spec)
+
+
+def test_a_wrong_option_is_told() -> None:
+    with pytest.raises(InputError, match=r"prepare\.min_cuont: no such key; did you mean 'min_c"):
+        parse(TextOptions, {"min_cuont": 3}, "prepare")

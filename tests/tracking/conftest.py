@@ -1,0 +1,109 @@
+"""A project in a temporary folder, its ledger, and a real MLflow database to project into."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from seqarena.ledger import Ledger
+from seqarena.tracking.projection import SETTINGS
+
+os.environ.update(SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: that takes seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_database: Path) -> Callable[[str], str]:
+    """Give the uri of a new, empty database by name."""
+
+    def make(name: str) -> str:
+        shutil.copy(empty_database, tmp_path / name)
+        return f"sqlite:///{tmp_path / name}"
+
+    return make
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """The ledger of the experiment `toy`, in a project of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Ledger(tmp_path / "results" / "toy" / "ledger.jsonl", "toy")
+
+
+def write_search(ledger: Ledger, *, trials: int = 2, epochs: int = 3) -> str:
+    """Write a search with a trial of every ending, and a final with a plot."""
+    data = {"data.name": "toy", "data.digest": "d" * 64, "data.path": "data/toy"}
+    search = ledger.start("search", "gru", params={"variant": "gru", "seed": 0}, tags=data)
+    endings = ["FINISHED", "FAILED", "KILLED"]
+    for number in range(trials):
+        trial = ledger.start("trial", f"gru/{number}", parent=search, params={"width": 8 + number})
+        for epoch in range(epochs):
+            ledger.metrics(trial, epoch, {"loss": 1 / (epoch + 1), "accuracy": epoch / 10})
+        ledger.end(trial, endings[number % 3], "out of memory" if number % 3 == 1 else "")  # type: ignore[arg-type]
+    ledger.end(search, "FINISHED")
+    final = ledger.start("final", "gru/seed-1", params={"variant": "gru", "seed": 1}, tags=data)
+    plot = ledger.path.parent / "confusion.svg"
+    plot.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    ledger.artifact(final, plot, "plots")
+    ledger.end(final, "FINISHED")
+    return search
+
+
+def picture(uri: str, experiment: str = "toy") -> dict[str, Any]:
+    """Describe all that MLflow holds of an experiment, without the ids that MLflow gave."""
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    runs = client.search_runs([found.experiment_id], max_results=1000)
+    ours = {run.info.run_id: run.data.tags["seqarena.run"] for run in runs}
+    assert len(set(ours.values())) == len(runs), "a run is there twice"
+    return {ours[run.info.run_id]: _described(client, run, ours) for run in runs}
+
+
+def _described(client: MlflowClient, run: Any, ours: dict[str, str]) -> dict[str, Any]:
+    tags = dict(run.data.tags)
+    return {
+        "name": run.info.run_name,
+        "status": run.info.status,
+        "start": run.info.start_time,
+        "end": run.info.end_time,
+        "parent": ours.get(tags.pop("mlflow.parentRunId", "")),
+        "params": run.data.params,
+        "tags": tags,
+        "data": [(d.dataset.name, d.dataset.digest) for d in run.inputs.dataset_inputs],
+        "metrics": {
+            key: [(m.step, m.timestamp, m.value) for m in _history(client, run, key)]
+            for key in run.data.metrics
+        },
+    }
+
+
+def _history(client: MlflowClient, run: Any, key: str) -> list[Any]:
+    history = client.get_metric_history(run.info.run_id, key)
+    return sorted(history, key=lambda metric: (metric.step, metric.timestamp))
+
+
+def files(uri: str, name: str) -> list[str]:
+    """List the artifacts in the folders of a run by its name."""
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name("toy")
+    assert found is not None
+    (run,) = client.search_runs([found.experiment_id], f"run_name = '{name}'")
+    folders = client.list_artifacts(run.info.run_id)
+    return sorted(
+        file.path
+        for folder in folders
+        for file in client.list_artifacts(run.info.run_id, folder.path)
+    )

@@ -1,0 +1,238 @@
+"""MLflow shows what the ledger holds: all of it, once, and truthfully."""
+
+import ast
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from seqarena.errors import InputError
+from seqarena.ledger import Ledger
+from seqarena.tracking.projection import Projection, default_uri, sync
+
+from .conftest import files, picture, write_search
+
+Database = Callable[[str], str]
+SRC = Path(__file__).parents[2] / "src" / "seqarena"
+
+
+def test_runs_are_shown_as_the_ledger_has_them(ledger: Ledger, database: Database) -> None:
+    search = write_search(ledger, trials=3)
+    uri = database("a.db")
+    events = sum(1 for _ in ledger.events())
+    assert Projection(ledger, uri).update() <= events  # the thread may have been quicker
+    shown, records = picture(uri), ledger.runs()
+    assert shown.keys() == records.keys()
+    for run, record in records.items():
+        assert shown[run]["name"] == record.name
+        assert shown[run]["status"] == record.status
+        assert (shown[run]["start"], shown[run]["end"]) == (record.started, record.ended)
+        assert shown[run]["parent"] == record.parent
+        assert shown[run]["data"] == [("toy", "d" * 36)]
+        assert record.tags.items() <= shown[run]["tags"].items()
+    trial = next(run for run, record in records.items() if record.kind == "trial")
+    assert shown[trial]["params"] == {"variant": "gru", "seed": "0", "width": "8"}
+    assert shown[trial]["tags"]["data.digest"] == "d" * 64, "the search's tags reach its trials"
+    assert [(s, v) for s, _, v in shown[trial]["metrics"]["loss"]] == [(0, 1), (1, 0.5), (2, 1 / 3)]
+    failed = next(run for run in shown.values() if run["status"] == "FAILED")
+    assert failed["tags"]["mlflow.note.content"] == "out of memory"
+    final = next(run for run in shown.values() if run["name"] == "gru/seed-1")
+    assert final["parent"] is None
+    assert files(uri, "gru/seed-1") == ["plots/confusion.svg"]
+    assert shown[search]["parent"] is None
+
+
+def test_a_rebuild_equals_what_was_written_live(ledger: Ledger, database: Database) -> None:
+    live, rebuilt = database("live.db"), database("rebuilt.db")
+    projection = Projection(ledger, live)
+    search = ledger.start("search", "lstm")
+    projection.update()
+    trial = ledger.start("trial", "lstm/0", parent=search, params={"width": 4})
+    for epoch in range(4):
+        ledger.metrics(trial, epoch, {"loss": float(epoch)})
+        projection.update()
+    ledger.end(trial, "KILLED")
+    ledger.end(search, "FINISHED")
+    write_search(ledger)
+    projection.update()
+    assert sync(ledger.path.parents[1], ["toy", "never_run"], rebuilt) == {
+        "toy": sum(1 for _ in ledger.events()),
+        "never_run": 0,
+    }
+    before = picture(live)
+    assert before == picture(rebuilt)
+    assert sync(ledger.path.parents[1], ["toy"], live) == {"toy": 0}
+    assert before == picture(live)
+
+
+def test_a_partly_written_run_is_completed(ledger: Ledger, database: Database) -> None:
+    uri = database("a.db")
+    run = ledger.start("trial", "gru/0")
+    ledger.metrics(run, 0, {"loss": 3.0, "bad": math.nan})
+    first = Projection(ledger, uri)
+    first.update()
+    ledger.metrics(run, 1, {"loss": 2.0})
+    ledger.end(run, "FINISHED")
+    client = MlflowClient(uri)
+    found = client.get_experiment_by_name("toy")
+    assert found is not None
+    (shown,) = client.search_runs([found.experiment_id])
+    # A crash after the metrics and before the offset: all of them are sent again.
+    client.set_tag(shown.info.run_id, "seqarena.offset", "0")
+    Projection(ledger, uri).update()
+    described = picture(uri)[run]
+    assert [(s, v) for s, _, v in described["metrics"]["loss"]] == [(0, 3.0), (1, 2.0)]
+    assert len(described["metrics"]["bad"]) == 1
+    assert math.isnan(described["metrics"]["bad"][0][2])
+    assert described["status"] == "FINISHED"
+    first.update()  # the other one may still be there
+    assert len(picture(uri)[run]["metrics"]["loss"]) == 2
+
+
+def test_a_sync_beside_a_running_search_makes_no_run_twice(
+    ledger: Ledger, database: Database
+) -> None:
+    uri = database("a.db")
+    search = ledger.start("search", "gru")
+    live = Projection(ledger, uri)
+    live.update()
+    trial = ledger.start("trial", "gru/0", parent=search)
+    assert sync(ledger.path.parents[1], ["toy"], uri) == {"toy": 1}
+    ledger.metrics(trial, 0, {"loss": 1.0})
+    assert live.update() == 1
+    shown = picture(uri)  # fails for a run that is there twice
+    assert shown.keys() == {search, trial}
+    assert shown[trial]["status"] == "RUNNING", "its driver lives"
+
+
+def test_what_comes_after_the_end_leaves_the_end_as_it_was(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    uri = database("a.db")
+    with ledger.running("final", "gru/seed-1") as run:
+        pass
+    sync(ledger.path.parents[1], ["toy"], uri)
+    before = picture(uri)[run]
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "attention.svg").write_text("<svg/>")
+    ledger.artifact(run, tmp_path / "maps")
+    ledger.tag(run, {"test.accuracy": "0.9"})
+    sync(ledger.path.parents[1], ["toy"], uri)
+    after = picture(uri)[run]
+    assert (after["status"], after["end"]) == ("FINISHED", before["end"])
+    assert after["tags"]["test.accuracy"] == "0.9"
+    assert files(uri, "gru/seed-1") == ["maps/attention.svg"]
+
+
+def test_mlflows_limits_cut_no_run_short(ledger: Ledger, database: Database) -> None:
+    uri = database("a.db")
+    params = {f"p{i}": i for i in range(120)} | {"long": "x" * 9000, "nested": {"a": {"b": 1}}}
+    run = ledger.start("trial", "a", params=params, tags={f"t{i}": "v" for i in range(120)})
+    ledger.tag(run, {"note": "y" * 9000, **{f"u{i}": "v" for i in range(120)}})
+    for epoch in range(30):
+        ledger.metrics(run, epoch, {f"m{i}@5": float(i) for i in range(50)})
+    assert Projection(ledger, uri).update() >= 0
+    shown = picture(uri)[run]
+    assert len(shown["params"]) == 122
+    assert shown["params"]["nested.a.b"] == "1"
+    assert len(shown["params"]["long"]) == 6000
+    assert len(shown["tags"]["note"]) == 8000
+    assert {"t119", "u119"} <= shown["tags"].keys()
+    assert len(shown["metrics"]) == 50
+    assert all(len(h) == 30 for h in shown["metrics"].values())
+    assert "m1_5" in shown["metrics"], "what a key may not hold is replaced"
+
+
+def test_orphans_end_when_mlflow_is_synced(ledger: Ledger, database: Database) -> None:
+    run = ledger.start("search", "lstm")
+    line = json.loads(ledger.path.read_text())
+    line["driver"][1] -= 3600.0
+    ledger.path.write_text(json.dumps(line) + "\n")
+    uri = database("a.db")
+    assert sync(ledger.path.parents[1], ["toy"], uri) == {"toy": 2}
+    assert picture(uri)[run]["status"] == "KILLED"
+
+
+def test_a_file_that_changed_since_is_not_shown(
+    ledger: Ledger, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_search(ledger)
+    (ledger.path.parent / "confusion.svg").write_text("<svg>another run's</svg>")
+    uri = database("a.db")
+    Projection(ledger, uri).update()
+    final = next(run for run in picture(uri).values() if run["name"] == "gru/seed-1")
+    assert files(uri, "gru/seed-1") == []
+    assert final["status"] == "FINISHED"
+    assert "confusion.svg: changed since" in capfd.readouterr().err
+
+
+def test_a_deleted_experiment_comes_back(ledger: Ledger, database: Database) -> None:
+    uri = database("a.db")
+    write_search(ledger)
+    sync(ledger.path.parents[1], ["toy"], uri)
+    before, client = picture(uri), MlflowClient(uri)
+    found = client.get_experiment_by_name("toy")
+    assert found is not None
+    client.delete_experiment(found.experiment_id)
+    sync(ledger.path.parents[1], ["toy"], uri)
+    assert picture(uri) == before
+
+
+def test_updates_are_cheap(ledger: Ledger, database: Database) -> None:
+    projection = Projection(ledger, database("a.db"))
+    run = ledger.start("trial", "gru/0")
+    projection.update()
+    for epoch in range(100):
+        ledger.metrics(run, epoch, {f"m{i}": float(i) for i in range(10)})
+    start = time.perf_counter()
+    projection.update()
+    thousand = time.perf_counter() - start
+    start = time.perf_counter()
+    for _ in range(100):
+        projection.update()
+    nothing = (time.perf_counter() - start) / 100
+    start = time.perf_counter()
+    for _ in range(1000):
+        projection.maybe_update()
+    asked = (time.perf_counter() - start) / 1000
+    assert thousand < 1.5, f"1,000 values took {thousand:.2f} s"
+    assert nothing < 0.01, f"nothing new took {nothing:.4f} s"
+    assert asked < 0.001, f"asking took {asked:.5f} s"
+
+
+def test_a_corrupt_database_is_told_in_one_line(
+    ledger: Ledger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_search(ledger)
+    Path("mlflow.db").write_bytes(b"not a database" * 500)
+    projection = Projection(ledger)
+    assert projection.update() == 0
+    assert capfd.readouterr().err.count("warning:") == 1
+    with pytest.raises(InputError, match="cannot be written"):
+        sync(ledger.path.parents[1], ["toy"])
+
+
+def test_the_database_is_the_projects_unless_a_server_is_named(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_uri() == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert default_uri() == "http://127.0.0.1:5000"
+
+
+def test_mlflow_is_imported_nowhere_else() -> None:
+    def imported(path: Path) -> set[str]:
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add((node.module or "").split(".")[0])
+        return names
+
+    with_mlflow = {path.parent for path in SRC.rglob("*.py") if "mlflow" in imported(path)}
+    assert with_mlflow == {SRC / "tracking"}
