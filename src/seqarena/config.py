@@ -108,7 +108,7 @@ def parse(schema: type[S], raw: Any, where: str) -> S:
 
 def _one_line(error: ValidationError, schema: type[Strict], where: str) -> str:
     # pydantic lists a mistake in a union once per member; the longest path is the most telling.
-    first = max(error.errors(), key=lambda e: (e["type"] == "extra_forbidden", -len(e["loc"])))
+    first = max(error.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
     keys = [str(part) for part in first["loc"] if _is_key(part)]
     place = ".".join([where, *keys])
     if first["type"] == "extra_forbidden":

@@ -77,11 +77,8 @@ def load(name: str, path: Path = PARAMS) -> Arena:
         raise unknown(f"{path}: experiments", "experiment", name, experiments)
     where = f"{path}: experiments.{name}"
     config = parse(Experiment, experiments[name], where)
+    kind = modality(config.modality, f"{where}.modality")
     source = dataset(config.data, config.modality, f"{where}.data")
-    if config.modality not in (None, source.modality):
-        raise InputError(
-            f"{where}.modality: '{config.data}' is {source.modality}, not {config.modality}"
-        )
     task = task_for(config.task, f"{where}.task")
     if source.modality not in task.modalities:
         fitting = ", ".join(sorted(task.modalities))
@@ -93,6 +90,5 @@ def load(name: str, path: Path = PARAMS) -> Arena:
         space_of(config, variant, where)
     for baseline in config.baselines:
         baseline_for(baseline, source.modality, f"{where}.baselines")
-    kind = modality(source.modality)
     options = parse(kind.Options, config.prepare, f"{where}.prepare")
     return Arena(name, config, source, kind, options, task)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from seqarena.errors import InputError
+
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
@@ -47,7 +49,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
+    """Read a JSON file; raises `InputError` when it is not there."""
+    if not path.is_file():
+        raise InputError(f"{path}: not there yet; run `dvc repro` first")
     return json.loads(path.read_text())
 
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import DataSpec, Prepared, Split
 from seqarena.models.model import SequenceModel, count_parameters
-from seqarena.models.variants import build_model
 from seqarena.tasks import Counts, Task, task_for
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
@@ -73,7 +72,7 @@ class Training:
         torch.manual_seed(seed)
         self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
         self.metric = experiment.metric
-        self.model = build_model(variant, self.spec, hyperparameters, self.task.outputs(self.spec))
+        self.model = self.task.model(variant, self.spec, hyperparameters)
         self.model.to(self.device)
         self.parameters = count_parameters(self.model)
         self.valid = prepared.split("valid")

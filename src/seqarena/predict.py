@@ -14,7 +14,6 @@ from seqarena.data.store import Array, DataSpec, read_spec, write_spec
 from seqarena.errors import InputError
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.models.model import SequenceModel
-from seqarena.models.variants import build_model
 from seqarena.tasks import task_for
 
 BATCH = 64
@@ -33,11 +32,8 @@ class Predictor:
         self.about: dict[str, Any] = read_json(folder / "model.json")
         self.spec: DataSpec = read_spec(folder / "spec.json")
         self.task = task_for(self.about["task"])
-        self.model: SequenceModel = build_model(
-            self.about["variant"],
-            self.spec,
-            self.about["hyperparameters"],
-            self.task.outputs(self.spec),
+        self.model: SequenceModel = self.task.model(
+            self.about["variant"], self.spec, self.about["hyperparameters"]
         )
         self.model.load_state_dict(load_file(folder / "weights.safetensors"))
         self.model.eval()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range
 from seqarena.errors import InputError, unknown
-from seqarena.models.variants import VARIANTS
+from seqarena.models.variants import FRONTENDS, VARIANTS, added_space
 
 if TYPE_CHECKING:
     import optuna
@@ -16,23 +17,48 @@ COMMON: dict[str, Dimension] = {
     "width": [32, 64, 128],
     "dropout": Range(low=0.0, high=0.5),
     "weight_decay": Range(low=1e-5, high=1e-1, log=True),
-    "embedding": 64,
+}
+LIMITS = {  # of what is no size; a size is a whole number from 1
+    "learning_rate": (0.0, math.inf),
+    "weight_decay": (0.0, math.inf),
+    "dropout": (0.0, 1.0),
 }
 
 
 def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dimension]:
     """Return every dimension of one variant's search.
 
-    Raises `InputError` for a dimension of `space:` that no variant has.
+    Raises `InputError` for a dimension of `space:` that no variant has, or a value out of range.
     """
-    known = set(COMMON).union(*(entry.space for entry in VARIANTS.values()))
+    known = set(COMMON).union(
+        *(entry.space for entry in VARIANTS.values()), *(f.space for f in FRONTENDS.values())
+    )
     for name, dimension in experiment.space.items():
         if name not in known:
             raise unknown(f"{where}.space", "hyperparameter", name, known)
-        if isinstance(dimension, list) and not dimension:
-            raise InputError(f"{where}.space.{name}: an empty choice; expected at least one value")
-    own = {**COMMON, **VARIANTS[variant].space}
+        _check(name, dimension, f"{where}.space.{name}")
+    own = {**COMMON, **added_space(variant, experiment.modality)}
     return own | {name: value for name, value in experiment.space.items() if name in own}
+
+
+def _check(name: str, dimension: Dimension, where: str) -> None:
+    is_size = name not in LIMITS
+    low, high = LIMITS.get(name, (1, math.inf))
+    if isinstance(dimension, Range):
+        values: list[Any] = [dimension.low, dimension.high]
+        if is_size and not dimension.integer:
+            raise InputError(f"{where}: a range of whole numbers; add `integer: true`")
+    else:
+        values = dimension if isinstance(dimension, list) else [dimension]
+        if not values:
+            raise InputError(f"{where}: an empty choice; expected at least one value")
+    kinds = int if is_size and not isinstance(dimension, Range) else (int, float)
+    for value in values:
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        if not (is_number and low <= value <= high):
+            span = f"from {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+            kind = "whole numbers" if is_size else "numbers"
+            raise InputError(f"{where}: expected {kind} {span}, found {value!r}")
 
 
 def suggest(trial: optuna.Trial, space: dict[str, Dimension]) -> dict[str, Any]:

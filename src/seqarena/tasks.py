@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.errors import unknown
-from seqarena.models.model import Output
+from seqarena.models.model import Output, SequenceModel
+from seqarena.models.variants import build_model
 
 Counts = Mapping[str, Tensor]
 
@@ -27,6 +28,12 @@ class Task(ABC):
 
     metrics: ClassVar[Mapping[str, bool]]  # name -> whether greater is better
     modalities: ClassVar[frozenset[str]]
+
+    def model(
+        self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
+    ) -> SequenceModel:
+        """Build a variant whose head answers this task."""
+        return build_model(variant, spec, hyperparameters, self.outputs(spec))
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:

@@ -81,7 +81,7 @@ def test_features_of_any_length(ledger: Ledger, database: Database, tmp_path: Pa
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
     answers = loaded.predict(padded, params={"lengths": [2, 9, 5]})
-    ragged = loaded.unwrap_python_model().predict(None, sequences)
+    ragged = loaded.unwrap_python_model().predict(None, [s.tolist() for s in sequences])
     for answer, other, want in zip(answers, ragged, wanted, strict=True):
         assert answer == other
         assert answer["probabilities"] == pytest.approx(want["probabilities"], abs=1e-6)

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from mlflow import MlflowClient
 
 from seqarena.errors import InputError
 from seqarena.ledger import Ledger
-from seqarena.tracking.projection import Projection, default_uri, sync
+from seqarena.tracking.projection import SETTINGS, Projection, default_uri, sync
 
 from .conftest import files, picture, write_search
 
@@ -38,6 +39,10 @@ def test_runs_are_shown_as_the_ledger_has_them(ledger: Ledger, database: Databas
     assert shown[trial]["params"] == {"variant": "gru", "seed": "0", "width": "8"}
     assert shown[trial]["tags"]["data.digest"] == "d" * 64, "the search's tags reach its trials"
     assert [(s, v) for s, _, v in shown[trial]["metrics"]["loss"]] == [(0, 1), (1, 0.5), (2, 1 / 3)]
+    times = [
+        e.data["time"] for e in ledger.events() if "values" in e.data and e.data["run"] == trial
+    ]
+    assert [time for _, time, _ in shown[trial]["metrics"]["loss"]] == times
     failed = next(run for run in shown.values() if run["status"] == "FAILED")
     assert failed["tags"]["mlflow.note.content"] == "out of memory"
     final = next(run for run in shown.values() if run["name"] == "gru/seed-1")
@@ -128,7 +133,10 @@ def test_what_comes_after_the_end_leaves_the_end_as_it_was(
     assert files(uri, "gru/seed-1") == ["maps/attention.svg"]
 
 
-def test_mlflows_limits_cut_no_run_short(ledger: Ledger, database: Database) -> None:
+def test_mlflows_limits_cut_no_run_short(
+    ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")  # as a server may have it
     uri = database("a.db")
     params = {f"p{i}": i for i in range(120)} | {"long": "x" * 9000, "nested": {"a": {"b": 1}}}
     run = ledger.start("trial", "a", params=params, tags={f"t{i}": "v" for i in range(120)})
@@ -216,12 +224,32 @@ def test_a_corrupt_database_is_told_in_one_line(
         sync(ledger.path.parents[1], ["toy"])
 
 
+def test_a_password_is_never_shown(ledger: Ledger, capfd: pytest.CaptureFixture[str]) -> None:
+    Projection(ledger, "unknown://ann:secret@nowhere/db").update()
+    shown = capfd.readouterr().err
+    assert "unknown://ann:***@nowhere/db" in shown
+    assert "secret" not in shown
+
+
 def test_the_database_is_the_projects_unless_a_server_is_named(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert default_uri() == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert default_uri() == "http://127.0.0.1:5000"
+
+
+def test_the_users_settings_come_first(
+    ledger: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")
+    Projection(ledger, database("a.db")).update()
+    assert {name: os.environ[name] for name in SETTINGS} == {
+        **SETTINGS,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    }
 
 
 def test_mlflow_is_imported_nowhere_else() -> None:

@@ -18,7 +18,6 @@ from pydantic import Field, model_validator
 from seqarena.config import Strict
 from seqarena.data.labelled import (
     LabelledOptions,
-    Row,
     assign_splits,
     read_manifest,
     write_labelled,
@@ -43,6 +42,7 @@ class AudioOptions(LabelledOptions):
     mels: Annotated[int, Field(ge=8, le=128)] = 40  # log-mel bands
     window: Annotated[float, Field(ge=0.005, le=0.2)] = 0.025  # seconds
     shift: Annotated[float, Field(ge=0.005, le=0.2)] = 0.01  # seconds from one step to the next
+    cmn: bool = True  # take each recording's own mean off every band: the voice, room and level
     max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0  # longer recordings are refused
 
     @model_validator(mode="after")
@@ -63,7 +63,7 @@ class Audio(Modality):
         rows = read_manifest(raw / "labels.csv", "file")
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         with ThreadPoolExecutor(THREADS) as pool:
-            frames = {row.item: pool.submit(_encode_row, raw, options, row) for row in rows}
+            frames = {row.item: pool.submit(features, raw / row.item, options) for row in rows}
             try:
                 classes, sizes, longest = write_labelled(
                     out, splits, lambda row: frames.pop(row.item).result()
@@ -89,7 +89,7 @@ class Audio(Modality):
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         return [
-            (path.name, (log_mel(decode(path, options), options) - mean) / std)
+            (path.name, (features(path, options) - mean) / std)
             for path in _recordings(Path(source))
         ]
 
@@ -99,6 +99,15 @@ class Audio(Modality):
 
 
 _SPLIT = LabelledOptions.model_fields.keys()
+
+
+def features(path: Path, options: AudioOptions) -> Array:
+    """Turn one recording into unscaled steps, float32 ``(T, mels)``; raises what `decode` raises.
+
+    Its own mean is taken off each band (cepstral mean normalisation, Atal 1974) if asked for.
+    """
+    frames = log_mel(decode(path, options), options)
+    return frames - frames.mean(axis=0) if options.cmn else frames
 
 
 def decode(path: Path, options: AudioOptions) -> Array:
@@ -147,10 +156,6 @@ def log_mel(samples: Array, options: AudioOptions) -> Array:
     return np.stack([computer.get_frame(t) for t in range(computer.num_frames_ready)])
 
 
-def _encode_row(raw: Path, options: AudioOptions, row: Row) -> Array:
-    return log_mel(decode(raw / row.item, options), options)
-
-
 def _check_header(path: Path, file: soundfile.SoundFile, options: AudioOptions) -> None:
     if file.samplerate > MAX_RATE or file.channels > MAX_CHANNELS:
         found = f"{file.channels} channels at {file.samplerate} Hz"
@@ -168,7 +173,7 @@ def _refuse_cut_short(path: Path) -> None:
         head = file.read(12)
     if not head:
         raise InputError(f"{path}: empty file")
-    if len(head) < 12 or head[:4] != b"RIFF":
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return
     (size,) = struct.unpack("<I", head[4:8])
     # A writer that could not seek back leaves the largest size: length unknown, nothing cut.

@@ -18,26 +18,27 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 MAX_SIDE = 8192  # pixels; beyond, a header is taken for damaged
 
 
 def decode(request: dict[str, Any]) -> NDArray[np.uint8]:
-    """Decode a clip to resized frames, uint8 ``(T, C, H, W)``; raises `ValueError`, `FFmpegError`."""
+    """Decode a clip to resized frames ``(T, C, H, W)``; raises `ValueError` or `FFmpegError`."""
     form = {
         "width": request["width"],
         "height": request["height"],
         "format": "rgb24" if request["colour"] else "gray",
         "interpolation": Interpolation.AREA,
     }
+    resize = VideoReformatter()  # one for the clip: each builds its scaler anew
     frames: list[NDArray[np.uint8]] = []
     with av.open(request["path"]) as container:
         for frame in _kept(container, request["every_nth"]):
             if len(frames) == request["max_frames"]:
                 raise ValueError(f"more than max_frames ({len(frames)}) frames")
-            pixels = frame.reformat(**form).to_ndarray()
+            pixels = np.asarray(resize.reformat(frame, **form).to_ndarray(), np.uint8)
             frames.append(np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 2, 0))
     if not frames:
         raise ValueError("holds no frames")
@@ -85,7 +86,7 @@ def main() -> None:
             connection.send_bytes(json.dumps({"error": told}).encode())
         else:
             connection.send_bytes(json.dumps({"frames": len(frames)}).encode())
-            connection.send_bytes(frames)
+            connection.send_bytes(frames.tobytes())
 
 
 if __name__ == "__main__":

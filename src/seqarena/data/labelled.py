@@ -159,11 +159,15 @@ def write_labelled(
                 where = f"{manifest} line {row.line}"
                 raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
         targets = np.array([indices[row.label] for row in rows], dtype=np.int64)
-        examples = ({"id": row.id, "label": row.label, column: row.item} for row in rows)
-        write_sequences(out / name, sequences, targets, examples)
+        write_sequences(out / name, sequences, targets, (_example(r, column) for r in rows))
         if name == "train":
             max_length = max(map(len, sequences))
     return classes, {name: len(rows) for name, rows in splits.items()}, max_length
+
+
+def _example(row: Row, column: str) -> dict[str, str]:
+    grouped = {} if row.group == row.item else {"group": row.group}
+    return {"id": row.id, "label": row.label, column: row.item, **grouped}
 
 
 def _short(text: str) -> str:

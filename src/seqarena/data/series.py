@@ -211,7 +211,11 @@ def _write(
     starts = origins - options.lookback
     inputs = features[starts[0] : origins[-1]]
     ahead = np.lib.stride_tricks.sliding_window_view(features[:, 0], options.horizon)
-    examples = ({"id": times[origin - 1].isoformat()} for origin in origins)
+    # Windows overlap: those of one week count as one draw where examples are resampled.
+    examples = (
+        {"id": moment.isoformat(), "group": f"{moment.isocalendar()[0]}-W{moment.isocalendar()[1]}"}
+        for moment in (times[origin - 1] for origin in origins)
+    )
     lengths = np.full(len(origins), options.lookback)
     # No window touches a gap, so what stands there is never seen; NaN would alarm whoever looks.
     whole = np.nan_to_num(inputs, nan=0.0)

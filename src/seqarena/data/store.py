@@ -7,7 +7,8 @@ machine shares one copy in the page cache and nothing is pickled:
 - ``starts.npy``   ``(N,)`` and ``lengths.npy`` ``(N,)``: where each sequence lies in ``inputs``;
   sequences may overlap, so a sliding window over a time series costs one integer, not a copy
 - ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values
-- ``examples.jsonl``: one object per sequence for people (``id``, and ``text`` or ``file``)
+- ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, and the
+  ``group`` (a speaker, a week) whose sequences are not independent of each other
 
 ``spec.json`` beside the splits is the `DataSpec`: all that a model may know about the data.
 """

@@ -145,7 +145,7 @@ class _Child:
     def _start(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
         self.connection = Connection(ours.detach())
-        self.stderr = tempfile.TemporaryFile()
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
         module = [sys.executable, "-m", "seqarena.data.frames"]
         with theirs:
             self.process = subprocess.Popen(

@@ -62,19 +62,17 @@ class AdditiveAttention(Attention):
 
 
 class AttentionPooling(nn.Module):
-    """Summarise a sequence by one learned query over all its states (Yang et al. 2016)."""
+    """Look back over all states with the last one as the query; keep both (Luong et al. 2015)."""
 
-    def __init__(self, attention: Attention, query: int) -> None:
+    def __init__(self, attention: Attention) -> None:
         super().__init__()
         self.attention = attention
-        self.query = nn.Parameter(torch.randn(query) / query**0.5)
 
-    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Pool ``(B, T, V)`` into ``(B, V)``; also the weights ``(B, heads, 1, T)``."""
-        memory = self.attention.remember(values, mask_of(lengths, values.shape[1]))
-        query = self.query.expand(len(values), 1, -1)
-        contexts, weights = self.attention(query, memory)
-        return contexts.squeeze(1), weights
+    def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Pool ``(B, T, V)`` with ``(B, V)``: ``(B, 2 V)`` and weights ``(B, heads, 1, T)``."""
+        memory = self.attention.remember(states, mask_of(lengths, states.shape[1]))
+        contexts, weights = self.attention(summary[:, None], memory)
+        return torch.cat([contexts.squeeze(1), summary], dim=1), weights
 
 
 def mask_of(lengths: Tensor, steps: int) -> Tensor:

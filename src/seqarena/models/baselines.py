@@ -1,6 +1,7 @@
 """Honest baselines that no sequence model may lose to unnoticed; fitted on train, tuned on valid.
 
 Each answers in the form of a model's logits, so that a task scores it as it scores a model.
+scikit-learn is imported where it is used: every stage reads these names, one fits them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError, unknown
@@ -40,6 +37,7 @@ def majority(prepared: Prepared) -> Array:
 
 def tfidf_logistic(prepared: Prepared) -> Array:
     """TF-IDF of words and word pairs, then logistic regression (penalty chosen on valid)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     def text(split: Split) -> list[str]:
         return [example["text"] for example in split.examples()]
@@ -51,6 +49,7 @@ def tfidf_logistic(prepared: Prepared) -> Array:
 
 def mean_frame_logistic(prepared: Prepared) -> Array:
     """Mean and deviation of each feature over time, then logistic regression: blind to order."""
+    from sklearn.preprocessing import StandardScaler
 
     def moments(split: Split) -> Array:
         rows = []
@@ -65,9 +64,12 @@ def mean_frame_logistic(prepared: Prepared) -> Array:
 def _logistic(
     prepared: Prepared, features: Callable[[Split], Any], scaling: Callable[[], Any]
 ) -> Array:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     train, valid = prepared.split("train"), prepared.split("valid")
     seen, held_out = features(train), features(valid)
-    best: tuple[float, Pipeline] | None = None
+    best: tuple[float, Any] | None = None
     for c in INVERSE_PENALTIES:
         model = make_pipeline(scaling(), LogisticRegression(C=c, max_iter=500))
         score = float(model.fit(seen, np.asarray(train.targets)).score(held_out, valid.targets))

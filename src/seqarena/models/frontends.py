@@ -15,6 +15,10 @@ class Frontend(nn.Module, ABC):
 
     output_shape: tuple[int, ...]  # of one step
 
+    def steps(self, length: int) -> int:
+        """Return how many steps are left of so many."""
+        return length
+
     @abstractmethod
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, T, *feature_shape)`` to features ``(B, T', *output_shape)`` and lengths."""
@@ -44,6 +48,31 @@ class Features(Frontend):
         return inputs, lengths
 
 
+class Patches(Frontend):
+    """`patch` steps side by side as one (Nie et al. 2023): a recurrence that much shorter.
+
+    Patches end where the sequence ends; what is left over at its beginning is dropped.
+    """
+
+    def __init__(self, spec: DataSpec, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        (features,) = spec.feature_shape
+        self.output_shape = (patch * features,)
+
+    def steps(self, length: int) -> int:
+        return length // self.patch
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        patches = lengths // self.patch
+        steps = torch.arange(int(patches.max()) * self.patch, device=inputs.device)
+        places = (lengths % self.patch)[:, None] + steps
+        real = places < lengths[:, None]
+        rows = torch.arange(len(inputs), device=inputs.device)[:, None]
+        aligned = inputs[rows, places.where(real, 0)] * real.unsqueeze(-1)
+        return aligned.unflatten(1, (-1, self.patch)).flatten(2), patches
+
+
 class FlatFrames(Frontend):
     """One dense layer over the pixels of each frame: what a model without convolution sees."""
 
@@ -57,10 +86,10 @@ class FlatFrames(Frontend):
         return self.dense(unit_range(inputs).flatten(2)), lengths
 
 
-class FrameCNN(Frontend):
-    """A small convolutional network over each frame alone (as in LRCN, Donahue et al. 2015)."""
+class FrameStem(Frontend):
+    """Two strided convolutions over each frame alone: a quarter of its sides, its shape kept."""
 
-    def __init__(self, spec: DataSpec, embedding: int, dropout: float, channels: int) -> None:
+    def __init__(self, spec: DataSpec, channels: int) -> None:
         super().__init__()
         colours, height, columns = spec.feature_shape
         self.convolutions = nn.Sequential(
@@ -68,34 +97,27 @@ class FrameCNN(Frontend):
             nn.ReLU(),
             nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
             nn.ReLU(),
-            nn.Flatten(),
         )
-        with torch.no_grad():
-            flat = self.convolutions(torch.zeros(1, colours, height, columns)).shape[1]
-        self.dense = nn.Sequential(nn.Linear(flat, embedding), nn.ReLU(), nn.Dropout(dropout))
+        self.output_shape = (2 * channels, -(-height // 4), -(-columns // 4))
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        images = self.convolutions(unit_range(inputs).flatten(0, 1))
+        return images.unflatten(0, inputs.shape[:2]), lengths
+
+
+class FrameCNN(Frontend):
+    """A small convolutional network over each frame alone (as in LRCN, Donahue et al. 2015)."""
+
+    def __init__(self, spec: DataSpec, embedding: int, dropout: float, channels: int) -> None:
+        super().__init__()
+        self.stem = FrameStem(spec, channels)
+        pixels = torch.Size(self.stem.output_shape).numel()
+        self.dense = nn.Sequential(nn.Linear(pixels, embedding), nn.ReLU(), nn.Dropout(dropout))
         self.output_shape = (embedding,)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        frames = unit_range(inputs)
-        flat = self.dense(self.convolutions(frames.flatten(0, 1)))
-        return flat.unflatten(0, frames.shape[:2]), lengths
-
-
-class FrameStem(Frontend):
-    """One strided convolution that halves the frames and keeps their shape, before a ConvLSTM."""
-
-    def __init__(self, spec: DataSpec, channels: int) -> None:
-        super().__init__()
-        colours, height, columns = spec.feature_shape
-        self.convolution = nn.Sequential(
-            nn.Conv2d(colours, channels, 3, stride=2, padding=1), nn.ReLU()
-        )
-        self.output_shape = (channels, (height + 1) // 2, (columns + 1) // 2)
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        frames = unit_range(inputs)
-        images = self.convolution(frames.flatten(0, 1))
-        return images.unflatten(0, frames.shape[:2]), lengths
+        images, lengths = self.stem(inputs, lengths)
+        return self.dense(images.flatten(2)), lengths
 
 
 def unit_range(frames: Tensor) -> Tensor:

@@ -33,16 +33,17 @@ class SequenceModel(nn.Module):
     ) -> None:
         super().__init__()
         self.frontend, self.encoder, self.pooling = frontend, encoder, pooling
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.width, outputs))
+        width = encoder.width if pooling is None else 2 * encoder.width
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
 
     def forward(self, batch: Batch) -> Output:
         """Run ``inputs (B, T, *)``, ``lengths (B,)`` to logits ``(B, outputs)``."""
         features, lengths = self.frontend(batch.inputs, batch.lengths)
         states = self.encoder(features, lengths)
-        if self.pooling is None:
-            return Output(self.head(self.encoder.summary(states, lengths)), lengths, None)
-        pooled, weights = self.pooling(states, lengths)
-        return Output(self.head(pooled), lengths, weights)
+        summary, weights = self.encoder.summary(states, lengths), None
+        if self.pooling is not None:
+            summary, weights = self.pooling(states, summary, lengths)
+        return Output(self.head(summary), lengths, weights)
 
 
 def count_parameters(model: nn.Module) -> int:

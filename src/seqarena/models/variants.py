@@ -27,25 +27,45 @@ from seqarena.models.frontends import (
     FrameCNN,
     FrameStem,
     Frontend,
+    Patches,
 )
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Bidirectional, Fused, Recurrent, Stack, Unrolled
 
 Hyperparameters = Mapping[str, Any]
-BuildFrontend = Callable[[DataSpec, Hyperparameters], Frontend]
-BuildEncoder = Callable[[tuple[int, ...], DataSpec, Hyperparameters], Encoder]
+Space = Mapping[str, Any]  # dimensions as in params.yaml
+BuildEncoder = Callable[[tuple[int, ...], int, Hyperparameters], Encoder]  # shape, steps
 
-FRONTENDS: dict[str, BuildFrontend] = {
-    "embedding": lambda spec, h: Embedding(spec, h["embedding"], h["dropout"]),
-    "features": lambda spec, h: Features(spec),
-    "flat_frames": lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]),
-    "frame_cnn": lambda spec, h: FrameCNN(spec, h["embedding"], h["dropout"], h["channels"]),
-    "frame_stem": lambda spec, h: FrameStem(spec, h["channels"]),
+
+@dataclass(frozen=True)
+class FrontendChoice:
+    """A frontend and the hyperparameters it adds."""
+
+    build: Callable[[DataSpec, Hyperparameters], Frontend]
+    space: Space = field(default_factory=dict)
+
+
+FRONTENDS: dict[str, FrontendChoice] = {
+    "embedding": FrontendChoice(
+        lambda spec, h: Embedding(spec, h["embedding"], h["dropout"]), {"embedding": 64}
+    ),
+    "features": FrontendChoice(lambda spec, h: Features(spec)),
+    "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),
+    "flat_frames": FrontendChoice(
+        lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]), {"embedding": 64}
+    ),
+    "frame_cnn": FrontendChoice(
+        lambda spec, h: FrameCNN(spec, h["embedding"], h["dropout"], h["channels"]),
+        {"embedding": 64, "channels": [8, 16]},
+    ),
+    "frame_stem": FrontendChoice(
+        lambda spec, h: FrameStem(spec, h["channels"]), {"channels": [8, 16]}
+    ),
 }
 DEFAULT_FRONTENDS = {
     "text": "embedding",
     "audio": "features",
-    "series": "features",
+    "series": "patches",
     "video": "flat_frames",
 }
 
@@ -58,7 +78,7 @@ class Variant:
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # pools all states; without it the encoder's summary is used
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
-    space: Mapping[str, Any] = field(default_factory=dict)  # dimensions as in params.yaml
+    space: Space = field(default_factory=dict)
 
 
 def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
@@ -69,7 +89,7 @@ def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
             return Fused(kind, inputs, width)
         return Bidirectional(Fused(kind, inputs, width), Fused(kind, inputs, width))
 
-    def build(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+    def build(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
         layers: list[Recurrent] = []
         (inputs,) = shape
         for _ in range(h.get("layers", 1)):
@@ -80,17 +100,17 @@ def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
     return build
 
 
-def window_mlp(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+def window_mlp(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     """Build the dense-window baseline over the longest training sequence."""
-    return WindowMLP(shape[0], h["width"], spec.max_length, h["dropout"])
+    return WindowMLP(shape[0], h["width"], steps, h["dropout"])
 
 
-def conv1d(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+def conv1d(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     """Build the convolution baseline."""
     return Conv1d(shape[0], h["width"], h["kernel"], h["dropout"])
 
 
-def conv_lstm(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Encoder:
+def conv_lstm(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     """Build a ConvLSTM over images ``(C, H, W)``; its width is its channels."""
     channels, height, columns = shape
     return ConvRecurrentEncoder(
@@ -99,20 +119,34 @@ def conv_lstm(shape: tuple[int, ...], spec: DataSpec, h: Hyperparameters) -> Enc
 
 
 def build_model(
-    name: str, spec: DataSpec, hyperparameters: Hyperparameters, outputs: int
+    name: str,
+    spec: DataSpec,
+    hyperparameters: Hyperparameters,
+    outputs: int,
 ) -> SequenceModel:
     """Build one variant for the data; raises `InputError` where it does not fit the modality."""
     variant = variant_for(name, spec.modality, "variants")
-    frontend = FRONTENDS[variant.frontend or DEFAULT_FRONTENDS[spec.modality]](
-        spec, hyperparameters
+    frontend = frontend_of(variant, spec.modality).build(spec, hyperparameters)
+    encoder = variant.encoder(
+        frontend.output_shape, frontend.steps(spec.max_length), hyperparameters
     )
-    encoder = variant.encoder(frontend.output_shape, spec, hyperparameters)
     pooling = None
     if variant.attention is not None:
         width = hyperparameters["attention"]
-        attention = ATTENTIONS[variant.attention](width, encoder.width, width)
-        pooling = AttentionPooling(attention, width)
+        attention = ATTENTIONS[variant.attention](encoder.width, encoder.width, width)
+        pooling = AttentionPooling(attention)
     return SequenceModel(frontend, encoder, pooling, outputs, hyperparameters["dropout"])
+
+
+def frontend_of(variant: Variant, modality: str) -> FrontendChoice:
+    """Return the frontend that a variant has over a modality."""
+    return FRONTENDS[variant.frontend or DEFAULT_FRONTENDS[modality]]
+
+
+def added_space(name: str, modality: str) -> dict[str, Any]:
+    """Return the dimensions that a variant and its frontend add to those all share."""
+    variant = VARIANTS[name]
+    return {**frontend_of(variant, modality).space, **variant.space}
 
 
 def variant_for(name: str, modality: str, where: str) -> Variant:
@@ -145,12 +179,11 @@ VARIANTS: dict[str, Variant] = {
         encoder=recurrent("lstm"),
         frontend="frame_cnn",
         modalities=VIDEO,
-        space={"channels": [8, 16]},
     ),
     "conv_lstm": Variant(
         encoder=conv_lstm,
         frontend="frame_stem",
         modalities=VIDEO,
-        space={"channels": [8, 16], "kernel": [3, 5]},
+        space={"kernel": [3, 5]},
     ),
 }

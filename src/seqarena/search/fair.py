@@ -66,7 +66,7 @@ class FairSearch(Searcher):
         if error or not result or not math.isfinite(result[OBJECTIVE]):
             # A study keeps a NaN trial running for ever; failed is what it is.
             study.on_trial_complete(trial_id, None, error=True)
-        elif not result["done"]:
+        elif not result["last"]:
             # Stopped by ASHA: no result makes it PRUNED, so that TPE does not take a score of
             # few epochs for a score of all of them.
             study.on_trial_complete(trial_id, None)

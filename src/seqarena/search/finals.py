@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seqarena.search.cluster import cluster  # isort: skip  # sets ray's environment
-
 import ray
 import torch
 
@@ -16,6 +14,7 @@ from seqarena.fit import Training
 from seqarena.predict import save_model
 from seqarena.progress import Progress
 from seqarena.recorder import Recorder
+from seqarena.search.cluster import cluster
 
 
 def train_finals(

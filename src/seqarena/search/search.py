@@ -7,15 +7,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from seqarena.search.cluster import Slot, cluster  # isort: skip  # sets ray's environment
-
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
 
 from seqarena.config import Experiment
+from seqarena.data.store import Prepared
 from seqarena.ledger import Ledger
 from seqarena.progress import Progress
 from seqarena.recorder import Recorder
+from seqarena.search.cluster import Slot, cluster
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
 from seqarena.search.trial import Trial
 from seqarena.spaces import space_of
@@ -31,8 +31,9 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
 
     The answer maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
     ``trials``, ``failed``, ``stopped`` and ``seconds``. Raises `SearchError` when a variant has
-    no trial that came to a score.
+    no trial that came to a score, `InputError` when there is no prepared data.
     """
+    Prepared(prepared)  # what is not there is told before anything is started
     where = f"params.yaml: experiments.{name}"
     spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
     greater = task_for(experiment.task).metrics[experiment.metric]
@@ -132,7 +133,7 @@ class SearchLog(tune.Callback):
     ) -> None:
         record = self.records[trial.trial_id]
         record.update({key: result[key] for key in (OBJECTIVE, "seconds", "epoch")})
-        record["status"] = "finished" if result["done"] else "stopped"
+        record["status"] = "finished" if result["last"] else "stopped"
         run = self.runs[trial.trial_id]
         self.ledger.metrics(run, result["epoch"], result["values"])
         if result["epoch"] == 1:

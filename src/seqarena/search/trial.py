@@ -59,6 +59,7 @@ class Trial(tune.Trainable):
             "seconds": self.seconds,
             "parameters": self.training.parameters,
             "device": str(self.training.device),
+            "last": epoch.last,  # `done` too, but Tune also sets that on a trial which ASHA stops
             "done": epoch.last,
         }
 

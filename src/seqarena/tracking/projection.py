@@ -38,7 +38,7 @@ class Projection:
         self, ledger: Ledger, tracking_uri: str | None = None, serve: Path = SERVE
     ) -> None:
         self._ledger = ledger
-        self._uri = tracking_uri or default_uri()
+        self._uri = _settled(tracking_uri)
         self._serve = serve
         self._root = Path.cwd()
         self._writer: Writer | None = None
@@ -88,7 +88,7 @@ def sync(
 
     An experiment that was never run counts 0. Raises `InputError` when MLflow cannot be written.
     """
-    uri = tracking_uri or default_uri()
+    uri = _settled(tracking_uri)
     from seqarena.tracking.writer import OUTAGES, Writer
 
     written = dict.fromkeys(experiments, 0)
@@ -105,10 +105,15 @@ def sync(
 
 
 def default_uri() -> str:
-    """Return ``MLFLOW_TRACKING_URI`` or the database at the project's root; settle mlflow's env."""
+    """Return ``MLFLOW_TRACKING_URI``, or the database at the project's root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def _settled(uri: str | None) -> str:
+    """Put the settings in place, before mlflow is imported, and return where to write."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    return uri or default_uri()
 
 
 def _outage(uri: str, error: Exception) -> str:

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,7 +25,7 @@ from seqarena.tracking.logged import log_model
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
-BATCH, FEW = 1000, 100  # MLflow's limits: metrics, and params or tags, in one request
+MANY, FEW = 900, 100  # metrics, and params or tags, in one request: MLflow takes 1,000 in all
 PARAM, TAG, KEY, DIGEST = 6000, 8000, 250, 36  # and characters in each
 T = TypeVar("T")
 
@@ -56,8 +57,8 @@ class Writer:
             events.setdefault(event.data["run"], []).append(event)
             if event.data["event"] == "start":
                 self._starts[event.data["run"]] = event.data
-        if events.keys() - self._targets.keys():
-            self._recognise()
+        if unknown := events.keys() - self._targets.keys():
+            self._recognise(min(self._starts[run]["time"] for run in unknown))
         written = sum(self._write(run, those) for run, those in events.items())
         self._offset = offset
         return written
@@ -74,11 +75,13 @@ class Writer:
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
-    def _recognise(self) -> None:
+    def _recognise(self, since: int) -> None:
         """Find the runs that are there already, whoever wrote them."""
-        token = None
+        token, young = None, f"attributes.start_time >= {since}"
         while True:
-            page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
+            page = self._client.search_runs(
+                [self._experiment], young, max_results=1000, page_token=token
+            )
             for run in page:
                 tags = run.data.tags
                 if "seqarena.run" in tags:
@@ -95,16 +98,10 @@ class Writer:
         if not new:
             return 0
         for event in new:
-            self._write_files(target.id, event.data)
-        for metrics in _chunks(_metrics(new), BATCH):
-            self._client.log_batch(target.id, metrics=metrics)
-        for event in new:
-            if event.data["event"] == "end":
-                status, time = event.data["status"], event.data["time"]
-                self._client.set_terminated(target.id, status=status, end_time=time)
+            self._write_event(target.id, event.data)
         tags = [*_tags(new), _tag("seqarena.offset", str(new[-1].end))]
-        for chunk in _chunks(tags, FEW):
-            self._client.log_batch(target.id, tags=chunk)
+        for metrics, few in _requests(_metrics(new), tags):
+            self._client.log_batch(target.id, metrics=metrics, tags=few)
         self._targets[run] = target._replace(offset=new[-1].end)
         return len(new)
 
@@ -131,18 +128,24 @@ class Writer:
         above = self._inherited(start["parent"], what) if start["parent"] else {}
         return {**above, **start[what]}
 
-    def _write_files(self, target: str, data: dict[str, Any]) -> None:
+    def _write_event(self, target: str, data: dict[str, Any]) -> None:
+        """Write what does not go in batches."""
         if data["event"] == "start":
             self._write_start(target, data["run"])
+        elif data["event"] == "end":
+            self._client.set_terminated(target, status=data["status"], end_time=data["time"])
         elif data["event"] in ("artifact", "model"):
-            path = self._root / data["path"]
-            if not path.exists() or content_digest(path) != data["sha256"]:
-                # Another run's file by now, perhaps: showing it here would be a lie.
-                print(f"warning: {path}: changed since run {data['run']} made it", file=sys.stderr)
-            elif data["event"] == "artifact":
-                self._client.log_artifact(target, str(path), data["folder"] or None)
-            else:
-                log_model(self._client, target, path, data["sha256"], self._serve)
+            self._write_file(target, data)
+
+    def _write_file(self, target: str, data: dict[str, Any]) -> None:
+        path = self._root / data["path"]
+        if not path.exists() or content_digest(path) != data["sha256"]:
+            # Another run's file by now, perhaps: showing it here would be a lie.
+            print(f"warning: {path}: changed since run {data['run']} made it", file=sys.stderr)
+        elif data["event"] == "artifact":
+            self._client.log_artifact(target, str(path), data["folder"] or None)
+        else:
+            log_model(self._client, target, path, data["sha256"], self._serve)
 
     def _write_start(self, target: str, run: str) -> None:
         params = _flat(self._inherited(run, "params"))
@@ -196,6 +199,14 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[prefix + key] = json.dumps(value) if isinstance(value, list) else str(value)
     return flat
+
+
+def _requests(
+    metrics: list[Metric], tags: list[RunTag]
+) -> Iterator[tuple[Sequence[Metric], Sequence[RunTag]]]:
+    """Pair batches of both, within MLflow's limits, so that the last tag goes with the last."""
+    backwards = (reversed(list(_chunks(metrics, MANY))), reversed(list(_chunks(tags, FEW))))
+    return reversed(list(zip_longest(*backwards, fillvalue=())))
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:

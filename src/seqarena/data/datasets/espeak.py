@@ -1,4 +1,4 @@
-"""The child process that speaks: ``python -m seqarena.data.datasets.espeak``.
+"""The child process that speaks, run by the path of this file.
 
 Reads jobs from standard input, one JSON object a line with ``voice`` ("en-us+f1"), ``text``,
 ``rate`` (words per minute), ``pitch`` (0 to 99) and ``file``; writes each as a 16-bit mono WAV at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -66,10 +66,12 @@ class MovingDigits(Dataset):
         *,
         digits: tuple[int, ...] = (0, 1, 2, 3, 4),
         directions: tuple[str, ...] = DIRECTIONS,
+        originals: Mapping[str, int] = ORIGINALS,
         seed: int = 0,
     ) -> None:
         self.digits = digits
         self.directions = directions
+        self.originals = originals
         self.seed = seed
 
     def write(self, raw: Path) -> None:
@@ -98,7 +100,7 @@ class MovingDigits(Dataset):
         rng = np.random.default_rng(self.seed)
         for digit in self.digits:
             originals = iter(rng.permutation(np.flatnonzero(labels == digit)))
-            for split, count in ORIGINALS.items():
+            for split, count in self.originals.items():
                 for original in islice(originals, count):
                     for direction in self.directions:
                         file = f"clips/{digit}_{direction}_{original}.mp4"
@@ -116,15 +118,15 @@ def draw(original: Array, direction: str, rng: np.random.Generator) -> Array:
     if direction in ("left", "up"):  # a walk to the right or down, backwards
         along = along[::-1]
     down, right = (across, along) if direction in ("left", "right") else (along, across)
-    frames = 230 * _place(down) @ pixels.clip(0, 1) @ _place(right).transpose(0, 2, 1)
+    frames: Array = 230 * _place(down) @ pixels.clip(0, 1) @ _place(right).transpose(0, 2, 1)
     frames += 2 * NOISE + NOISE * rng.standard_normal(frames.shape)
-    return frames.clip(0, 255).astype(np.uint8)
+    return np.asarray(frames.clip(0, 255), np.uint8)
 
 
 def _place(offsets: Array) -> Array:
     """Weigh a digit's rows for each row of the frame, linearly between pixels: ``(T, 32, 16)``."""
     rows, own = np.arange(SIDE)[:, None], np.arange(DIGIT)
-    return np.maximum(0, 1 - np.abs(rows - own - offsets[:, None, None]))
+    return np.asarray(np.maximum(0, 1 - np.abs(rows - own - offsets[:, None, None])))
 
 
 def encode(path: Path, frames: Array) -> None:

@@ -1,0 +1,1 @@
+"""Speed, as ratios: contenders take turns in one run, each in a process of its own."""

@@ -1,0 +1,134 @@
+"""The same training three ways: seqarena's `Training`, a bare PyTorch loop, Lightning's Trainer.
+
+All draw the same batches in the same order from the same `Batches`, for the same model from the
+same seed, with AdamW at the same settings and gradients clipped at the same norm.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.data import clips, experiment, sentences
+from benchmarks.turns import Turns
+from seqarena.data.batches import Batch, Batches
+from seqarena.data.store import Prepared
+from seqarena.fit import Training
+from seqarena.models.model import SequenceModel
+from seqarena.models.variants import build_model
+from seqarena.tasks import task_for
+
+SEED = 0
+MODALITIES = {"text": sentences, "video": clips}
+TASK = task_for("classification")
+
+
+def seqarena(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
+    """Train with seqarena; an epoch tells its own training speed, validation apart."""
+    prepared = MODALITIES[modality](folder)
+    training = Training(experiment(modality), prepared, variant, h, SEED)
+    turns.wait()
+    for epoch in training.epochs():
+        turns.report(training.batches.epoch_examples / epoch.examples_per_second)
+        turns.wait()
+
+
+def bare(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
+    """Train as PyTorch's tutorials do."""
+    prepared = MODALITIES[modality](folder)
+    model = _model(prepared, variant, h)
+    optimizer = _optimizer(model, h)
+    epochs = Epochs(prepared, experiment(modality).protocol.batch_size)
+    while True:
+        turns.wait()
+        began = time.perf_counter()
+        model.train()
+        total = 0.0
+        for batch in epochs:
+            optimizer.zero_grad()
+            loss = _loss(model, batch)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            total += loss.item()
+        turns.report(time.perf_counter() - began)
+
+
+def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
+    """Train with Lightning's Trainer, its logger, checkpoints and progress bar off."""
+    import lightning as L
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+
+    class Module(L.LightningModule):
+        def __init__(self, model: SequenceModel) -> None:
+            super().__init__()
+            self.model = model
+
+        def training_step(self, batch: Batch, index: int) -> Tensor:
+            return _loss(self.model, batch)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return _optimizer(self.model, h)
+
+    class Clock(L.Callback):
+        def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+            turns.wait()
+            self.began = time.perf_counter()
+
+        def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+            turns.report(time.perf_counter() - self.began)
+
+    prepared = MODALITIES[modality](folder)
+    L.Trainer(
+        max_epochs=-1,
+        accelerator="cpu",
+        gradient_clip_val=1.0,
+        callbacks=[Clock()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    ).fit(
+        Module(_model(prepared, variant, h)),
+        Epochs(prepared, experiment(modality).protocol.batch_size),
+    )
+
+
+class Epochs:
+    """The batches that `Training` draws, epoch after epoch."""
+
+    def __init__(self, prepared: Prepared, batch_size: int) -> None:
+        self.batches, self.epoch = Batches(prepared.split("train"), batch_size, seed=SEED), 0
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.epoch += 1
+        return self.batches.shuffled(self.epoch)
+
+
+def _model(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
+    torch.manual_seed(SEED)
+    return build_model(variant, prepared.spec, h, TASK.outputs(prepared.spec))
+
+
+def _optimizer(model: nn.Module, h: dict[str, Any]) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        model.parameters(), lr=h["learning_rate"], weight_decay=h["weight_decay"]
+    )
+
+
+def _loss(model: SequenceModel, batch: Batch) -> Tensor:
+    loss, count = TASK.loss(model(batch), batch)
+    return loss / count

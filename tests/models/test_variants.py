@@ -1,0 +1,184 @@
+"""Contracts of the variants, in every modality that each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqarena.data.batches import Batch, collate
+from seqarena.data.store import Array, DataSpec, Prepared
+from seqarena.errors import InputError
+from seqarena.models.frontends import Patches
+from seqarena.models.model import SequenceModel, count_parameters
+from seqarena.models.variants import VARIANTS, added_space, build_model, variant_for
+from seqarena.spaces import COMMON
+from seqarena.tasks import TASKS
+
+PAIRS = [(name, modality) for name, v in VARIANTS.items() for modality in sorted(v.modalities)]
+every_pair = pytest.mark.parametrize(("variant", "modality"), PAIRS)
+Choose = Callable[..., dict[str, Any]]
+
+
+def sequences(spec: DataSpec, lengths: tuple[int, ...]) -> list[Array]:
+    random = np.random.default_rng(0)
+    if spec.modality == "series":  # a window is never shorter than a patch
+        lengths = tuple(length + 4 for length in lengths)
+    if spec.modality == "text":
+        return [random.integers(1, len(spec.vocabulary), n).astype(np.int32) for n in lengths]
+    if spec.modality == "video":
+        return [
+            random.integers(0, 256, (n, *spec.feature_shape)).astype(np.uint8) for n in lengths
+        ]
+    return [random.normal(size=(n, *spec.feature_shape)).astype(np.float32) for n in lengths]
+
+
+def build(variant: str, spec: DataSpec, choose: Choose) -> SequenceModel:
+    torch.manual_seed(0)
+    model = build_model(variant, spec, choose(variant, spec.modality), outputs=3)
+    for parameter in model.parameters():  # larger than at the start, so that a leak would show
+        parameter.data.mul_(1.5)
+    return model.eval()
+
+
+@every_pair
+def test_padding_never_changes_an_output(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec = specs[modality]
+    model, items = build(variant, spec, hyperparameters), sequences(spec, (2, 12, 5, 1))
+    together = model(collate(items))
+    for row, item in enumerate(items):
+        alone = model(collate([item]))
+        torch.testing.assert_close(together.logits[row : row + 1], alone.logits)
+        if alone.weights is not None:
+            mine = together.weights[row : row + 1, ..., : int(alone.lengths)]
+            torch.testing.assert_close(mine, alone.weights)
+
+
+@every_pair
+def test_what_stands_in_padding_is_never_read(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec = specs[modality]
+    model, batch = build(variant, spec, hyperparameters), collate(sequences(spec, (2, 6, 4)))
+    wanted = model(batch)
+    filled = batch.inputs.clone()
+    for row, length in enumerate(batch.lengths.tolist()):
+        filled[row, length:] = 3
+    torch.testing.assert_close(model(batch._replace(inputs=filled)).logits, wanted.logits)
+
+
+@every_pair
+def test_attention_looks_at_real_steps_only(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec = specs[modality]
+    batch = collate(sequences(spec, (2, 6, 4)))
+    output = build(variant, spec, hyperparameters)(batch)
+    weights = output.weights
+    assert (weights is not None) == (VARIANTS[variant].attention is not None)
+    if weights is not None:
+        torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+        for row, length in enumerate(output.lengths.tolist()):
+            assert not weights[row, ..., length:].any()
+
+
+@every_pair
+def test_every_parameter_is_trained(
+    variant: str, modality: str, prepared: dict[str, Path], hyperparameters: Choose
+) -> None:
+    data = Prepared(prepared[modality])
+    model = build(variant, data.spec, hyperparameters).train()
+    train = data.split("train")
+    batch = collate([train.sequence(index) for index in range(len(train))])
+    model(batch).logits.square().sum().backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert dead == []
+    assert count_parameters(model) == sum(p.numel() for p in model.parameters())
+
+
+@every_pair
+def test_its_space_holds_all_that_building_needs(
+    variant: str, modality: str, specs: dict[str, DataSpec]
+) -> None:
+    """Only what the search draws is there in a trial: a variant must ask for nothing else."""
+    space = {**COMMON, **added_space(variant, modality)}
+    for end in (0, -1):
+        drawn = {
+            name: choice[end]
+            if isinstance(choice, list)
+            else (choice.low, choice.high)[end]
+            if hasattr(choice, "low")
+            else choice
+            for name, choice in space.items()
+        }
+        model = build_model(variant, specs[modality], drawn, outputs=2)
+        output = model.eval()(collate(sequences(specs[modality], (3, 5))))
+        assert output.logits.shape == (2, 2)
+
+
+def test_order_matters_to_the_recurrent_ones(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    (steps,) = sequences(specs["audio"], (6,))
+    for variant in VARIANTS:
+        if "audio" in VARIANTS[variant].modalities:
+            model = build(variant, specs["audio"], hyperparameters)
+            ahead, behind = (model(collate([x])).logits for x in (steps, steps[::-1].copy()))
+            assert not torch.allclose(ahead, behind, atol=1e-3), variant
+
+
+def test_the_dense_window_sees_the_end_of_a_long_sequence(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec = specs["audio"]
+    model = build("window_mlp", spec, hyperparameters)
+    (steps,) = sequences(spec, (20,))
+    whole = model(collate([steps])).logits
+    torch.testing.assert_close(whole, model(collate([steps[-spec.max_length :]])).logits)
+
+
+def test_frames_in_bytes_and_in_the_unit_range_are_the_same(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    clips = sequences(specs["video"], (3, 3))
+    model = build("cnn_lstm", specs["video"], hyperparameters)
+    batch = collate(clips)
+    scaled = Batch(batch.inputs.float() / 255, batch.lengths, batch.targets)
+    torch.testing.assert_close(model(batch).logits, model(scaled).logits)
+
+
+def test_patches_end_where_the_sequence_ends(specs: dict[str, DataSpec]) -> None:
+    frontend = Patches(specs["series"], 3)
+    first, second = sequences(specs["series"], (4, 2))  # 8 and 6 steps
+    features, lengths = frontend(*collate([first, second])[:2])
+    assert lengths.tolist() == [2, 2] and frontend.steps(8) == 2
+    torch.testing.assert_close(features[0], torch.from_numpy(first[2:].reshape(2, 9)))
+    torch.testing.assert_close(features[1], torch.from_numpy(second.reshape(2, 9)))
+
+
+def test_a_forecast_is_a_correction_of_the_season_before(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec, task = specs["series"], TASKS["forecasting"]
+    model = task.model("gru", spec, hyperparameters("gru", "series")).eval()
+    items = sequences(spec, (2, 5))
+    model.head[1].weight.data.zero_()
+    model.head[1].bias.data.zero_()
+    wanted = torch.tensor(np.stack([item[-4:-2, 0] for item in items]))  # a season is 4 steps
+    torch.testing.assert_close(model(collate(items)).logits, wanted)
+    long = replace(spec, options={"season": spec.max_length + 1})
+    assert task.model("gru", long, hyperparameters("gru", "series")).reference is None
+
+
+def test_an_unknown_variant_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="here: no variant named 'lstm_atention'.*lstm_attention"):
+        variant_for("lstm_atention", "text", "here")
+    with pytest.raises(InputError, match="'conv_lstm' takes video, not text"):
+        variant_for("conv_lstm", "text", "here")

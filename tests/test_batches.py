@@ -1,0 +1,109 @@
+"""Batches: every sequence once an epoch, padded with zeros, in an order that the seed fixes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seqarena.data.batches import Batch, Batches, collate
+from seqarena.data.store import Split, write_sequences, write_split
+
+LENGTHS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    """Sequences whose steps all hold their own number, from 1."""
+    sequences = [np.full((length, 2), n + 1, np.float32) for n, length in enumerate(LENGTHS)]
+    write_sequences(tmp_path / "train", sequences, np.arange(len(LENGTHS)), ({} for _ in LENGTHS))
+    return Split(tmp_path / "train")
+
+
+def seen(batches: Batches, epoch: int) -> list[int]:
+    return [int(target) for batch in batches.shuffled(epoch) for target in batch.targets]
+
+
+def check_content(batch: Batch) -> None:
+    """Each row holds its own steps, then zeros."""
+    for inputs, length, target in zip(*batch, strict=True):
+        assert int(length) == LENGTHS[target]
+        assert bool((inputs[:length] == target + 1).all())
+        assert not inputs[length:].any()
+
+
+def test_an_epoch_holds_every_sequence_once(split: Split) -> None:
+    batches = Batches(split, 4)
+    assert len(batches) == 3 == sum(1 for _ in batches.shuffled(1))
+    for epoch in (1, 2):
+        assert sorted(seen(batches, epoch)) == list(range(11))
+
+
+def test_order_is_that_of_seed_and_epoch(split: Split) -> None:
+    first = seen(Batches(split, 2, seed=7), 1)
+    assert first == seen(Batches(split, 2, seed=7), 1)
+    assert first != seen(Batches(split, 2, seed=7), 2)
+    assert first != seen(Batches(split, 2, seed=8), 1)
+
+
+def test_rows_are_gathered_and_padded_with_zeros(split: Split) -> None:
+    for batch in Batches(split, 3).shuffled(1):
+        assert batch.inputs.shape[1] == int(batch.lengths.max())
+        check_content(batch)
+
+
+def test_sequences_of_similar_length_lie_together(split: Split) -> None:
+    steps = sum(batch.inputs.shape[0] * batch.inputs.shape[1] for batch in Batches(split, 2).shuffled(1))
+    in_pairs = sorted(LENGTHS, reverse=True)[::2]
+    assert steps <= 2 * sum(in_pairs)
+
+
+def test_the_ragged_batch_is_not_always_the_longest(split: Split) -> None:
+    orders = {tuple(len(b.lengths) for b in Batches(split, 4).shuffled(epoch)) for epoch in range(9)}
+    assert len(orders) > 1, "batches come in another order each epoch"
+
+
+def test_an_epoch_may_draw_fewer(split: Split) -> None:
+    batches = Batches(split, 4, epoch_examples=5)
+    assert len(batches) == 2
+    epochs = [seen(batches, epoch) for epoch in range(12)]
+    assert all(len(set(epoch)) == 5 for epoch in epochs)
+    assert set().union(*epochs) == set(range(11)), "all come up in time"
+    assert len(Batches(split, 4, epoch_examples=99)) == 3
+
+
+def test_in_order_gives_each_once_with_its_index(split: Split) -> None:
+    told: list[int] = []
+    for indices, batch in Batches(split, 4).in_order():
+        check_content(batch)
+        assert batch.targets.tolist() == indices.tolist()
+        told += indices.tolist()
+    assert sorted(told) == list(range(11))
+
+
+def test_overlapping_windows_are_views_of_one_series(tmp_path: Path) -> None:
+    series = np.arange(20, dtype=np.float32)[:, None]
+    starts = np.array([0, 1, 7, 15])
+    lengths = np.array([5, 5, 4, 5])
+    write_split(tmp_path / "test", series, starts, lengths, starts.astype(np.float32), [])
+    for _, batch in Batches(Split(tmp_path / "test"), 3).in_order():
+        for inputs, length, start in zip(*batch, strict=True):
+            wanted = torch.arange(int(start), int(start) + int(length), dtype=torch.float32)
+            assert torch.equal(inputs[:length, 0], wanted)
+            assert not inputs[length:].any()
+
+
+def test_a_batch_does_not_write_to_the_prepared_file(split: Split) -> None:
+    batch = next(iter(Batches(split, 4).shuffled(1)))
+    batch.inputs.fill_(-1)
+    assert float(np.load(split.folder / "inputs.npy").min()) == 1
+
+
+def test_collate_pads_and_fills_in_targets() -> None:
+    batch = collate([np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)])
+    assert batch.inputs.shape == (2, 4, 3)
+    assert batch.lengths.tolist() == [2, 4]
+    assert not batch.inputs[0, 2:].any()
+    assert batch.targets.tolist() == [0, 0]

@@ -1,0 +1,128 @@
+"""An experiment is checked against every registry before anything is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+
+from seqarena.data.datasets import DATASETS
+from seqarena.errors import InputError
+from seqarena.experiments import experiment_names, load
+from seqarena.models.baselines import BASELINES
+from seqarena.models.variants import VARIANTS, added_space
+from seqarena.spaces import COMMON, space_of, suggest
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+ENTRY: dict[str, Any] = {
+    "data": "movie_reviews",
+    "modality": "text",
+    "task": "classification",
+    "metric": "accuracy",
+    "variants": ["gru", "conv1d"],
+    "baselines": ["majority"],
+}
+
+
+def write(folder: Path, **change: Any) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump({"experiments": {"toy": {**ENTRY, **change}}}))
+    return path
+
+
+@pytest.mark.parametrize("name", experiment_names(PARAMS))
+def test_the_committed_experiments_are_sound(name: str) -> None:
+    arena = load(name, PARAMS)
+    assert set(arena.config.variants) <= VARIANTS.keys()
+    assert arena.config.baselines and set(arena.config.baselines) <= BASELINES.keys()
+    assert {path.parts[-1] for path in (arena.raw, arena.prepared, arena.models)} == {name}
+    json.dumps(arena.resolved())
+
+
+def test_the_issue_s_variants_compete_in_every_experiment() -> None:
+    everywhere = {name for name, v in VARIANTS.items() if len(v.modalities) == 4}
+    for name in experiment_names(PARAMS):
+        arena = load(name, PARAMS)
+        fitting = {v for v, e in VARIANTS.items() if arena.dataset.modality in e.modalities}
+        assert set(arena.config.variants) == fitting >= everywhere
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "movie_review"}, r"\.data: no data set named .*'movie_reviews'"),
+        ({"data": "nowhere/x.csv"}, r"\.data: nowhere/x\.csv: no such file"),
+        ({"modality": "txt"}, r"\.modality: no modality named 'txt'; did you mean 'text'"),
+        ({"modality": "audio"}, r"\.data: 'movie_reviews' is text, not audio"),
+        ({"task": "clasification"}, r"\.task: no task named .*'classification'"),
+        ({"task": "forecasting"}, r"\.task: forecasting takes series, not text"),
+        ({"metric": "acuracy"}, r"\.metric: no classification metric named .*'accuracy'"),
+        ({"metric": "mae"}, r"\.metric: .*known: accuracy, macro_f1"),
+        ({"variants": ["gru", "ltsm"]}, r"\.variants: no variant named 'ltsm'; .*'lstm'"),
+        ({"variants": ["conv_lstm"]}, r"\.variants: .*'conv_lstm' takes video, not text"),
+        ({"baselines": ["majorty"]}, r"\.baselines: no baseline named .*'majority'"),
+        ({"baselines": ["linear"]}, r"\.baselines: .*'linear' does not take text"),
+        ({"prepare": {"max_lenght": 1}}, r"\.prepare\.max_lenght: .*'max_length'"),
+        ({"prepare": {"valid": 1.5}}, r"\.prepare\.valid: .*less than 1"),
+        ({"space": {"dropuot": 0.1}}, r"\.space: no hyperparameter named .*'dropout'"),
+        ({"space": {"dropout": []}}, r"\.space\.dropout: an empty choice"),
+        ({"space": {"dropout": 7}}, r"\.space\.dropout: expected numbers from 0 to 1, found 7"),
+        ({"space": {"dropout": [0.1, -0.1]}}, r"\.space\.dropout: expected .*found -0.1"),
+        ({"space": {"dropout": {"low": 0, "high": 2}}}, r"\.space\.dropout: .*found 2.0"),
+        ({"space": {"width": [8, "wide"]}}, r"\.space\.width: expected whole .*found 'wide'"),
+        ({"space": {"width": 0}}, r"\.space\.width: expected whole numbers from 1, found 0"),
+        ({"space": {"width": 8.5}}, r"\.space\.width: expected whole numbers from 1, found 8.5"),
+        ({"space": {"width": {"low": 8, "high": 9}}}, r"\.space\.width: .*add `integer: true`"),
+        ({"space": {"learning_rate": "fast"}}, r"\.space\.learning_rate: .*found 'fast'"),
+        ({"space": {"weight_decay": float("nan")}}, r"\.space\.weight_decay: .*found nan"),
+    ],
+)
+def test_a_mistake_is_told_by_its_place(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"experiments\.toy{message}") as told:
+        load("toy", write(tmp_path, **change))
+    assert "\n" not in str(told.value)
+
+
+def test_an_unknown_experiment_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"experiments: no experiment named 'tyo'; .*'toy'"):
+        load("tyo", write(tmp_path))
+
+
+def test_the_space_is_what_all_share_what_a_variant_adds_and_what_params_set(
+    tmp_path: Path,
+) -> None:
+    chosen = {"dropout": 0.3, "kernel": [7], "layers": 4}
+    arena = load("toy", write(tmp_path, space=chosen))
+    gru, conv = (space_of(arena.config, variant, "here") for variant in ("gru", "conv1d"))
+    assert gru == {**COMMON, "embedding": 64, "dropout": 0.3}
+    assert conv == {**gru, "kernel": [7]}
+    assert arena.resolved()["space"]["conv1d"]["kernel"] == [7]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_draws_lie_in_the_space(variant: str) -> None:
+    space = {**COMMON, **added_space(variant, "video")}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(5):
+        drawn = suggest(study.ask(), space)
+        assert drawn.keys() == space.keys()
+        for name, dimension in space.items():
+            if isinstance(dimension, list):
+                assert drawn[name] in dimension
+            elif hasattr(dimension, "low"):
+                assert dimension.low <= drawn[name] <= dimension.high
+            else:
+                assert drawn[name] == dimension
+
+
+def test_own_files_are_data_sets_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("text,label\na,b\n")
+    arena = load("toy", write(tmp_path, data=str(tmp_path / "mine.csv")))
+    assert arena.dataset.modality == "text"
+    assert str(tmp_path) not in DATASETS

@@ -1,0 +1,81 @@
+"""Whole files and folders or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from seqarena.files import digest_of, new_file, new_folder, read_json, sha256_of, write_json
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C: no Exception."""
+
+
+@pytest.mark.parametrize("error", [ValueError, Interrupted])
+def test_a_folder_stays_until_its_replacement_is_complete(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    folder = tmp_path / "deep" / "out"
+    with new_folder(folder) as partial:
+        (partial / "a").write_text("old")
+    with pytest.raises(error), new_folder(folder) as partial:
+        (partial / "b").write_text("half")
+        raise error
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+    assert [path.name for path in folder.iterdir()] == ["a"]
+    with new_folder(folder) as partial:
+        (partial / "c").write_text("new")
+    assert [path.name for path in folder.iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize("error", [ValueError, Interrupted])
+def test_a_file_stays_until_its_replacement_is_complete(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with new_file(path) as partial:
+        partial.write_text("old")
+    with pytest.raises(error), new_file(path) as partial:
+        partial.write_text("half")
+        raise error
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / ".out.partial" / "stale").touch()
+    with new_folder(tmp_path / "out") as partial:
+        (partial / "fresh").touch()
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["fresh"]
+
+
+def test_json_goes_there_and_back(tmp_path: Path) -> None:
+    value = {"names": ["ä", "b"], "mean": 0.1, "none": None}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    assert "ä" in (tmp_path / "a.json").read_text()
+
+
+def test_json_refuses_nan_and_keeps_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert read_json(tmp_path / "a.json") == 1
+
+
+def test_digests_are_of_names_and_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"x").hexdigest()
+    digests = {digest_of(tmp_path)}
+    (tmp_path / "a").rename(tmp_path / "b")
+    digests.add(digest_of(tmp_path))
+    (tmp_path / "b").write_bytes(b"y")
+    digests.add(digest_of(tmp_path))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "b").rename(tmp_path / "sub" / "b")
+    digests.add(digest_of(tmp_path))
+    assert len(digests) == 4

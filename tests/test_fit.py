@@ -1,0 +1,254 @@
+"""The epoch loop: stops when it should, keeps the best weights, repeats itself for a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from seqarena.config import Experiment
+from seqarena.data.store import Prepared
+from seqarena.experiments import experiment_names, load
+from seqarena.fit import Epoch, Training, autocast, evaluate, fit, warm_up_and_decay
+from seqarena.models.variants import VARIANTS
+from seqarena.spaces import space_of, suggest
+
+Make = Callable[..., Experiment]
+Choose = Callable[..., dict[str, Any]]
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def training(
+    prepared: dict[str, Path], experiment: Make, hyperparameters: Choose
+) -> Callable[..., Training]:
+    def make(modality: str = "audio", seed: int = 1, rate: float = 1e-2, **protocol: Any) -> Training:
+        return Training(
+            experiment(modality, **protocol),
+            Prepared(prepared[modality]),
+            "gru",
+            hyperparameters("gru", modality, learning_rate=rate),
+            seed,
+        )
+
+    return make
+
+
+def losses(epochs: list[Epoch]) -> list[tuple[float, float]]:
+    return [(epoch.train_loss, epoch.valid_loss) for epoch in epochs]
+
+
+def test_same_seed_same_losses(
+    prepared: dict[str, Path], experiment: Make, hyperparameters: Choose
+) -> None:
+    chosen = hyperparameters("gru", "audio", dropout=0.3)
+    runs = [
+        losses(fit(experiment("audio"), prepared["audio"], "gru", chosen, seed)[1])
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_the_budget_is_kept_and_the_loss_falls(training: Callable[..., Training]) -> None:
+    epochs = list(training(epochs=5, patience=5).epochs())
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4, 5]
+    assert [epoch.last for epoch in epochs] == [False] * 4 + [True]
+    assert epochs[-1].train_loss < epochs[0].train_loss
+    assert all(epoch.seconds > 0 and epoch.examples_per_second > 0 for epoch in epochs)
+
+
+@pytest.mark.parametrize("modality", ["audio", "series"])
+def test_early_stopping_restores_the_best_weights(
+    modality: str, training: Callable[..., Training]
+) -> None:
+    run = training(modality, epochs=12, patience=3)
+    best, epochs = {}, []
+    for epoch in run.epochs():
+        epochs.append(epoch)
+        if epoch.improved:
+            best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+        for group in run.optimizer.param_groups:
+            group["maximize"] = True  # from now on every step goes the wrong way
+    top = max(epoch.epoch for epoch in epochs if epoch.improved)
+    assert len(epochs) == top + 3 < 12
+    assert [epoch.last for epoch in epochs] == [False] * (len(epochs) - 1) + [True]
+    for name, tensor in run.model.state_dict().items():
+        assert torch.equal(tensor, best[name]), name
+    loss, counts = evaluate(run.model, run.task, run.valid, run.spec, run.protocol)
+    assert loss == pytest.approx(epochs[top - 1].valid_loss, rel=1e-6)
+    assert loss < epochs[-1].valid_loss
+    assert run.task.scores(counts, run.spec) == pytest.approx(epochs[top - 1].scores)
+
+
+def test_a_loss_that_is_not_finite_ends_it(training: Callable[..., Training]) -> None:
+    run = training(epochs=5)
+    with torch.no_grad():
+        run.model.head[1].bias.fill_(math.nan)
+    (only,) = run.epochs()
+    assert only.last and not only.improved
+    assert math.isnan(only.train_loss)
+
+
+def test_a_late_divergence_keeps_the_weights_before_it(training: Callable[..., Training]) -> None:
+    run = training(epochs=5)
+    kept = run.epochs()
+    assert next(kept).improved
+    with torch.no_grad():
+        run.model.head[1].bias.fill_(math.nan)
+    (end,) = kept
+    assert end.last and not end.improved
+    assert all(bool(tensor.isfinite().all()) for tensor in run.model.state_dict().values())
+
+
+def test_gradients_are_clipped_and_told_as_they_were(training: Callable[..., Training]) -> None:
+    run = training(clip=1e-3)
+    _, _, norm = run.step(next(iter(run.batches.shuffled(1))))
+    clipped = torch.stack([p.grad.norm() for p in run.model.parameters()]).norm()
+    assert float(norm) > 1e-2
+    assert float(clipped) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_an_epoch_lists_its_curves(training: Callable[..., Training]) -> None:
+    first, *_ = training(epochs=1).epochs()
+    assert first.values() == {
+        "train_loss": first.train_loss,
+        "valid_loss": first.valid_loss,
+        "learning_rate": first.learning_rate,
+        "gradient_norm": first.gradient_norm,
+        "epoch_seconds": first.seconds,
+        "examples_per_second": first.examples_per_second,
+        "valid_accuracy": first.scores["accuracy"],
+        "valid_macro_f1": first.scores["macro_f1"],
+    }
+
+
+def test_validation_is_the_same_whatever_the_batches(training: Callable[..., Training]) -> None:
+    run, small = training("series", batch_size=64), training("series", batch_size=1)
+    one = evaluate(run.model, run.task, run.valid, run.spec, run.protocol)
+    many = evaluate(run.model, run.task, run.valid, run.spec, small.protocol)
+    assert one[0] == pytest.approx(many[0], rel=1e-5)
+    assert run.task.scores(one[1], run.spec) == pytest.approx(run.task.scores(many[1], run.spec))
+
+
+def test_validation_turns_dropout_off(
+    prepared: dict[str, Path], experiment: Make, hyperparameters: Choose
+) -> None:
+    chosen = hyperparameters("gru", "audio", dropout=0.9)
+    run = Training(experiment("audio"), Prepared(prepared["audio"]), "gru", chosen, 0)
+    first, second = (
+        evaluate(run.model, run.task, run.valid, run.spec, run.protocol)[0] for _ in range(2)
+    )
+    assert first == second
+
+
+def test_an_epoch_may_hold_fewer_examples(training: Callable[..., Training]) -> None:
+    run = training(epoch_examples=10)
+    assert len(run.batches) == 2
+    assert run._train(1)[2] == 10
+
+
+def test_the_learning_rate_rises_then_falls() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = warm_up_and_decay(optimizer, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:10] == pytest.approx([(n + 1) / 10 for n in range(10)])
+    assert rates[10] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.001 and optimizer.param_groups[0]["lr"] == pytest.approx(0)
+
+
+def test_half_precision_where_asked(experiment: Make, training: Callable[..., Training]) -> None:
+    cpu = torch.device("cpu")
+    with autocast(cpu, experiment("audio", precision="bfloat16").protocol):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    with autocast(cpu, experiment("audio").protocol):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    assert all(math.isfinite(e.train_loss) for e in training(precision="bfloat16").epochs())
+
+
+OVERFIT = [(v, m) for v, entry in VARIANTS.items() for m in sorted(entry.modalities)]
+
+
+@pytest.mark.parametrize(("variant", "modality"), OVERFIT)
+def test_every_variant_overfits_eight_examples(
+    variant: str,
+    modality: str,
+    tmp_path: Path,
+    specs: dict[str, Any],
+    prepare: Callable[..., Path],
+    experiment: Make,
+    hyperparameters: Choose,
+) -> None:
+    data = Prepared(prepare(tmp_path / "data", specs[modality], (8, 8, 8)))
+    chosen = hyperparameters(variant, modality, width=32, learning_rate=2e-2)
+    # Eight examples are one step an epoch; the rate is warmed up over all of them.
+    run = Training(experiment(modality, epochs=60, patience=60), data, variant, chosen, 0)
+    batch = next(iter(run.batches.shuffled(1)))
+    before = float(run.task.loss(run.model.eval()(batch), batch)[0].detach())
+    for _ in range(60):
+        run.model.train()
+        run.step(batch)
+    output = run.model.eval()(batch)
+    assert float(run.task.loss(output, batch)[0].detach()) < 0.2 * before
+    if run.spec.classes:
+        assert output.logits.argmax(1).tolist() == batch.targets.tolist()
+
+
+def _shaped_like(name: str) -> Any:
+    """The spec that an experiment's prepare would write, without the data."""
+    from seqarena.data.store import DataSpec
+
+    arena = load(name, PARAMS)
+    options, kind = arena.options.model_dump(), arena.dataset.modality
+    shapes = {
+        "text": lambda: (),
+        "audio": lambda: (options["mels"],),
+        "video": lambda: (1 + 2 * options["colour"], options["height"], options["width"]),
+        "series": lambda: (1 + len(options["covariates"]) + 4 * options["calendar"],),
+    }
+    forecasts = {
+        "horizon": options.get("horizon", 0),
+        "target": {"mean": 1.0, "std": 2.0, "naive_mae": 3.0},
+        "options": {"season": options.get("season")},
+    }
+    return DataSpec(
+        modality=kind,
+        feature_shape=shapes[kind](),
+        max_length=options.get("lookback") or min(options.get("max_length", 12), 12),
+        step="hour",
+        step_size=1.0,
+        vocabulary=tuple(f"word{n}" for n in range(options.get("max_vocabulary", 0))),
+        classes=() if kind == "series" else ("a", "b", "c"),
+        **(forecasts if kind == "series" else {}),
+    )
+
+
+@pytest.mark.parametrize("name", experiment_names(PARAMS))
+def test_every_experiment_trains_one_batch_with_each_of_its_variants(
+    name: str, tmp_path: Path, prepare: Callable[..., Path]
+) -> None:
+    import optuna
+
+    arena = load(name, PARAMS)
+    data = Prepared(prepare(tmp_path / "data", _shaped_like(name), (8, 4, 4)))
+    for variant in arena.config.variants:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        chosen = suggest(study.ask(), space_of(arena.config, variant, name))
+        run = Training(arena.config, data, variant, chosen, arena.config.protocol.seed)
+        before = [parameter.detach().clone() for parameter in run.model.parameters()]
+        loss, count, norm = run.step(next(iter(run.batches.shuffled(1))))
+        assert math.isfinite(float(loss) / count) and float(norm) > 0, variant
+        assert any(
+            not torch.equal(old, new)
+            for old, new in zip(before, run.model.parameters(), strict=True)
+        )
+        evaluate(run.model, run.task, run.valid, run.spec, run.protocol)

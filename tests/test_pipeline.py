@@ -1,0 +1,281 @@
+"""The real DVC, Ray and MLflow, from the user's own files to the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from seqarena.files import digest_of
+from seqarena.ledger import Ledger
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.timeout(480)
+PROTOCOL = {"seed": 0, "trials": 1, "epochs": 2, "seeds": 2, "batch_size": 16, "grace": 1}
+EXPERIMENTS = {
+    "reviews": {
+        "data": "files/reviews.csv",
+        "modality": "text",
+        "task": "classification",
+        "metric": "accuracy",
+        "prepare": {"min_count": 1},
+        "baselines": ["majority", "tfidf_logistic"],
+        "variants": ["conv1d", "gru_attention"],
+        "space": {"width": 8},
+        "protocol": PROTOCOL,
+    },
+    "hours": {
+        "data": "files/hours.csv",
+        "modality": "series",
+        "task": "forecasting",
+        "metric": "mae",
+        "prepare": {"time": "ts", "target": "y", "lookback": 48, "horizon": 6},
+        "baselines": ["persistence", "seasonal_naive_day", "linear"],
+        "variants": ["window_mlp", "lstm"],
+        "space": {"width": 8},
+        "protocol": PROTOCOL,
+    },
+}
+
+
+@dataclass
+class Project:
+    root: Path
+    first: str = ""  # what the first `dvc repro` printed
+
+    def __call__(self, *command: str, fails: bool = False) -> str:
+        """Run a command in the project and return what it printed."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root / "src"),
+            "DVC_NO_ANALYTICS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def stages(self, printed: str) -> list[str]:
+        return re.findall(r"Running stage '([^']+)'", printed)
+
+
+def _write_files(folder: Path) -> None:
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows = [
+        f"a {random.choice(words)} film number {number},{label}\n"
+        for number in range(60)
+        for label, words in (("yes", ["good", "fine"]), ("no", ["bad", "poor"]))
+    ]
+    (folder / "reviews.csv").write_text("text,label\n" + "".join(rows))
+    times = np.datetime64("2020-01-01T00") + np.arange(480)
+    wave = 50 + 30 * np.sin(np.arange(480) * 2 * np.pi / 24) + random.normal(size=480)
+    lines = [f"{time},{value:.2f}\n" for time, value in zip(times, wave, strict=True)]
+    (folder / "hours.csv").write_text("ts,y\n" + "".join(lines))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh clone of the project with two small experiments, run once to the verdict."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("pipelines", "src"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, root / name)
+    _write_files(root / "files")
+    write_params(root, EXPERIMENTS)
+    run = Project(root)
+    run("git", "init", "--quiet")
+    run("git", "config", "user.email", "test@example.org")
+    run("git", "config", "user.name", "test")
+    run("dvc", "init", "--quiet")
+    shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "start")
+    run.first = run("dvc", "repro")
+    return run
+
+
+def write_params(root: Path, experiments: dict[str, object]) -> None:
+    text = yaml.safe_dump({"experiments": experiments}, sort_keys=False)
+    (root / "params.yaml").write_text(text)
+
+
+def test_the_first_verdict_comes_before_the_second_search(project: Project) -> None:
+    stages = ["fetch", "prepare", "search", "train", "evaluate"]
+    ran = project.stages(project.first)
+    assert len(ran) == 11 and ran[-1] == "compare"
+    for name in EXPERIMENTS:
+        assert [stage for stage in ran if stage.endswith(f"@{name}")] == [
+            f"{stage}@{name}" for stage in stages
+        ]
+    one, other = (ran.index(f"evaluate@{name}") for name in EXPERIMENTS)
+    assert min(one, other) < max(ran.index(f"search@{name}") for name in EXPERIMENTS)
+    assert ran.index("evaluate@reviews") < ran.index("search@hours"), "in the order of params.yaml"
+
+
+def test_the_summary_has_the_keys_that_other_tools_read(project: Project) -> None:
+    summary = json.loads((project.root / "report" / "summary.json").read_text())
+    assert summary.keys() == EXPERIMENTS.keys()
+    for name, entry in summary.items():
+        config = EXPERIMENTS[name]
+        keys = {"metric", "greater_is_better", "baselines", "variants", "verdict"}
+        assert entry.keys() == keys
+        assert entry["metric"] == config["metric"]
+        assert entry["greater_is_better"] is (name == "reviews")
+        assert list(entry["baselines"]) == config["baselines"]
+        assert list(entry["variants"]) == config["variants"]
+        assert entry["verdict"].endswith(".") and "\n" not in entry["verdict"]
+        for variant in entry["variants"].values():
+            assert variant.keys() == {
+                "values",
+                "mean",
+                "ci95",
+                "parameters",
+                "train_seconds",
+                "test_examples",
+            }
+            assert len(variant["values"]) == 2
+            assert variant["mean"] == pytest.approx(np.mean(variant["values"]))
+            assert variant["ci95"][0] <= variant["mean"] <= variant["ci95"][1]
+            assert variant["test_examples"] > 0
+        own = json.loads((project.root / "results" / name / "summary.json").read_text())
+        assert own == entry
+    assert summary["reviews"]["baselines"]["tfidf_logistic"] > 0.9
+    naive, last = (summary["hours"]["baselines"][b] for b in ("seasonal_naive_day", "persistence"))
+    assert naive < last / 3
+
+
+def test_the_report_and_its_pictures_are_there(project: Project) -> None:
+    report = project.root / "report"
+    page = (report / "index.html").read_text()
+    for source in re.findall(r'src="(plots/[^"]+)"', page):
+        assert (report / source).read_bytes().startswith(b"\x89PNG")
+    names = {path.stem for path in (report / "plots" / "reviews").iterdir()}
+    assert {"scores", "curves", "confusion-conv1d", "attention-gru_attention-1"} <= names
+    assert (report / "plots" / "hours" / "forecasts-lstm.png").is_file()
+    assert "reviews" in (report / "report.md").read_text()
+    assert "reviews" in project("seqarena", "verdict")
+
+
+def test_every_run_is_ended_and_shown(project: Project) -> None:
+    with sqlite3.connect(project.root / "mlflow.db") as database:
+        query = "select e.name, r.status, count(*) from runs r join experiments e using (experiment_id)"
+        shown = database.execute(f"{query} group by e.name, r.status order by e.name").fetchall()
+    # Of two variants: a search with one trial each, and two finals each.
+    assert shown == [("hours", "FINISHED", 8), ("reviews", "FINISHED", 8)]
+    for name in EXPERIMENTS:
+        ledger = Ledger(project.root / "results" / name / "ledger.jsonl", name)
+        prepared = project.root / "data" / "prepared" / name
+        for run in ledger.runs().values():
+            assert run.status == "FINISHED"
+            assert run.tags["data.digest"] == digest_of(prepared)
+            assert len(run.tags["git.commit"]) == 40
+        finals = ledger.runs("final").values()
+        metric = EXPERIMENTS[name]["metric"]
+        assert all(f"test_{metric}" in run.metrics for run in finals)
+        searched = [*ledger.runs("search").values(), *ledger.runs("trial").values()]
+        assert not any(key.startswith("test_") for run in searched for key in run.metrics)
+
+
+def test_finals_answer_at_the_command_line(project: Project, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    options = ("--variant", "gru_attention", "--attention", str(picture))
+    printed = project("seqarena", "predict", "reviews", "--input", "a good film", *options)
+    assert "a good film" in printed and picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_second_time_there_is_nothing_to_do(project: Project) -> None:
+    runs = len(Ledger(project.root / "results/reviews/ledger.jsonl", "reviews").runs())
+    printed = project("dvc", "repro")
+    assert project.stages(printed) == []
+    assert "up to date" in printed
+    assert len(Ledger(project.root / "results/reviews/ledger.jsonl", "reviews").runs()) == runs
+
+
+def test_metrics_and_plots_are_known_to_dvc(project: Project) -> None:
+    shown = json.loads(project("dvc", "metrics", "show", "--json"))
+    ((_, workspace),) = shown.items()
+    found = {Path(path).as_posix() for path in workspace["data"]}
+    assert {f"results/{name}/summary.json" for name in EXPERIMENTS} <= found
+    assert "error" not in json.dumps(workspace)
+    project("dvc", "plots", "show", "--out", "shown")
+    page = (project.root / "shown" / "index.html").read_text()
+    assert "scores.png" in page and "lstm" in page
+    shutil.rmtree(project.root / "shown")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "stale"),
+    [
+        (("protocol", "trials"), 3, {"search", "train"}),
+        (("space", "width"), 16, {"search"}),
+        (("metric",), "rmse", {"search", "train", "evaluate"}),
+        (("baselines",), ["linear"], {"evaluate"}),
+        (("prepare", "horizon"), 4, {"prepare"}),
+        (("data",), "files/reviews.csv", {"fetch"}),
+    ],
+)
+def test_a_change_makes_only_its_own_stages_stale(
+    project: Project, path: tuple[str, ...], value: object, stale: set[str]
+) -> None:
+    changed = json.loads(json.dumps(EXPERIMENTS))
+    section = changed["hours"]
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    try:
+        write_params(project.root, changed)
+        told = json.loads(project("dvc", "status", "--json"))
+    finally:
+        write_params(project.root, EXPERIMENTS)
+    stages = {name for name in told if name != "compare"}
+    assert stages == {f"{stage}@hours" for stage in stale}
+
+
+def test_a_mistake_in_params_is_one_line_and_changes_nothing(project: Project) -> None:
+    before = digest_of(project.root / "results")
+    changed = {**EXPERIMENTS, "hours": {**EXPERIMENTS["hours"], "variants": ["lsmt"]}}
+    try:
+        write_params(project.root, changed)
+        printed = project("dvc", "repro", fails=True)
+    finally:
+        write_params(project.root, EXPERIMENTS)
+    assert "error: params.yaml: experiments.hours.variants: no variant named 'lsmt'" in printed
+    assert "did you mean 'lstm'?" in printed and "Traceback" not in printed
+    assert digest_of(project.root / "results") == before
+
+
+def test_an_override_runs_that_experiment_alone(project: Project) -> None:
+    """Last: it leaves the project as the override made it."""
+    override = "experiments.reviews.protocol.trials=2"
+    printed = project("dvc", "exp", "run", "--set-param", override)
+    assert project.stages(printed) == [
+        "search@reviews",
+        "train@reviews",
+        "evaluate@reviews",
+        "compare",
+    ]
+    found = json.loads((project.root / "results" / "reviews" / "search.json").read_text())
+    assert {entry["trials"] for entry in found["variants"].values()} == {2}
+    params = yaml.safe_load((project.root / "params.yaml").read_text())
+    assert params["experiments"]["reviews"]["protocol"]["trials"] == 2
