@@ -26,11 +26,11 @@ def pooling(tanh: str) -> Callable[[], None]:
     if tanh == "torch":
         attention.fast_tanh = torch.tanh
     torch.manual_seed(0)
-    pool = attention.AttentionPooling(attention.AdditiveAttention(WIDTH, WIDTH, WIDTH), WIDTH)
+    pool = attention.AttentionPooling(attention.AdditiveAttention(WIDTH, WIDTH, WIDTH))
     states = torch.randn(BATCH, STEPS, WIDTH, requires_grad=True)
     lengths = torch.randint(1, STEPS + 1, (BATCH,))
 
     def step() -> None:
-        pool(states, lengths)[0].sum().backward()
+        pool(states, states[:, -1], lengths)[0].sum().backward()
 
     return step

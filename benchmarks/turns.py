@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-Contender = Callable[..., None]
+Prepare = Callable[..., Callable[[], object]]
 
 
 class Over(BaseException):

@@ -157,6 +157,8 @@ class SearchLog(tune.Callback):
         self._advance()
 
     def on_trial_error(self, iteration: int, trials: Any, trial: TuneTrial, **info: Any) -> None:
+        if trial.trial_id not in self.runs:  # its worker died before Tune called it started
+            self.on_trial_start(iteration, trials, trial)
         record = self.records[trial.trial_id]
         record["status"] = "failed"
         lines = str(trial.get_error() or "the worker died").strip().splitlines()
