@@ -78,9 +78,7 @@ def write_prepared(
     return folder
 
 
-def _write_labelled(
-    folder: Path, spec: DataSpec, count: int, random: np.random.Generator
-) -> None:
+def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.Generator) -> None:
     lengths = random.integers(2, spec.max_length + 1, count)
     lengths[0] = spec.max_length
     labels = random.permutation(np.arange(count) % len(spec.classes))

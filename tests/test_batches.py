@@ -55,13 +55,17 @@ def test_rows_are_gathered_and_padded_with_zeros(split: Split) -> None:
 
 
 def test_sequences_of_similar_length_lie_together(split: Split) -> None:
-    steps = sum(batch.inputs.shape[0] * batch.inputs.shape[1] for batch in Batches(split, 2).shuffled(1))
+    steps = sum(
+        batch.inputs.shape[0] * batch.inputs.shape[1] for batch in Batches(split, 2).shuffled(1)
+    )
     in_pairs = sorted(LENGTHS, reverse=True)[::2]
     assert steps <= 2 * sum(in_pairs)
 
 
 def test_the_ragged_batch_is_not_always_the_longest(split: Split) -> None:
-    orders = {tuple(len(b.lengths) for b in Batches(split, 4).shuffled(epoch)) for epoch in range(9)}
+    orders = {
+        tuple(len(b.lengths) for b in Batches(split, 4).shuffled(epoch)) for epoch in range(9)
+    }
     assert len(orders) > 1, "batches come in another order each epoch"
 
 

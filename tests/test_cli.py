@@ -237,7 +237,9 @@ def test_attention_is_drawn(project: Path, seqarena: Callable[..., Ended], tmp_p
         assert [path.name for path in tmp_path.glob("*reviews*")] == ["reviews.png"]
 
 
-def test_a_series_is_forecast_in_its_unit(project: Path, seqarena: Callable[..., Ended], tmp_path: Path) -> None:
+def test_a_series_is_forecast_in_its_unit(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> None:
     told = tmp_path / "a.json"
     arguments = ("predict", "hours", "--input", "files/series.csv", "--output", str(told))
     assert seqarena(*arguments).code == 0
@@ -264,7 +266,10 @@ def test_a_recording_is_answered(
     [
         (("show", "reveiws"), "no experiment named 'reveiws'; did you mean 'reviews'?"),
         (("sync", "hous"), "no experiment named 'hous'; did you mean 'hours'?"),
-        (("predict", "later", "--input", "x"), "not there yet; run `dvc repro evaluate@later` first"),
+        (
+            ("predict", "later", "--input", "x"),
+            "not there yet; run `dvc repro evaluate@later` first",
+        ),
         (
             ("predict", "reviews", "--input", "x", "--variant", "gru_atention"),
             "no final named 'gru_atention'; did you mean 'gru_attention'?",

@@ -60,12 +60,18 @@ def test_a_worker_reads_back_what_the_driver_sends() -> None:
             {"protocol": {"zzz": 1}},
             "here.protocol.zzz: no such key; known: batch_size, clip, deterministic",
         ),
-        ({"protocol": {"trials": 0}}, "here.protocol.trials: .*greater than or equal to 1, found 0"),
+        (
+            {"protocol": {"trials": 0}},
+            "here.protocol.trials: .*greater than or equal to 1, found 0",
+        ),
         ({"protocol": {"seeds": 1}}, "here.protocol.seeds: .*greater than or equal to 2, found 1"),
         ({"protocol": {"clip": -1.0}}, "here.protocol.clip: .*greater than 0, found -1.0"),
         ({"protocol": {"seed": 2**31}}, "here.protocol.seed: .*less than 2147483648"),
         ({"protocol": {"epochs": "many"}}, "here.protocol.epochs: .*integer.*found 'many'"),
-        ({"protocol": {"precision": "half"}}, "here.protocol.precision: .*'bfloat16', found 'half'"),
+        (
+            {"protocol": {"precision": "half"}},
+            "here.protocol.precision: .*'bfloat16', found 'half'",
+        ),
         ({"protocol": 3}, "here.protocol: .*found 3"),
         ({"variants": []}, "here.variants: .*at least 1"),
         ({"variants": "gru"}, "here.variants: .*found 'gru'"),
@@ -73,7 +79,10 @@ def test_a_worker_reads_back_what_the_driver_sends() -> None:
         ({"variants": [7]}, "here.variants.0: .*string, found 7"),
         ({"baselines": ["a", "b", "a"]}, "here: baselines: 'a' is listed twice"),
         ({"prepare": [1]}, r"here.prepare: .*found \[1\]"),
-        ({"space": {"dropout": {"low": 1, "high": 0}}}, "here.space.dropout: low 1.0 is above high"),
+        (
+            {"space": {"dropout": {"low": 1, "high": 0}}},
+            "here.space.dropout: low 1.0 is above high",
+        ),
         (
             {"space": {"dropout": {"low": 0, "high": 1, "log": True}}},
             "here.space.dropout: a logarithmic range starts above 0",

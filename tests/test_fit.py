@@ -26,7 +26,9 @@ PARAMS = Path(__file__).parents[1] / "params.yaml"
 def training(
     prepared: dict[str, Path], experiment: Make, hyperparameters: Choose
 ) -> Callable[..., Training]:
-    def make(modality: str = "audio", seed: int = 1, rate: float = 1e-2, **protocol: Any) -> Training:
+    def make(
+        modality: str = "audio", seed: int = 1, rate: float = 1e-2, **protocol: Any
+    ) -> Training:
         return Training(
             experiment(modality, **protocol),
             Prepared(prepared[modality]),

@@ -74,7 +74,9 @@ def test_imports_point_one_way(path: Path) -> None:
 
 
 def test_only_search_imports_ray() -> None:
-    with_ray = {part(path) for path in FILES if any(m.split(".")[0] == "ray" for m in imports(path))}
+    with_ray = {
+        part(path) for path in FILES if any(m.split(".")[0] == "ray" for m in imports(path))
+    }
     assert with_ray == {"search"}
 
 

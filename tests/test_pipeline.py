@@ -116,7 +116,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def write_params(root: Path, experiments: dict[str, object]) -> None:
-    text = yaml.safe_dump({"experiments": experiments}, sort_keys=False)
+    plain = json.loads(json.dumps(experiments))  # shared sections would become YAML anchors
+    text = yaml.safe_dump({"experiments": plain}, sort_keys=False)
     (root / "params.yaml").write_text(text)
 
 
@@ -179,7 +180,9 @@ def test_the_report_and_its_pictures_are_there(project: Project) -> None:
 
 def test_every_run_is_ended_and_shown(project: Project) -> None:
     with sqlite3.connect(project.root / "mlflow.db") as database:
-        query = "select e.name, r.status, count(*) from runs r join experiments e using (experiment_id)"
+        query = (
+            "select e.name, r.status, count(*) from runs r join experiments e using (experiment_id)"
+        )
         shown = database.execute(f"{query} group by e.name, r.status order by e.name").fetchall()
     # Of two variants: a search with one trial each, and two finals each.
     assert shown == [("hours", "FINISHED", 8), ("reviews", "FINISHED", 8)]

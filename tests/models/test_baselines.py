@@ -25,7 +25,9 @@ SPEC = DataSpec(
 )
 
 
-def forecasting(folder: Path, series: Array, spec: DataSpec = SPEC, lookback: int = LOOKBACK) -> Prepared:
+def forecasting(
+    folder: Path, series: Array, spec: DataSpec = SPEC, lookback: int = LOOKBACK
+) -> Prepared:
     """Prepare windows of one series for all three splits; a second feature is noise."""
     noise = np.random.default_rng(0).normal(size=len(series))
     inputs = np.stack([series, noise], 1).astype(np.float32)
@@ -44,7 +46,9 @@ def error(name: str, data: Prepared) -> float:
     return float(np.abs(answer - data.split("test").targets).mean())
 
 
-@pytest.mark.parametrize(("name", "period"), [("seasonal_naive_day", 24), ("seasonal_naive_week", 168)])
+@pytest.mark.parametrize(
+    ("name", "period"), [("seasonal_naive_day", 24), ("seasonal_naive_week", 168)]
+)
 def test_seasonal_naive_is_exact_on_a_periodic_series(
     tmp_path: Path, name: str, period: int
 ) -> None:
@@ -106,10 +110,18 @@ def test_majority_is_the_commonest_class_of_train(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "modality"),
-    [("tfidf_logistic", "text"), ("mean_frame_logistic", "audio"), ("mean_frame_logistic", "video")],
+    [
+        ("tfidf_logistic", "text"),
+        ("mean_frame_logistic", "audio"),
+        ("mean_frame_logistic", "video"),
+    ],
 )
 def test_logistic_regression_learns_what_is_plain(
-    name: str, modality: str, tmp_path: Path, specs: dict[str, DataSpec], prepare: Callable[..., Path]
+    name: str,
+    modality: str,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
 ) -> None:
     data = Prepared(prepare(tmp_path / "data", specs[modality], (60, 20, 20)))
     for split in ("train", "valid", "test"):

@@ -32,9 +32,7 @@ def sequences(spec: DataSpec, lengths: tuple[int, ...]) -> list[Array]:
     if spec.modality == "text":
         return [random.integers(1, len(spec.vocabulary), n).astype(np.int32) for n in lengths]
     if spec.modality == "video":
-        return [
-            random.integers(0, 256, (n, *spec.feature_shape)).astype(np.uint8) for n in lengths
-        ]
+        return [random.integers(0, 256, (n, *spec.feature_shape)).astype(np.uint8) for n in lengths]
     return [random.normal(size=(n, *spec.feature_shape)).astype(np.float32) for n in lengths]
 
 

@@ -53,7 +53,12 @@ def test_a_trial_ends_in_its_study_as_it_ended() -> None:
             continue
     for name in trials:
         score = float("nan") if name == "nan" else 0.5
-        result = {OBJECTIVE: score, "training_iteration": 1, "done": True, "last": name != "stopped"}
+        result = {
+            OBJECTIVE: score,
+            "training_iteration": 1,
+            "done": True,
+            "last": name != "stopped",
+        }
         if name != "dead":
             found.on_trial_result(name, result)
         found.on_trial_complete(name, None if name == "dead" else result, error=name == "dead")

@@ -56,17 +56,18 @@ def url(
     *,
     sha256: str | None = None,
     content_sha256: str | None = None,
+    within: str = "",
 ) -> Path:
     """Return a file from ``$SEQARENA_MIRROR/<dataset>/<file>`` if it is there, else its address.
 
-    Pin the bytes (`sha256`), or what a zip holds (`content_sha256`, see `content_sha256_of`) where
-    the archive is packed anew for each download. Raises `InputError` when the file cannot be
-    had or its digest is another; what was cached before stays.
+    Pin the bytes (`sha256`), or what an archive holds (`content_sha256` of its folder `within`, see
+    `content_sha256_of`) where it is packed anew for each download. Raises `InputError` when the
+    file cannot be had or its digest is another; what was cached before stays.
     """
     if (sha256 is None) == (content_sha256 is None):
         raise ValueError("pin either sha256 or content_sha256")
     expected = sha256 or content_sha256 or ""
-    digest = sha256_of if sha256 else content_sha256_of
+    digest = sha256_of if sha256 else partial(content_sha256_of, within=within)
     mirrored = Path(os.environ.get("SEQARENA_MIRROR", ""), dataset, file)
     if os.environ.get("SEQARENA_MIRROR") and mirrored.is_file():
         _check(mirrored, expected, digest(mirrored))
@@ -124,12 +125,16 @@ def unpack(archive: Path, into: Path) -> None:
             opened.extractall(into)  # noqa: S202  # a zip's names were checked above
 
 
-def content_sha256_of(archive: Path) -> str:
-    """Digest what an archive holds: sorted ``name NUL sha256 LF`` without the top folder's name."""
+def content_sha256_of(archive: Path, within: str = "") -> str:
+    """Digest what an archive holds below a folder: sorted ``name NUL sha256 LF`` of its files.
+
+    Names are without the top folder's, which tells only how the archive was asked for.
+    """
     with _opened(archive) as opened:
         lines = sorted(
             f"{name.partition('/')[2]}\0{hashlib.sha256(read()).hexdigest()}\n"
             for name, read in _files(opened, archive)
+            if name.partition("/")[2].startswith(within)
         )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ by another that looks better early, and none is stopped for being slower to lear
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import optuna
@@ -19,6 +20,9 @@ from seqarena.config import Dimension, Protocol
 from seqarena.spaces import suggest
 
 OBJECTIVE = "objective"
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+# `group` has been experimental, and unchanged, since 2021: conditional spaces need it.
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
 class FairSearch(Searcher):

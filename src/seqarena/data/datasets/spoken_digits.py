@@ -128,13 +128,17 @@ class FreeSpokenDigits(Dataset):
 
     COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
     ADDRESS = f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/{COMMIT}.zip"
-    CONTENT = "886cb288882fc7c534522c7d07a3c1575b0f6a53a6a28756c45da640d26216da"
+    CONTENT = "1971de6d210a657fc0b609a5bb473095188386d232f7540824707d103ddfcd5d"
     TESTED = 5  # takes 0 to 4 of every digit and speaker are the official test split
 
     def write(self, raw: Path) -> None:
         """Copy the recordings and name their official split; see `Dataset.write`."""
         archive = sources.url(
-            "free_spoken_digits", "recordings.zip", self.ADDRESS, content_sha256=self.CONTENT
+            "free_spoken_digits",
+            "recordings.zip",
+            self.ADDRESS,
+            content_sha256=self.CONTENT,
+            within="recordings/",
         )
         prefix = f"free-spoken-digit-dataset-{self.COMMIT}/"
         rows = []
