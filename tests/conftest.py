@@ -82,7 +82,9 @@ def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.
     lengths = random.integers(2, spec.max_length + 1, count)
     lengths[0] = spec.max_length
     labels = random.permutation(np.arange(count) % len(spec.classes))
-    sequences = [_steps(spec, length, label, random) for length, label in zip(lengths, labels)]
+    sequences = [
+        _steps(spec, length, label, random) for length, label in zip(lengths, labels, strict=True)
+    ]
     column = "text" if spec.modality == "text" else "file"
     examples = ({"id": f"e{n}", column: f"example {n}"} for n in range(count))
     write_sequences(folder, sequences, labels.astype(np.int64), examples)

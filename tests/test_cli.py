@@ -231,7 +231,7 @@ def test_attention_is_drawn(project: Path, seqarena: Callable[..., Ended], tmp_p
         picture = tmp_path / f"{name}.png"
         variant = "gru_attention" if name == "reviews" else "lstm_attention"
         arguments = ("--variant", variant, "--attention", str(picture))
-        code, out, err = seqarena("predict", name, "--input", source, *arguments)
+        code, _, err = seqarena("predict", name, "--input", source, *arguments)
         assert code == 0, err
         assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5000
         assert [path.name for path in tmp_path.glob("*reviews*")] == ["reviews.png"]

@@ -13,8 +13,9 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.experiments import experiment_names, load
-from seqarena.fit import Epoch, Training, autocast, evaluate, fit, warm_up_and_decay
+from seqarena.fit import Epoch, Training, autocast, evaluate, fit
 from seqarena.models.variants import VARIANTS
+from seqarena.optimizer import warm_up_and_decay
 from seqarena.spaces import space_of, suggest
 
 Make = Callable[..., Experiment]
@@ -74,8 +75,7 @@ def test_early_stopping_restores_the_best_weights(
         epochs.append(epoch)
         if epoch.improved:
             best = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
-        for group in run.optimizer.param_groups:
-            group["maximize"] = True  # from now on every step goes the wrong way
+        run.optimizer.schedule = lambda step: -0.01  # from now on every step goes the wrong way
     top = max(epoch.epoch for epoch in epochs if epoch.improved)
     assert len(epochs) == top + 3 < 12
     assert [epoch.last for epoch in epochs] == [False] * (len(epochs) - 1) + [True]
@@ -155,17 +155,11 @@ def test_an_epoch_may_hold_fewer_examples(training: Callable[..., Training]) -> 
 
 
 def test_the_learning_rate_rises_then_falls() -> None:
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = warm_up_and_decay(optimizer, 100)
-    rates = []
-    for _ in range(100):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[:10] == pytest.approx([(n + 1) / 10 for n in range(10)])
-    assert rates[10] == 1.0
+    rates = [warm_up_and_decay(step, peak=2.0, steps=100) for step in range(101)]
+    assert rates[:10] == pytest.approx([(n + 1) / 5 for n in range(10)])
+    assert rates[10] == 2.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert 0 < rates[-1] < 0.001 and optimizer.param_groups[0]["lr"] == pytest.approx(0)
+    assert 0 < rates[99] < 0.002 and rates[100] == pytest.approx(0)
 
 
 def test_half_precision_where_asked(experiment: Make, training: Callable[..., Training]) -> None:

@@ -7,21 +7,21 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import DataSpec, Prepared, Split
 from seqarena.models.model import SequenceModel, count_parameters
+from seqarena.optimizer import AdamW, warm_up_and_decay
 from seqarena.tasks import Counts, Task, task_for
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
-
-WARM_UP = 0.1  # of all steps, linear; then the rate falls to zero along a cosine
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,16 @@ class Training:
             seed=seed,
             epoch_examples=protocol.epoch_examples,
         )
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = AdamW(
             self.model.parameters(),
-            lr=hyperparameters["learning_rate"],
+            partial(
+                warm_up_and_decay,
+                peak=hyperparameters["learning_rate"],
+                steps=len(self.batches) * protocol.epochs,
+            ),
             weight_decay=hyperparameters["weight_decay"],
-            fused=True,
+            clip=protocol.clip,
         )
-        self.schedule = warm_up_and_decay(self.optimizer, len(self.batches) * protocol.epochs)
         self.autocast = autocast(self.device, protocol)
 
     def epochs(self) -> Iterator[Epoch]:
@@ -120,7 +123,7 @@ class Training:
                 train_loss,
                 valid_loss,
                 scores,
-                self.optimizer.param_groups[0]["lr"],
+                self.optimizer.learning_rate,
                 norm,
                 time.perf_counter() - began,
                 examples / (trained - began),
@@ -149,10 +152,7 @@ class Training:
             loss, count = self.task.loss(self.model(batch), batch)
         self.optimizer.zero_grad()
         (loss / count).backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.protocol.clip)
-        self.optimizer.step()
-        self.schedule.step()
-        return loss.detach(), count, norm
+        return loss.detach(), count, self.optimizer.step()
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
@@ -183,20 +183,6 @@ def fit(
     """Train one variant in this process to the end; the model then holds its best weights."""
     training = Training(experiment, Prepared(prepared), variant, hyperparameters, seed)
     return training, list(training.epochs())
-
-
-def warm_up_and_decay(
-    optimizer: torch.optim.Optimizer, steps: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Raise the learning rate linearly, then let it fall along a cosine (Loshchilov 2017)."""
-    warm_up = max(1, round(WARM_UP * steps))
-
-    def factor(step: int) -> float:
-        if step < warm_up:
-            return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:

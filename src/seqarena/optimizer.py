@@ -1,0 +1,93 @@
+"""AdamW with clipping and a schedule: one pass of torch's fused kernel over the parameters.
+
+``torch.optim.AdamW`` computes the same, but it imports torch._dynamo when it is first made, which
+costs every worker more than all else it does before its first step, and clipping for it goes over
+all gradients once more. Here the kernel scales them as it reads them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+WARM_UP = 0.1  # of all steps, linear; then the rate falls to zero along a cosine
+
+
+class Moments(NamedTuple):
+    """What AdamW remembers of one parameter."""
+
+    parameter: Tensor
+    mean: Tensor  # of its gradients
+    square: Tensor  # of their squares
+    steps: Tensor  # how many it has taken, a scalar
+
+
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+
+    `schedule` maps the number of steps taken to the learning rate of the next one; gradients whose
+    norm over all parameters exceeds `clip` are scaled down to it (Pascanu et al. 2013).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        schedule: Callable[[int], float],
+        *,
+        weight_decay: float,
+        clip: float,
+    ) -> None:
+        self.schedule, self.weight_decay, self.clip = schedule, weight_decay, clip
+        self.taken = 0
+        self.learning_rate = 0.0  # of the last step
+        self.moments = [
+            Moments(p, torch.zeros_like(p), torch.zeros_like(p), torch.zeros((), device=p.device))
+            for p in parameters
+            if p.requires_grad
+        ]
+
+    def zero_grad(self) -> None:
+        """Drop all gradients."""
+        for moments in self.moments:
+            moments.parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> Tensor:
+        """Update the parameters that have a gradient; return the norm of all before clipping."""
+        live = [moments for moments in self.moments if moments.parameter.grad is not None]
+        parameters, means, squares, steps = (list(each) for each in zip(*live, strict=True))
+        gradients = [p.grad for p in parameters]
+        norm = nn.utils.get_total_norm(gradients)
+        self.learning_rate = self.schedule(self.taken)
+        self.taken += 1
+        adamw(
+            parameters,
+            gradients,
+            means,
+            squares,
+            [],
+            steps,
+            fused=True,
+            grad_scale=(norm / self.clip).clamp(min=1.0),  # divides the gradients
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+        return norm
+
+
+def warm_up_and_decay(step: int, *, peak: float, steps: int) -> float:
+    """Return a rate that rises linearly, then falls along a cosine (Loshchilov & Hutter 2017)."""
+    warm_up = max(1, round(WARM_UP * steps))
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
