@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.data import LENGTHS, experiment, sentences
+from benchmarks.data import LENGTHS, SIZE, experiment, sentences
 from benchmarks.fit import COMMON
 from benchmarks.turns import Turns, interleave, repeat, tell
 from seqarena.data.batches import Batch, collate
@@ -39,7 +39,7 @@ def main(rounds: int = 7) -> None:
 
 def epoch(turns: Turns, folder: Path, how: str) -> None:
     """Train the sentiment LSTM for an epoch a round, over batches made one way or another."""
-    prepared = sentences(folder)
+    prepared = sentences(folder, SIZE)
     training = Training(experiment("text"), prepared, "lstm", COMMON | {"width": WIDTH}, 0)
     training.model.train()
     number = 0

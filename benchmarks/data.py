@@ -9,11 +9,12 @@ import numpy as np
 from seqarena.config import Experiment, Protocol
 from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec
 
-VOCABULARY = 8_918  # of the real sentiment data, as are the lengths below
+VOCABULARY = 8_918  # of the real sentiment data, as are the lengths and the size
+SIZE = 8_454
 LENGTHS = {"mean": 21.25, "deviation": 9.5, "shortest": 2, "longest": 58}
 
 
-def sentences(folder: Path, train: int = 8_454, valid: int = 64) -> Prepared:
+def sentences(folder: Path, train: int = 2_560, valid: int = 64) -> Prepared:
     """Write token sequences of the lengths and the vocabulary of the sentiment experiment."""
     generator = np.random.default_rng(0)
 

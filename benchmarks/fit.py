@@ -17,7 +17,7 @@ CASES: list[tuple[str, str, dict[str, Any], float, float | None]] = [
 ]
 
 
-def main(rounds: int = 9) -> None:
+def main(rounds: int = 15) -> None:
     """Every case with one thread and with two."""
     for modality, variant, own, over_bare, over_lightning in CASES:
         for threads in (1, 2):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +43,30 @@ def seqarena(turns: Turns, folder: Path, modality: str, variant: str, h: dict[st
 def bare(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
     """Train as PyTorch's tutorials do."""
     prepared = MODALITIES[modality](folder)
-    model = _model(prepared, variant, h)
-    optimizer = _optimizer(model, h)
+    model = build(prepared, variant, h)
+    optimizer = stock_optimizer(model, h)
     epochs = Epochs(prepared, experiment(modality).protocol.batch_size)
     while True:
         turns.wait()
         began = time.perf_counter()
-        model.train()
-        total = 0.0
-        for batch in epochs:
-            optimizer.zero_grad()
-            loss = _loss(model, batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            total += loss.item()
+        bare_epoch(model, optimizer, epochs)
         turns.report(time.perf_counter() - began)
+
+
+def bare_epoch(
+    model: SequenceModel, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]
+) -> float:
+    """Train one epoch with PyTorch's own settings; return the mean loss."""
+    model.train()
+    total, steps = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        loss = _loss(model, batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        total, steps = total + loss.item(), steps + 1
+    return total / steps
 
 
 def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
@@ -77,7 +85,7 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
             return _loss(self.model, batch)
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
-            return _optimizer(self.model, h)
+            return stock_optimizer(self.model, h)
 
     class Clock(L.Callback):
         def on_train_epoch_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -99,7 +107,7 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
         enable_model_summary=False,
         default_root_dir=folder,
     ).fit(
-        Module(_model(prepared, variant, h)),
+        Module(build(prepared, variant, h)),
         Epochs(prepared, experiment(modality).protocol.batch_size),
     )
 
@@ -118,12 +126,12 @@ class Epochs:
         return self.batches.shuffled(self.epoch)
 
 
-def _model(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
+def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
     torch.manual_seed(SEED)
     return build_model(variant, prepared.spec, h, TASK.outputs(prepared.spec))
 
 
-def _optimizer(model: nn.Module, h: dict[str, Any]) -> torch.optim.Optimizer:
+def stock_optimizer(model: nn.Module, h: dict[str, Any]) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         model.parameters(), lr=h["learning_rate"], weight_decay=h["weight_decay"]
     )

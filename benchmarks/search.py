@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import experiment, sentences
+from benchmarks.data import SIZE, experiment, sentences
 from benchmarks.fit import COMMON
 from benchmarks.turns import Turns, interleave, tell
 
@@ -29,7 +29,7 @@ def main(rounds: int = 3) -> None:
     walls = [figure["wall"] for figure in ours]
     tell(f"search: {2 * TRIALS} trivial trials over Ray Tune's defaults", theirs, walls, 2.5)
     bound("trivial trials", ours[-1])
-    modest = interleave({"seqarena": (seqarena, MODEST, 8_454)}, 1, warm_up=0)["seqarena"][0]
+    modest = interleave({"seqarena": (seqarena, MODEST, SIZE)}, 1, warm_up=0)["seqarena"][0]
     bound("trials of 6 epochs", modest)
     for what, key in (("held up by MLflow", "held"), ("writing it all to MLflow", "written")):
         share = modest[key] / modest["wall"]
@@ -71,21 +71,21 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
 
 
 def tune_defaults(turns: Turns, folder: Path, train: int) -> None:
-    """Run the same trials as a Tune function, all of Tune's settings left alone."""
+    """Run the same trials as a bare loop in a Tune function, Tune's settings left alone."""
     _two_cores(folder)
     from ray import tune
 
     sentences(folder / "prepared", train)
-    trivial = experiment("text", **TRIVIAL)
+    batch_size = experiment("text").protocol.batch_size
 
     def trainable(config: dict[str, Any]) -> None:
+        from benchmarks.loops import Epochs, bare_epoch, build, stock_optimizer
         from seqarena.data.store import Prepared
-        from seqarena.fit import Training
 
         prepared = Prepared(folder / "prepared")
-        training = Training(trivial, prepared, config.pop("variant"), config, 0)
-        for epoch in training.epochs():
-            tune.report({"epoch": epoch.epoch, **epoch.values()})
+        model = build(prepared, config["variant"], config)
+        loss = bare_epoch(model, stock_optimizer(model, config), Epochs(prepared, batch_size))
+        tune.report({"train_loss": loss})
 
     space = COMMON | {"width": 64, "kernel": 3, "learning_rate": tune.loguniform(1e-3, 1e-2)}
     space["variant"] = tune.grid_search(["window_mlp", "conv1d"])

@@ -19,11 +19,12 @@ LAYERS = [
     {"experiments", "compare", "recorder", "progress"},
     {"predict", "spaces", "ledger"},
     {"fit"},
-    {"tasks"},
+    {"tasks", "optimizer"},
     {"models"},
     {"data"},
     {"config"},
-    {"errors", "files", "__init__"},
+    {"files"},
+    {"errors", "__init__"},
 ]
 HEAVY = {"ray", "mlflow", "dvc", "pydantic", "optuna"}
 

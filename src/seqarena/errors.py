@@ -12,6 +12,10 @@ class InputError(Exception):
     """Something the user gave is wrong; the message is the one line they are shown."""
 
 
+class RunError(Exception):
+    """A run came to nothing though its input was right; the message is one line."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, or list them all when none is close."""
     names = sorted(known)
@@ -25,9 +29,10 @@ def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> InputErro
 
 
 def exit_with_one_line(main: Callable[[], None]) -> None:
-    """Run `main`; bad input ends with its one line and exit code 2, Ctrl-C with 130.
+    """Run `main`; bad input ends with one line and exit code 2, a failed run with 1.
 
-    A termination unwinds like Ctrl-C does, so that what was started is ended and recorded.
+    Ctrl-C ends with 130. A termination unwinds like Ctrl-C does, so that what was started is
+    ended and recorded.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -35,6 +40,9 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except RunError as error:
+        print(f"failed: {error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

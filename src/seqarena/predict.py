@@ -48,7 +48,7 @@ class Predictor:
             chunk = self.task.predict(output.logits, self.spec)
             if output.weights is not None:
                 for answer, weights, length in zip(
-                    chunk, output.weights, batch.lengths, strict=True
+                    chunk, output.weights, output.lengths, strict=True
                 ):
                     answer["attention"] = weights[..., : int(length)].numpy()
             answers += chunk

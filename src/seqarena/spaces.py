@@ -52,6 +52,8 @@ def _check(name: str, dimension: Dimension, where: str) -> None:
         values = dimension if isinstance(dimension, list) else [dimension]
         if not values:
             raise InputError(f"{where}: an empty choice; expected at least one value")
+    if name == "kernel" and any(value % 2 == 0 for value in values if isinstance(value, int)):
+        raise InputError(f"{where}: expected odd numbers, so that a kernel has a middle")
     kinds = int if is_size and not isinstance(dimension, Range) else (int, float)
     for value in values:
         is_number = isinstance(value, kinds) and not isinstance(value, bool)
@@ -59,6 +61,17 @@ def _check(name: str, dimension: Dimension, where: str) -> None:
             span = f"from {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
             kind = "whole numbers" if is_size else "numbers"
             raise InputError(f"{where}: expected {kind} {span}, found {value!r}")
+
+
+def smallest(space: dict[str, Dimension]) -> dict[str, Any]:
+    """Return the configuration at the low end of every dimension."""
+    return {name: _low(dimension) for name, dimension in space.items()}
+
+
+def _low(dimension: Dimension) -> Any:
+    if isinstance(dimension, Range):
+        return int(dimension.low) if dimension.integer else dimension.low
+    return min(dimension) if isinstance(dimension, list) else dimension
 
 
 def suggest(trial: optuna.Trial, space: dict[str, Dimension]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_written_splits_hold_every_row(tmp_path: Path) -> None:
     split = Split(tmp_path / "test")
     assert split.targets.tolist() == [0, 1]
     assert split.sequence(1).tolist() == [[5, 5]] * 6
-    assert split.examples()[0] == {"id": "4", "label": "a", "file": "t4"}
+    assert split.examples()[0] == {"id": "4", "label": "a", "file": "t4", "group": "g4"}
 
 
 def test_labels_and_steps_are_checked(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_windows_are_split_by_the_times_of_their_targets(tmp_path: Path) -> None
     assert set(np.diff(unscaled(splits["test"].targets[:, 0], spec))) == {2}
     assert spec.sizes == {"train": 165, "valid": 29, "test": 29}
     assert unscaled(splits["test"].sequence(0)[0, 0], spec) == 228  # reaches into valid
-    assert splits["test"].examples()[0] == {"id": "2020-02-10T23:00:00"}
+    assert splits["test"].examples()[0] == {"id": "2020-02-10T23:00:00", "group": "2020-W7"}
 
 
 def test_inputs_are_written_once_and_typed(tmp_path: Path) -> None:

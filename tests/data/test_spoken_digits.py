@@ -204,7 +204,7 @@ def test_free_spoken_digits_keep_the_official_split(
     with pytest.raises(InputError, match=r"recordings\.zip: sha256 is"):
         FreeSpokenDigits().write(raw)
     assert not raw.exists()
-    content = content_sha256_of(folder / "recordings.zip")
+    content = content_sha256_of(folder / "recordings.zip", "recordings/")
     monkeypatch.setattr(FreeSpokenDigits, "CONTENT", content)
     FreeSpokenDigits().write(raw)
     splits = {row["file"]: row["split"] for row in rows_of(raw)}

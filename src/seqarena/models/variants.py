@@ -127,6 +127,8 @@ def build_model(
     """Build one variant for the data; raises `InputError` where it does not fit the modality."""
     variant = variant_for(name, spec.modality, "variants")
     frontend = frontend_of(variant, spec.modality).build(spec, hyperparameters)
+    if frontend.steps(spec.max_length) < 1:
+        raise InputError(f"variants: '{name}' leaves no step of {spec.max_length} to look at")
     encoder = variant.encoder(
         frontend.output_shape, frontend.steps(spec.max_length), hyperparameters
     )

@@ -10,6 +10,7 @@ import torch
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
+from seqarena.errors import RunError
 from seqarena.fit import Training
 from seqarena.predict import save_model
 from seqarena.progress import Progress
@@ -57,7 +58,7 @@ def train_finals(
     return sorted(finals.records, key=lambda r: (order.index(r["variant"]), r["seed"]))
 
 
-class FinalError(RuntimeError):
+class FinalError(RunError):
     """A final that did not come to a model."""
 
 

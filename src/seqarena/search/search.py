@@ -12,17 +12,18 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
+from seqarena.errors import RunError
 from seqarena.ledger import Ledger
 from seqarena.progress import Progress
 from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot, cluster
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
 from seqarena.search.trial import Trial
-from seqarena.spaces import space_of
+from seqarena.spaces import smallest, space_of
 from seqarena.tasks import task_for
 
 
-class SearchError(RuntimeError):
+class SearchError(RunError):
     """A variant has no trial that came to a score."""
 
 
@@ -31,11 +32,11 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
 
     The answer maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
     ``trials``, ``failed``, ``stopped`` and ``seconds``. Raises `SearchError` when a variant has
-    no trial that came to a score, `InputError` when there is no prepared data.
+    no trial that came to a score, `InputError` when the data is missing or a variant does not fit.
     """
-    Prepared(prepared)  # what is not there is told before anything is started
     where = f"params.yaml: experiments.{name}"
     spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
+    _build_each(experiment, Prepared(prepared), spaces)
     greater = task_for(experiment.task).metrics[experiment.metric]
     log = SearchLog(name, experiment, recorder, greater)
     began = time.perf_counter()
@@ -50,6 +51,12 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
         log.close("FAILED")
         raise
     return log.answer(time.perf_counter() - began, slot.count)
+
+
+def _build_each(experiment: Experiment, prepared: Prepared, spaces: dict[str, Any]) -> None:
+    """Build each variant once: what does not fit the data is told before anything is started."""
+    for variant, space in spaces.items():
+        task_for(experiment.task).model(variant, prepared.spec, smallest(space))
 
 
 def _tune(
