@@ -27,7 +27,7 @@ format: $(INSTALLED)
 	@ruff check --fix .
 
 ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
-	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -12,7 +12,7 @@ from benchmarks.turns import interleave, repeat, tell
 from seqarena.models.cells import ConvLSTMCell, State
 from seqarena.models.recurrent import Unrolled
 
-BATCH, STEPS, IMAGE, CHANNELS = 32, 16, (8, 16, 16), 8  # of the video experiment, after its stem
+BATCH, STEPS, IMAGE, CHANNELS = 32, 12, (32, 6, 6), 16  # of the video experiment, after its stem
 
 
 class Hoisted(ConvLSTMCell):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,16 +76,17 @@ def tune_defaults(turns: Turns, folder: Path, train: int) -> None:
     _two_cores(folder)
     from ray import tune
 
-    sentences(folder / "prepared", train)
+    prepared = folder / "prepared"
+    sentences(prepared, train)
     batch_size = experiment("text").protocol.batch_size
 
     def trainable(config: dict[str, Any]) -> None:
         from benchmarks.loops import Epochs, bare_epoch, build, stock_optimizer
         from seqarena.data.store import Prepared
 
-        prepared = Prepared(folder / "prepared")
-        model = build(prepared, config["variant"], config)
-        loss = bare_epoch(model, stock_optimizer(model, config), Epochs(prepared, batch_size))
+        data = Prepared(prepared)
+        model = build(data, config["variant"], config)
+        loss = bare_epoch(model, stock_optimizer(model, config), Epochs(data, batch_size))
         tune.report({"train_loss": loss})
 
     space = COMMON | {"width": 64, "kernel": 3, "learning_rate": tune.loguniform(1e-3, 1e-2)}
@@ -130,6 +132,7 @@ def _two_cores(folder: Path) -> None:
     for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
         os.environ.pop(name, None)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # Ray's workers need it too
     os.chdir(folder)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)  # Tune's tables

@@ -11,6 +11,7 @@ import signal
 import statistics
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -60,6 +61,8 @@ def interleave(
             for name, connection in connections.items():
                 connection.send(None)
                 figure = connection.recv()
+                if isinstance(figure, RuntimeError):
+                    raise figure
                 if number >= warm_up:
                     figures[name].append(figure)
         return figures
@@ -79,6 +82,8 @@ def _contend(connection: Connection, threads: int, task: tuple[Any, ...]) -> Non
             contender(Turns(connection), Path(folder), *arguments)
         except Over:
             return
+        except Exception:
+            connection.send(RuntimeError(traceback.format_exc()))
 
 
 def repeat(

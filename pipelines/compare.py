@@ -14,4 +14,5 @@ def main() -> None:
     print(verdict_table(summary))
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

@@ -15,4 +15,5 @@ def main() -> None:
     print(f"{arena.name}: {summary['verdict']}")
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

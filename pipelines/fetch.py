@@ -13,4 +13,5 @@ def main() -> None:
         arena.dataset.write(raw)
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

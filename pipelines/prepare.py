@@ -17,4 +17,5 @@ def main() -> None:
     print(f"{arena.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

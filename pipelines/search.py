@@ -16,4 +16,5 @@ def main() -> None:
     write_json(arena.results / "search.json", best)
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

@@ -17,4 +17,5 @@ def main() -> None:
         write_json(models / "finals.json", finals)
 
 
-exit_with_one_line(main)
+if __name__ == "__main__":
+    exit_with_one_line(main)

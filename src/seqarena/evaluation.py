@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -49,13 +52,18 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     finals = read_json(arena.models / "finals.json")
     drawn = _drawn(test, arena.config.protocol.seed)
     tested: dict[str, list[Tested]] = {variant: [] for variant in arena.config.variants}
-    with new_folder(arena.results / "finals") as pictures:
+    with new_folder(arena.results / "finals") as pictures, _painters() as painters:
+        drawing = []
         for final in finals:
-            folder = arena.models / final["variant"] / str(final["seed"])
+            variant = final["variant"]
+            folder = arena.models / variant / str(final["seed"])
             outcome = test_model(Predictor(folder), test, arena, drawn)
-            tested[final["variant"]].append(outcome)
-            out = pictures / f"{final['variant']}-{final['seed']}"
-            draw_final(out, prepared, final["variant"], outcome.logits, outcome.weights, drawn)
+            tested[variant].append(outcome)
+            out = pictures / f"{variant}-{final['seed']}"
+            work = out, arena.prepared, variant, outcome.logits, outcome.weights, drawn
+            drawing.append(painters.submit(draw_final, *work))
+        for picture in drawing:
+            picture.result()
     _record(arena, recorder, finals, tested)
     baselines = {
         name: test_answer(BASELINES[name].answer(prepared), test, arena.task, arena, prepared)
@@ -64,6 +72,11 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
     return summary
+
+
+def _painters() -> ProcessPoolExecutor:
+    """Draw in processes of their own: matplotlib takes longer than the models do."""
+    return ProcessPoolExecutor(min(4, os.cpu_count() or 1), get_context("spawn"))
 
 
 def _drawn(test: Split, seed: int, count: int = 4) -> list[int]:
@@ -91,8 +104,8 @@ def test_model(predictor: Predictor, test: Split, arena: Arena, drawn: list[int]
 
 def test_answer(logits: Array, test: Split, task: Task, arena: Arena, prepared: Prepared) -> Tested:
     """Score answers ``(N, outputs)`` for the whole test split, a model's or a baseline's."""
-    lengths = torch.from_numpy(np.asarray(test.lengths))
-    targets = torch.from_numpy(np.asarray(test.targets))
+    lengths = torch.from_numpy(np.array(test.lengths))
+    targets = torch.from_numpy(np.array(test.targets))
     batch = Batch(torch.empty(0), lengths, targets)
     output = Output(torch.from_numpy(np.ascontiguousarray(logits)), lengths, None)
     metrics = task.scores(task.counts(output, batch, prepared.spec), prepared.spec)

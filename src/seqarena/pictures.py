@@ -13,10 +13,12 @@ from seqarena.compare.plots.results import confusion, forecasts
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 
+ATTENTION_MAPS = 3  # of each final
+
 
 def draw_final(
     out: Path,
-    prepared: Prepared,
+    prepared: Path,
     variant: str,
     logits: Array,
     weights: dict[int, Array],
@@ -28,7 +30,8 @@ def draw_final(
     attention ``(heads, U, S)``.
     """
     out.mkdir(parents=True)
-    spec, test = prepared.spec, prepared.split("test")
+    data = Prepared(prepared)
+    spec, test = data.spec, data.split("test")
     if spec.classes:
         said = logits.argmax(1)
         matrix = np.zeros((len(spec.classes), len(spec.classes)), int)
@@ -39,7 +42,7 @@ def draw_final(
         values = logits * spec.target["std"] + spec.target["mean"]
         _draw_forecasts(out / "forecasts.png", spec, test, values, drawn)
         _write_forecasts(out / "predictions.csv", spec, test, values)
-    for number, (index, attention) in enumerate(sorted(weights.items()), start=1):
+    for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
         draw_attention(
             out / f"attention-{number}.png",
             spec,

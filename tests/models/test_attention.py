@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqarena.models.attention import ATTENTIONS, AttentionPooling, fast_tanh, mask_of
+from seqarena.models.attention import ATTENTIONS, AttentionPooling, mask_of
 
 LENGTHS = torch.tensor([2, 6, 1])
 
@@ -76,11 +76,6 @@ def test_additive_scores_are_the_formula_of_the_paper() -> None:
     for b, i, s in ((0, 0, 0), (1, 1, 5), (2, 0, 3)):
         wanted = v @ torch.tanh(w @ query[b, i] + u @ values[b, s] + attention.key.bias)
         torch.testing.assert_close(scores[b, 0, i, s], wanted)
-
-
-def test_fast_tanh_is_tanh() -> None:
-    x = torch.linspace(-30, 30, 1001, dtype=torch.float64)
-    torch.testing.assert_close(fast_tanh(x), torch.tanh(x))
 
 
 def test_a_mask_is_true_on_real_steps() -> None:

@@ -106,7 +106,7 @@ class ConvLSTMCell(Cell):
     """LSTM whose products are convolutions, so the state keeps the image shape (Shi et al. 2015).
 
     Inputs ``(B, C, H, W)``, outputs ``(B, width, H, W)``. Input and state are convolved in one
-    call: on CPU the input convolutions of all steps at once were slower (0.9 of this).
+    call: on CPU the input convolutions of all steps at once were slower (benchmarks/conv_lstm.py).
     """
 
     def __init__(self, inputs: tuple[int, int, int], width: int, kernel: int = 3) -> None:
