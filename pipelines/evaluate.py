@@ -3,12 +3,14 @@
 import sys
 
 from seqarena.errors import exit_with_one_line
-from seqarena.evaluation import evaluate_finals
-from seqarena.experiments import load
-from seqarena.tracking.record import recorder_for
 
 
 def main() -> None:
+    # Here, since the processes that draw import this file too, and need no torch.
+    from seqarena.evaluation import evaluate_finals
+    from seqarena.experiments import load
+    from seqarena.tracking.record import recorder_for
+
     arena = load(sys.argv[1])
     with recorder_for(arena) as recorder:
         summary = evaluate_finals(arena, recorder)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from seqarena.config import Experiment, Protocol, Range, parse, read_params
-from seqarena.errors import InputError, nearest
+from seqarena.errors import InputError, RunError, exit_with_one_line, nearest
 
 ENTRY = {
     "data": "movie_reviews",
@@ -130,6 +130,26 @@ def test_yaml_runs_no_code(tmp_path: Path) -> None:
     path.write_text("experiments: !!python/object/apply:os.getcwd []")
     with pytest.raises(InputError, match="not YAML"):
         read_params(path)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("params.yaml: wrong"), 2, "error: params.yaml: wrong\n"),
+        (RunError("toy: nothing came of it"), 1, "failed: toy: nothing came of it\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_a_stage_ends_with_one_line_and_its_code(
+    error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        exit_with_one_line(main)
+    assert ended.value.code == code
+    assert capsys.readouterr().err == line
 
 
 def test_the_nearest_name_or_all() -> None:

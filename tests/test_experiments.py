@@ -15,7 +15,7 @@ from seqarena.errors import InputError
 from seqarena.experiments import experiment_names, load
 from seqarena.models.baselines import BASELINES
 from seqarena.models.variants import VARIANTS, added_space
-from seqarena.spaces import COMMON, space_of, suggest
+from seqarena.spaces import COMMON, smallest, space_of, suggest
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 ENTRY: dict[str, Any] = {
@@ -78,6 +78,7 @@ def test_the_issue_s_variants_compete_in_every_experiment() -> None:
         ({"space": {"width": 8.5}}, r"\.space\.width: expected whole numbers from 1, found 8.5"),
         ({"space": {"width": {"low": 8, "high": 9}}}, r"\.space\.width: .*add `integer: true`"),
         ({"space": {"learning_rate": "fast"}}, r"\.space\.learning_rate: .*found 'fast'"),
+        ({"space": {"kernel": [3, 4]}}, r"\.space\.kernel: expected odd numbers"),
         ({"space": {"weight_decay": float("nan")}}, r"\.space\.weight_decay: .*found nan"),
     ],
 )
@@ -119,6 +120,13 @@ def test_draws_lie_in_the_space(variant: str) -> None:
                 assert dimension.low <= drawn[name] <= dimension.high
             else:
                 assert drawn[name] == dimension
+
+
+def test_the_smallest_configuration_is_the_low_end(tmp_path: Path) -> None:
+    space = {"width": [64, 32], "learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
+    arena = load("toy", write(tmp_path, space=space))
+    low = smallest(space_of(arena.config, "conv1d", "here"))
+    assert (low["width"], low["learning_rate"], low["kernel"]) == (32, 0.001, 3)
 
 
 def test_own_files_are_data_sets_too(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def _draw_experiment(arena: Arena, summary: dict[str, Any], finals: list[dict[st
         curves.setdefault(final["variant"], []).append(points)
     with new_folder(arena.results / "plots") as plots:
         scores(summary, plots / "scores.png")
-        learning_curves(curves, f"valid {metric}", plots / "curves.png")
+        learning_curves(curves, metric, plots / "curves.png")
         first = arena.config.protocol.seed + 1
         for variant in curves:
             for path in sorted((arena.results / "finals" / f"{variant}-{first}").glob("*.png")):

