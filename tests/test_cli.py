@@ -101,7 +101,9 @@ def stage(
 ) -> Callable[..., Ended]:
     def run(name: str, *arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-        return ended(lambda: runpy.run_path(str(PIPELINES / f"{name}.py")), capsys)
+        return ended(
+            lambda: runpy.run_path(str(PIPELINES / f"{name}.py"), run_name="__main__"), capsys
+        )
 
     return run
 

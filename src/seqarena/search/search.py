@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
 
@@ -55,8 +56,9 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
 
 def _build_each(experiment: Experiment, prepared: Prepared, spaces: dict[str, Any]) -> None:
     """Build each variant once: what does not fit the data is told before anything is started."""
-    for variant, space in spaces.items():
-        task_for(experiment.task).model(variant, prepared.spec, smallest(space))
+    with torch.device("meta"):  # shapes only, no memory
+        for variant, space in spaces.items():
+            task_for(experiment.task).model(variant, prepared.spec, smallest(space))
 
 
 def _tune(
