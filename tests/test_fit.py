@@ -12,6 +12,7 @@ import torch
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
+from seqarena.errors import InputError
 from seqarena.experiments import experiment_names, load
 from seqarena.fit import Epoch, Training, autocast, evaluate, fit
 from seqarena.models.variants import VARIANTS
@@ -164,10 +165,14 @@ def test_the_learning_rate_rises_then_falls() -> None:
 
 def test_half_precision_where_asked(experiment: Make, training: Callable[..., Training]) -> None:
     cpu = torch.device("cpu")
-    with autocast(cpu, experiment("audio", precision="bfloat16").protocol):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
     with autocast(cpu, experiment("audio").protocol):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        with pytest.raises(InputError, match="precision: bfloat16, but this cpu does not.*'auto'"):
+            training(precision="bfloat16")
+        return
+    with autocast(cpu, experiment("audio", precision="bfloat16").protocol):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
     assert all(math.isfinite(e.train_loss) for e in training(precision="bfloat16").epochs())
 
 

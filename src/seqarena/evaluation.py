@@ -8,6 +8,7 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,18 @@ import torch
 from seqarena.compare.plots.results import learning_curves, scores
 from seqarena.compare.statistics import compare, mean_interval
 from seqarena.compare.verdict import verdict
-from seqarena.data.batches import Batch, Batches
-from seqarena.data.store import Array, Prepared, Split
+from seqarena.data.batches import Batch
+from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.experiments import Arena
 from seqarena.files import new_folder, read_json, write_json
-from seqarena.fit import autocast
+from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
-from seqarena.tasks import Task
 
-BATCH = 256
+Record = dict[str, Any]  # of a final, as `train_finals` left it
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class Tested:
     logits: Array  # (N, outputs)
     metrics: dict[str, float]
     per_example: Array  # (N,) of the experiment's metric
-    weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
 
 
 def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
@@ -49,29 +48,47 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     """
     prepared = Prepared(arena.prepared)
     test = prepared.split("test")
-    finals = read_json(arena.models / "finals.json")
-    drawn = _drawn(test, arena.config.protocol.seed)
-    tested: dict[str, list[Tested]] = {variant: [] for variant in arena.config.variants}
-    with new_folder(arena.results / "finals") as pictures, _painters() as painters:
-        drawing = []
-        for final in finals:
-            variant = final["variant"]
-            folder = arena.models / variant / str(final["seed"])
-            outcome = test_model(Predictor(folder), test, arena, drawn)
-            tested[variant].append(outcome)
-            out = pictures / f"{variant}-{final['seed']}"
-            work = out, arena.prepared, variant, outcome.logits, outcome.weights, drawn
-            drawing.append(painters.submit(draw_final, *work))
-        for picture in drawing:
-            picture.result()
+    records: list[Record] = read_json(arena.models / "finals.json")
+    finals = {
+        variant: [record for record in records if record["variant"] == variant]
+        for variant in arena.config.variants
+    }
+    tested = _test_finals(arena, finals, test)
     _record(arena, recorder, finals, tested)
     baselines = {
-        name: test_answer(BASELINES[name].answer(prepared), test, arena.task, arena, prepared)
+        name: score(BASELINES[name].answer(prepared), test, arena, prepared.spec)
         for name in arena.config.baselines
     }
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
     return summary
+
+
+def _test_finals(
+    arena: Arena, finals: dict[str, list[Record]], test: Split
+) -> dict[str, list[Tested]]:
+    """Test and draw every final; drawing goes on beside the next one's test."""
+    drawn = _drawn(test, arena.config.protocol.seed)
+    tested: dict[str, list[Tested]] = {variant: [] for variant in finals}
+    with new_folder(arena.results / "finals") as pictures, _painters() as painters:
+        drawing = []
+        for final in (final for group in finals.values() for final in group):
+            outcome, weights = test_model(Predictor(_model(arena, final)), test, arena, drawn)
+            tested[final["variant"]].append(outcome)
+            out = pictures / _name(final)
+            work = out, arena.prepared, final["variant"], outcome.logits, weights, drawn
+            drawing.append(painters.submit(draw_final, *work))
+        for picture in drawing:
+            picture.result()
+    return tested
+
+
+def _name(final: Record) -> str:
+    return f"{final['variant']}-{final['seed']}"
+
+
+def _model(arena: Arena, final: Record) -> Path:
+    return arena.models / str(final["variant"]) / str(final["seed"])
 
 
 def _painters() -> ProcessPoolExecutor:
@@ -85,53 +102,55 @@ def _drawn(test: Split, seed: int, count: int = 4) -> list[int]:
     return sorted(int(index) for index in chosen)
 
 
-def test_model(predictor: Predictor, test: Split, arena: Arena, drawn: list[int]) -> Tested:
-    """Run a final over the whole test split."""
+def test_model(
+    predictor: Predictor, test: Split, arena: Arena, drawn: list[int]
+) -> tuple[Tested, dict[int, Array]]:
+    """Run a final over the whole test split.
+
+    Returns what it came to, and its attention ``(heads, U, S)`` over each of the examples `drawn`.
+    """
     logits = np.zeros((len(test), predictor.task.outputs(predictor.spec)), np.float32)
     weights: dict[int, Array] = {}
-    device = next(predictor.model.parameters()).device
-    with torch.inference_mode(), autocast(device, arena.config.protocol):
-        for indices, batch in Batches(test, BATCH).in_order():
-            output = predictor.model(batch.to(device))
-            logits[indices] = output.logits.float().cpu().numpy()
-            for row, index in enumerate(indices):
-                if output.weights is not None and int(index) in drawn:
-                    length = int(output.lengths[row])
-                    weights[int(index)] = output.weights[row, ..., :length].float().cpu().numpy()
-    outcome = test_answer(logits, test, predictor.task, arena, Prepared(arena.prepared))
-    return Tested(outcome.logits, outcome.metrics, outcome.per_example, weights)
+    for indices, _, output in answers(predictor.model, test, arena.config.protocol):
+        logits[indices] = output.logits.cpu().numpy()
+        for row, index in enumerate(indices):
+            if output.weights is not None and int(index) in drawn:
+                length = int(output.lengths[row])
+                weights[int(index)] = output.weights[row, ..., :length].float().cpu().numpy()
+    return score(logits, test, arena, predictor.spec), weights
 
 
-def test_answer(logits: Array, test: Split, task: Task, arena: Arena, prepared: Prepared) -> Tested:
+def score(logits: Array, test: Split, arena: Arena, spec: DataSpec) -> Tested:
     """Score answers ``(N, outputs)`` for the whole test split, a model's or a baseline's."""
     lengths = torch.from_numpy(np.array(test.lengths))
     targets = torch.from_numpy(np.array(test.targets))
     batch = Batch(torch.empty(0), lengths, targets)
     output = Output(torch.from_numpy(np.ascontiguousarray(logits)), lengths, None)
-    metrics = task.scores(task.counts(output, batch, prepared.spec), prepared.spec)
-    share = task.per_example(arena.config.metric, output, batch, prepared.spec)
-    return Tested(logits, metrics, share.double().numpy(), {})
+    metrics = arena.task.scores(arena.task.counts(output, batch, spec), spec)
+    share = arena.task.per_example(arena.config.metric, output, batch, spec)
+    return Tested(logits, metrics, share.double().numpy())
 
 
 def _record(
-    arena: Arena, recorder: Recorder, finals: list[dict[str, Any]], tested: dict[str, list[Tested]]
+    arena: Arena,
+    recorder: Recorder,
+    finals: dict[str, list[Record]],
+    tested: dict[str, list[Tested]],
 ) -> None:
     """Add to each final's run its test figures, pictures and model."""
-    nth = dict.fromkeys(tested, 0)
-    for final in finals:
-        variant, run = final["variant"], final["run"]
-        outcome = tested[variant][nth[variant]]
-        nth[variant] += 1
-        values = {f"test_{name}": value for name, value in outcome.metrics.items()}
-        recorder.ledger.metrics(run, final["best_epoch"], values)
-        recorder.ledger.artifact(run, arena.results / "finals" / f"{variant}-{final['seed']}")
-        recorder.ledger.model(run, arena.models / variant / str(final["seed"]))
-        recorder.maybe_update()
+    for variant, group in finals.items():
+        for final, outcome in zip(group, tested[variant], strict=True):
+            values = {f"test_{name}": value for name, value in outcome.metrics.items()}
+            recorder.ledger.metrics(final["run"], final["best_epoch"], values)
+            for path in sorted((arena.results / "finals" / _name(final)).iterdir()):
+                recorder.ledger.artifact(final["run"], path)
+            recorder.ledger.model(final["run"], _model(arena, final))
+            recorder.maybe_update()
 
 
 def _summarise(
     arena: Arena,
-    finals: list[dict[str, Any]],
+    finals: dict[str, list[Record]],
     tested: dict[str, list[Tested]],
     baselines: dict[str, Tested],
     test: Split,
@@ -146,16 +165,15 @@ def _summarise(
         [example.get("group", index) for index, example in enumerate(test.examples())],
     )
     variants: dict[str, Any] = {}
-    for variant, runs in tested.items():
-        mine = [final for final in finals if final["variant"] == variant]
-        values = [t.metrics[metric] for t in runs]
+    for variant, group in finals.items():
+        values = [t.metrics[metric] for t in tested[variant]]
         mean, interval = mean_interval(values)
         variants[variant] = {
             "values": values,
             "mean": mean,
             "ci95": list(interval),
-            "parameters": mine[0]["parameters"],
-            "train_seconds": float(np.mean([final["train_seconds"] for final in mine])),
+            "parameters": group[0]["parameters"],
+            "train_seconds": float(np.mean([final["train_seconds"] for final in group])),
             "test_examples": len(test),
         }
     figures = {name: t.metrics[metric] for name, t in baselines.items()}
@@ -175,19 +193,23 @@ def _summarise(
     return summary
 
 
-def _draw_experiment(arena: Arena, summary: dict[str, Any], finals: list[dict[str, Any]]) -> None:
+def _draw_experiment(
+    arena: Arena, summary: dict[str, Any], finals: dict[str, list[Record]]
+) -> None:
     """Draw the comparison and the curves, and show the first final of each variant beside them."""
     metric = arena.config.metric
-    curves: dict[str, Any] = {}
-    for final in finals:
-        points = [(n, e[f"valid_{metric}"]) for n, e in enumerate(final["curve"], start=1)]
-        curves.setdefault(final["variant"], []).append(points)
+    curves = {
+        variant: [
+            [(n, epoch[f"valid_{metric}"]) for n, epoch in enumerate(final["curve"], start=1)]
+            for final in group
+        ]
+        for variant, group in finals.items()
+    }
     with new_folder(arena.results / "plots") as plots:
         scores(summary, plots / "scores.png")
         learning_curves(curves, metric, plots / "curves.png")
-        first = arena.config.protocol.seed + 1
-        for variant in curves:
-            for path in sorted((arena.results / "finals" / f"{variant}-{first}").glob("*.png")):
+        for variant, (first, *_) in finals.items():
+            for path in sorted((arena.results / "finals" / _name(first)).glob("*.png")):
                 kind, _, rest = path.stem.partition("-")
                 name = "-".join(part for part in (kind, variant, rest) if part)
                 shutil.copyfile(path, plots / f"{name}.png")

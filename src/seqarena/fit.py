@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from seqarena.data.batches import Batch, Batches
-from seqarena.data.store import DataSpec, Prepared, Split
-from seqarena.models.model import SequenceModel, count_parameters
+from seqarena.data.store import Array, DataSpec, Prepared, Split
+from seqarena.errors import InputError
+from seqarena.models.model import Output, SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
 from seqarena.tasks import Counts, Task, task_for
 
@@ -162,19 +163,27 @@ def evaluate(
     model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
 ) -> tuple[float, Counts]:
     """Run a split without training: mean loss and summed counts."""
-    model.eval()
-    device = next(model.parameters()).device
     total: dict[str, Tensor] = {}
     losses, terms = 0.0, 0
-    with torch.inference_mode(), autocast(device, protocol):
-        for _, batch in Batches(split, 4 * protocol.batch_size).in_order():
-            batch = batch.to(device)
-            output = model(batch)
-            loss, count = task.loss(output, batch)
-            losses, terms = losses + float(loss), terms + count
-            for name, value in task.counts(output, batch, spec).items():
-                total[name] = total[name] + value if name in total else value
+    for _, batch, output in answers(model, split, protocol):
+        loss, count = task.loss(output, batch)
+        losses, terms = losses + float(loss), terms + count
+        for name, value in task.counts(output, batch, spec).items():
+            total[name] = total[name] + value if name in total else value
     return losses / terms, total
+
+
+def answers(
+    model: SequenceModel, split: Split, protocol: Protocol
+) -> Iterator[tuple[Array, Batch, Output]]:
+    """Answer a whole split, batch by batch: the indices, the batch, the output in float32."""
+    model.eval()
+    device = next(model.parameters()).device
+    for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
+        batch = batch.to(device)
+        with torch.inference_mode(), autocast(device, protocol):
+            output = model(batch)
+        yield indices, batch, output._replace(logits=output.logits.float())
 
 
 def fit(
@@ -186,9 +195,18 @@ def fit(
 
 
 def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:
-    """Compute in bfloat16 where asked, or where the device does it in hardware ("auto")."""
-    hardware = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    enabled = protocol.precision == "bfloat16" or (protocol.precision == "auto" and hardware)
+    """Compute in bfloat16 where asked, or on a GPU that does it in hardware ("auto").
+
+    Raises `InputError` where it is asked of a device that cannot: oneDNN then has no LSTM.
+    """
+    on_gpu = device.type == "cuda"
+    able = (
+        torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+    if protocol.precision == "bfloat16" and not able:
+        found = f"this {device.type} does not compute it in hardware; use 'auto' or 'float32'"
+        raise InputError(f"protocol.precision: bfloat16, but {found}")
+    enabled = protocol.precision == "bfloat16" or (protocol.precision == "auto" and on_gpu and able)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
