@@ -21,6 +21,7 @@ from benchmarks.turns import Turns
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Prepared
 from seqarena.fit import Training
+from seqarena.models.dropout import Dropout
 from seqarena.models.model import SequenceModel
 from seqarena.models.variants import build_model
 from seqarena.tasks import task_for
@@ -127,8 +128,14 @@ class Epochs:
 
 
 def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
+    """Build the same model with torch's own dropout, as whoever writes the loop would."""
     torch.manual_seed(SEED)
-    return build_model(variant, prepared.spec, h, TASK.outputs(prepared.spec))
+    model = build_model(variant, prepared.spec, h, TASK.outputs(prepared.spec))
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, Dropout):
+                setattr(module, name, nn.Dropout(child.p))
+    return model
 
 
 def stock_optimizer(model: nn.Module, h: dict[str, Any]) -> torch.optim.Optimizer:

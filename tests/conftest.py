@@ -44,6 +44,7 @@ SPECS = {
         step="frame",
         step_size=1.0,
         classes=("no", "yes"),
+        frames={"mean": [127.5], "std": [73.9]},
     ),
     "series": DataSpec(
         modality="series",

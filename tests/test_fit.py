@@ -221,6 +221,7 @@ def _shaped_like(name: str) -> Any:
         "target": {"mean": 1.0, "std": 2.0, "naive_mae": 3.0},
         "options": {"season": options.get("season")},
     }
+    own = {"series": forecasts, "video": {"frames": {"mean": [127.5], "std": [73.9]}}}
     return DataSpec(
         modality=kind,
         feature_shape=shapes[kind](),
@@ -229,7 +230,7 @@ def _shaped_like(name: str) -> Any:
         step_size=1.0,
         vocabulary=tuple(f"word{n}" for n in range(options.get("max_vocabulary", 0))),
         classes=() if kind == "series" else ("a", "b", "c"),
-        **(forecasts if kind == "series" else {}),
+        **own.get(kind, {}),
     )
 
 

@@ -21,7 +21,7 @@ COMMON: dict[str, Dimension] = {
 LIMITS = {  # of what is no size; a size is a whole number from 1
     "learning_rate": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
-    "dropout": (0.0, 1.0),
+    "dropout": (0.0, 0.99),
 }
 
 

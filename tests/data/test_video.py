@@ -86,6 +86,11 @@ def test_prepared_steps_are_read_alike(tmp_path: Path) -> None:
     write_spec(out / "spec.json", spec)
     test = Prepared(out).split("test")
     assert spec.feature_shape == (1, 16, 24)
+    pixels = Prepared(tmp_path / "out").split("train").inputs[:].astype(float)
+    assert spec.frames == {
+        "mean": [pytest.approx(pixels.mean())],
+        "std": [pytest.approx(pixels.std())],
+    }
     assert spec.sizes == {"train": 8, "valid": 2, "test": 2}
     assert spec.max_length == Prepared(out).split("train").lengths.max()
     assert test.inputs.dtype == np.uint8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from seqarena.data.batches import Batch, collate
+from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
-from seqarena.models.frontends import Patches
+from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.model import SequenceModel, count_parameters
 from seqarena.models.variants import VARIANTS, added_space, build_model, variant_for
 from seqarena.spaces import COMMON
@@ -140,14 +141,12 @@ def test_the_dense_window_sees_the_end_of_a_long_sequence(
     torch.testing.assert_close(whole, model(collate([steps[-spec.max_length :]])).logits)
 
 
-def test_frames_in_bytes_and_in_the_unit_range_are_the_same(
-    specs: dict[str, DataSpec], hyperparameters: Choose
-) -> None:
-    clips = sequences(specs["video"], (3, 3))
-    model = build("cnn_lstm", specs["video"], hyperparameters)
-    batch = collate(clips)
-    scaled = Batch(batch.inputs.float() / 255, batch.lengths, batch.targets)
-    torch.testing.assert_close(model(batch).logits, model(scaled).logits)
+def test_frames_are_scaled_channel_by_channel(specs: dict[str, DataSpec]) -> None:
+    train = {"mean": [10.0, 20.0], "std": [2.0, 5.0]}
+    spec = replace(specs["video"], feature_shape=(2, 1, 1), frames=train)
+    frames = torch.tensor([[14, 10]], dtype=torch.uint8).view(1, 1, 2, 1, 1)
+    scaled = FrameScale(spec)(frames)
+    assert scaled.flatten().tolist() == [2.0, -2.0] and scaled.dtype == torch.float32
 
 
 def test_patches_end_where_the_sequence_ends(specs: dict[str, DataSpec]) -> None:

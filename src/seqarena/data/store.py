@@ -42,6 +42,7 @@ class DataSpec:
     step_size: float  # how much of it one step spans: 1 token, 0.01 second, 1 hour
     vocabulary: tuple[str, ...] = ()  # text: index -> token; 0 pads, 1 is unknown
     classes: tuple[str, ...] = ()  # labels, by index; empty when the target is numeric
+    frames: dict[str, list[float]] = field(default_factory=dict)  # video: mean, std of a channel
     horizon: int = 0  # forecasts: steps ahead
     target: dict[str, float] = field(default_factory=dict)  # forecasts: mean, std, naive_mae
     options: dict[str, Any] = field(default_factory=dict)  # what encodes a new input the same way

@@ -7,12 +7,13 @@ State is a tuple of tensors with the batch on dim 0.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from seqarena.models import initial
 
 State = tuple[Tensor, ...]
 
@@ -52,9 +53,7 @@ class GatedCell(Cell):
         self.weight_hh = nn.Parameter(torch.empty(self.gates * width, width))
         self.bias_ih = nn.Parameter(torch.empty(self.gates * width))
         self.bias_hh = nn.Parameter(torch.empty(self.gates * width))
-        bound = 1 / math.sqrt(width)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        initial.recurrent(self, self.gates)
 
     def initial_state(self, x: Tensor) -> State:
         zeros = x.new_zeros(x.shape[0], *self.output_shape)
@@ -114,6 +113,8 @@ class ConvLSTMCell(Cell):
         channels, height, columns = inputs
         self.output_shape = (width, height, columns)
         self.convolution = nn.Conv2d(channels + width, 4 * width, kernel, padding=kernel // 2)
+        assert self.convolution.bias is not None
+        initial.open_forget_gate(self.convolution.bias)
 
     def initial_state(self, x: Tensor) -> State:
         zeros = x.new_zeros(x.shape[0], self.output_shape[0], *x.shape[-2:])

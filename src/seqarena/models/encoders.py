@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.models.attention import mask_of
+from seqarena.models.dropout import Dropout
+from seqarena.models.initial import before_relu
 from seqarena.models.recurrent import Recurrent
 
 
@@ -74,10 +76,10 @@ class WindowMLP(Encoder):
         self.window = window
         self.width = width
         self.dense = nn.Sequential(
-            nn.Linear(window * inputs, width),
+            before_relu(nn.Linear(window * inputs, width)),
             nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(width, width),
+            Dropout(dropout),
+            before_relu(nn.Linear(width, width)),
             nn.ReLU(),
         )
 
@@ -99,9 +101,10 @@ class Conv1d(Encoder):
         super().__init__()
         self.width = width
         self.layers = nn.ModuleList(
-            nn.Conv1d(channels, width, kernel, padding=kernel // 2) for channels in (inputs, width)
+            before_relu(nn.Conv1d(channels, width, kernel, padding=kernel // 2))
+            for channels in (inputs, width)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         mask = mask_of(lengths, features.shape[1])[:, None]  # (B, 1, T)

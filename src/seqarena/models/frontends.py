@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.data.store import DataSpec
+from seqarena.models.dropout import Dropout
+from seqarena.models.initial import before_relu
 
 
 class Frontend(nn.Module, ABC):
@@ -38,7 +40,7 @@ class Embedding(Frontend):
         self.table = nn.Embedding(len(spec.vocabulary), embedding, padding_idx=0)
         with torch.no_grad():
             self.table.weight.mul_(self.deviation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output_shape = (embedding,)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,17 +83,34 @@ class Patches(Frontend):
         return aligned.unflatten(1, (-1, self.patch)).flatten(2), patches
 
 
+class FrameScale(nn.Module):
+    """Frames of bytes, as they lie on disk, to zero mean and unit variance over train."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        for name in ("mean", "std"):  # not saved with the weights: the spec is, beside them
+            values = torch.tensor(spec.frames[name]).view(-1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return (frames - self.mean) / self.std
+
+
 class FlatFrames(Frontend):
     """One dense layer over the pixels of each frame: what a model without convolution sees."""
 
     def __init__(self, spec: DataSpec, embedding: int, dropout: float) -> None:
         super().__init__()
+        self.scale = FrameScale(spec)
         pixels = torch.Size(spec.feature_shape).numel()
-        self.dense = nn.Sequential(nn.Linear(pixels, embedding), nn.ReLU(), nn.Dropout(dropout))
+        self.dense = dense_relu(pixels, embedding, dropout)
         self.output_shape = (embedding,)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.dense(unit_range(inputs).flatten(2)), lengths
+        return self.dense(self.scale(inputs).flatten(2)), lengths
 
 
 class FrameStem(Frontend):
@@ -100,16 +119,17 @@ class FrameStem(Frontend):
     def __init__(self, spec: DataSpec, channels: int) -> None:
         super().__init__()
         colours, height, columns = spec.feature_shape
+        self.scale = FrameScale(spec)
         self.convolutions = nn.Sequential(
-            nn.Conv2d(colours, channels, 3, stride=2, padding=1),
+            before_relu(nn.Conv2d(colours, channels, 3, stride=2, padding=1)),
             nn.ReLU(),
-            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+            before_relu(nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)),
             nn.ReLU(),
         )
         self.output_shape = (2 * channels, -(-height // 4), -(-columns // 4))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        images = self.convolutions(unit_range(inputs).flatten(0, 1))
+        images = self.convolutions(self.scale(inputs).flatten(0, 1))
         return images.unflatten(0, inputs.shape[:2]), lengths
 
 
@@ -120,7 +140,7 @@ class FrameCNN(Frontend):
         super().__init__()
         self.stem = FrameStem(spec, channels)
         pixels = torch.Size(self.stem.output_shape).numel()
-        self.dense = nn.Sequential(nn.Linear(pixels, embedding), nn.ReLU(), nn.Dropout(dropout))
+        self.dense = dense_relu(pixels, embedding, dropout)
         self.output_shape = (embedding,)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,6 +148,6 @@ class FrameCNN(Frontend):
         return self.dense(images.flatten(2)), lengths
 
 
-def unit_range(frames: Tensor) -> Tensor:
-    """Bring bytes to 0…1; prepared frames stay bytes on disk and in memory."""
-    return frames.float() / 255 if frames.dtype == torch.uint8 else frames
+def dense_relu(inputs: int, width: int, dropout: float) -> nn.Sequential:
+    """Return a dense layer with what follows it."""
+    return nn.Sequential(before_relu(nn.Linear(inputs, width)), nn.ReLU(), Dropout(dropout))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.models.attention import AttentionPooling
+from seqarena.models.dropout import Dropout
 from seqarena.models.encoders import Encoder
 from seqarena.models.frontends import Frontend
 
@@ -34,7 +35,7 @@ class SequenceModel(nn.Module):
         super().__init__()
         self.frontend, self.encoder, self.pooling = frontend, encoder, pooling
         width = encoder.width if pooling is None else 2 * encoder.width
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
+        self.head = nn.Sequential(Dropout(dropout), nn.Linear(width, outputs))
 
     def forward(self, batch: Batch) -> Output:
         """Run ``inputs (B, T, *)``, ``lengths (B,)`` to logits ``(B, outputs)``."""

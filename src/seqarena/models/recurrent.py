@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import unknown
-from seqarena.models.cells import Cell, State
+from seqarena.models import initial
+from seqarena.models.cells import CELLS, Cell, State
+from seqarena.models.dropout import Dropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -47,6 +49,7 @@ class Fused(Recurrent):
         if kind not in FUSED:
             raise unknown("models.recurrent", "fused cell", kind, FUSED)
         self.kernel = FUSED[kind](inputs, width, batch_first=True)
+        initial.recurrent(self.kernel, CELLS[kind].gates)
         self.output_shape = (width,)
 
     def forward(
@@ -127,7 +130,7 @@ class Stack(Recurrent):
     def __init__(self, layers: Sequence[Recurrent], dropout: float = 0.0) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output_shape = layers[-1].output_shape
 
     def forward(

@@ -1,0 +1,32 @@
+"""Dropout (Srivastava et al. 2014) whose mask is drawn sixteen bits at a time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEVELS = 1 << 16  # of a random half-word; the probability is rounded to one of them
+PER_WORD = 4  # half-words in what the generator draws at once
+
+
+class Dropout(nn.Module):
+    """``torch.nn.Dropout``, which on CPU spends a tenth of a text model's step on its mask.
+
+    Its generator is asked for a double per element; here one draw of 64 bits serves four.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.p)
+        words = torch.empty(-(-x.numel() // PER_WORD), dtype=torch.int64)
+        words.random_(-(1 << 63), None)  # every bit, the sign too
+        drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
+        kept = drawn >= round(self.p * LEVELS) - LEVELS // 2
+        return x * (kept * (1 / (1 - self.p)))
