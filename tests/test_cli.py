@@ -305,7 +305,7 @@ MISTAKES = [
     ("space", {"widht": 8}, "did you mean 'width'?"),
     ("protocol", {"trails": 2}, "protocol.trails: no such key; did you mean 'trials'?"),
     ("protocol", {"trials": 0}, "protocol.trials: input should be greater than or equal to 1"),
-    ("space", {"dropout": 3}, "space.dropout: expected numbers from 0 to 1, found 3"),
+    ("space", {"dropout": 3}, "space.dropout: expected numbers from 0 to 0.99, found 3"),
 ]
 
 

@@ -70,7 +70,7 @@ def test_the_issue_s_variants_compete_in_every_experiment() -> None:
         ({"prepare": {"valid": 1.5}}, r"\.prepare\.valid: .*less than 1"),
         ({"space": {"dropuot": 0.1}}, r"\.space: no hyperparameter named .*'dropout'"),
         ({"space": {"dropout": []}}, r"\.space\.dropout: an empty choice"),
-        ({"space": {"dropout": 7}}, r"\.space\.dropout: expected numbers from 0 to 1, found 7"),
+        ({"space": {"dropout": 7}}, r"\.space\.dropout: expected numbers from 0 to 0.99, found 7"),
         ({"space": {"dropout": [0.1, -0.1]}}, r"\.space\.dropout: expected .*found -0.1"),
         ({"space": {"dropout": {"low": 0, "high": 2}}}, r"\.space\.dropout: .*found 2.0"),
         ({"space": {"width": [8, "wide"]}}, r"\.space\.width: expected whole .*found 'wide'"),

@@ -44,4 +44,4 @@ def test_a_signal_keeps_its_size_through_many_relu_layers() -> None:
     x = torch.randn(256, 128)
     for _ in range(10):
         x = torch.relu(initial.before_relu(nn.Linear(128, 128))(x))
-    assert 0.5 < float(x.square().mean()) < 2  # of the 1 it had; torch's own leaves 1e-8
+    assert 0.5 < x.square().mean().item() < 2  # of the 1 it had; torch's own leaves 1e-8
