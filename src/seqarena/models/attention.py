@@ -2,45 +2,87 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from seqarena.errors import InputError
+
 
 class Memory(NamedTuple):
     """What is looked back over: keys are projected once, however many queries follow."""
 
     keys: Tensor  # (B, S, K)
-    values: Tensor  # (B, S, V)
+    values: Tensor  # (B, heads, S, V)
     mask: Tensor  # (B, S), True where there is a real step
+
+
+class Past(NamedTuple):
+    """What each of ``U`` queries of a memory has behind it."""
+
+    step: Tensor  # (B, U), how many queries came before it
+    weights: Tensor | None  # (B, U, S), what that before it looked at, where the scores ask
 
 
 class Attention(nn.Module, ABC):
     """Scores -> mask -> softmax -> weighted sum; `scores` is all that a variant writes."""
+
+    context: int  # width of what one query gets
+    looks_back = False  # whether the scores depend on the weights of the query before
 
     @abstractmethod
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
         """Project the keys of ``(B, S, V)`` values."""
 
     @abstractmethod
-    def scores(self, query: Tensor, memory: Memory, previous: Tensor | None) -> Tensor:
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
         """Score queries ``(B, U, Q)`` against the memory: ``(B, heads, U, S)``."""
 
-    def forward(
-        self, query: Tensor, memory: Memory, previous: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Attend with ``(B, U, Q)``: contexts ``(B, U, heads * V)``, weights ``(B, heads, U, S)``.
+    def forward(self, query: Tensor, memory: Memory, past: Past) -> tuple[Tensor, Tensor]:
+        """Attend with ``(B, U, Q)``: contexts ``(B, U, context)``, weights ``(B, heads, U, S)``.
 
-        `previous` holds the weights of the step before, for variants that look at them.
         Weights are exactly 0 where masked and each row sums to 1.
         """
-        scores = self.scores(query, memory, previous)
+        scores = self.scores(query, memory, past)
         scores = scores.masked_fill(~memory.mask[:, None, None, :], -torch.inf)
         weights = torch.softmax(scores, dim=-1)
-        contexts = weights @ memory.values[:, None]  # (B, heads, U, V)
+        contexts = weights @ memory.values  # (B, heads, U, V)
         return contexts.transpose(1, 2).flatten(2), weights
+
+    def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Attend with queries ``(B, U, Q)`` that follow one another; see `forward`.
+
+        All at once where none needs the weights of the one before.
+        """
+        past = self.before(memory)
+        if not self.looks_back:
+            at_once: tuple[Tensor, Tensor] = self(query, memory, Past(_count(query), None))
+            return at_once
+        walked = []
+        for one in query.split(1, dim=1):
+            walked.append(self(one, memory, past))
+            past = self.after(past, walked[-1][1])
+        contexts, weights = zip(*walked, strict=True)
+        return torch.cat(contexts, dim=1), torch.cat(weights, dim=2)
+
+    def before(self, memory: Memory) -> Past:
+        """Return the past of a first query: even weights over the real steps."""
+        step = memory.mask.new_zeros(len(memory.mask), 1, dtype=torch.long)
+        if not self.looks_back:
+            return Past(step, None)
+        even = memory.mask.to(memory.values.dtype) / memory.mask.sum(1, keepdim=True)
+        return Past(step, even[:, None])
+
+    def after(self, past: Past, weights: Tensor) -> Past:
+        """Return the past of the queries that follow those which had `past` and got `weights`."""
+        return Past(past.step + 1, weights.mean(1) if self.looks_back else None)
+
+
+def _count(query: Tensor) -> Tensor:
+    return torch.arange(query.shape[1], device=query.device).expand(query.shape[:2])
 
 
 class AdditiveAttention(Attention):
@@ -48,17 +90,173 @@ class AdditiveAttention(Attention):
 
     def __init__(self, query: int, values: int, width: int) -> None:
         super().__init__()
+        self.context = values
         self.query = nn.Linear(query, width, bias=False)
         self.key = nn.Linear(values, width)
         self.energy = nn.Linear(width, 1, bias=False)
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        return Memory(self.key(values), values, mask)
+        return Memory(self.key(values), values[:, None], mask)
 
-    def scores(self, query: Tensor, memory: Memory, previous: Tensor | None) -> Tensor:
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
         hidden = self.query(query)[:, :, None] + memory.keys[:, None]  # (B, U, S, K)
         energies: Tensor = self.energy(torch.tanh(hidden)).squeeze(-1)
         return energies[:, None]
+
+
+class ConcatAttention(AdditiveAttention):
+    """``v . tanh(W [q; s])`` without a bias (Luong et al. 2015, eq. 8).
+
+    ``W [q; s] = W_q q + W_s s``: the halves of W are kept apart, so that keys are projected once.
+    """
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__(query, values, width)
+        self.key = nn.Linear(values, width, bias=False)
+
+
+class LocationAttention(AdditiveAttention):
+    """``v . tanh(W q + U s + V f + b)``, ``f = F * weights before`` (Chorowski et al. 2015)."""
+
+    looks_back = True
+    filters, reach = 10, 7  # of the convolution; steps to either side
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__(query, values, width)
+        self.convolution = nn.Conv1d(
+            1, self.filters, 2 * self.reach + 1, padding=self.reach, bias=False
+        )
+        self.location = nn.Linear(self.filters, width, bias=False)
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        assert past.weights is not None
+        features = self.convolution(past.weights.flatten(0, 1)[:, None]).transpose(1, 2)
+        located = self.location(features).unflatten(0, past.weights.shape[:2])  # (B, U, S, K)
+        hidden = self.query(query)[:, :, None] + memory.keys[:, None] + located
+        energies: Tensor = self.energy(torch.tanh(hidden)).squeeze(-1)
+        return energies[:, None]
+
+
+class DotAttention(Attention):
+    """``q . s`` (Luong et al. 2015, eq. 8); raises `InputError` where the two differ in width."""
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__()
+        if query != values:
+            raise InputError(
+                f"models.attention: dot products need equal widths, found {query} and {values}"
+            )
+        self.context = values
+        self.scale = 1.0
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        return Memory(values, values[:, None], mask)
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        return (query @ memory.keys.transpose(1, 2) * self.scale)[:, None]
+
+
+class ScaledDotAttention(DotAttention):
+    """``q . s / sqrt(d)`` (Vaswani et al. 2017, eq. 1)."""
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__(query, values, width)
+        self.scale = 1 / math.sqrt(query)
+
+
+class GeneralAttention(Attention):
+    """``q . W s`` (Luong et al. 2015, eq. 8)."""
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__()
+        self.context = values
+        self.key = nn.Linear(values, query, bias=False)
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        return Memory(self.key(values), values[:, None], mask)
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        return (query @ memory.keys.transpose(1, 2))[:, None]
+
+
+class LocalMonotonicAttention(GeneralAttention):
+    """General scores within a window that moves on a step per query (local-m, Luong et al. 2015).
+
+    Past the end of the memory the window stays at its last step.
+    """
+
+    reach = 10  # steps to either side of the centre: the paper's D
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        last = memory.mask.sum(1, keepdim=True) - 1
+        distance = _distance(memory, torch.minimum(past.step, last).to(query.dtype))
+        scores = super().scores(query, memory, past)
+        return scores.masked_fill((distance.abs() > self.reach)[:, None], -torch.inf)
+
+
+class LocalPredictiveAttention(GeneralAttention):
+    """General scores around a centre that is predicted (local-p, Luong et al. 2015, eq. 9-10).
+
+    ``p = S sigmoid(v . tanh(W q))``; the paper's Gaussian factor around it is a term of the score
+    here, so that the rows still sum to 1.
+    """
+
+    reach = 10  # steps to either side of the centre: the paper's D, twice the deviation
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__(query, values, width)
+        self.place = nn.Sequential(
+            nn.Linear(query, width, bias=False), nn.Tanh(), nn.Linear(width, 1, bias=False)
+        )
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        last = memory.mask.sum(1, keepdim=True) - 1
+        centre = torch.sigmoid(self.place(query).squeeze(-1)) * last
+        distance = _distance(memory, centre)
+        scores = super().scores(query, memory, past)
+        scores = scores - (distance.square() / (2 * (self.reach / 2) ** 2))[:, None]
+        return scores.masked_fill((distance.abs() > self.reach)[:, None], -torch.inf)
+
+
+def _distance(memory: Memory, centre: Tensor) -> Tensor:
+    """Return how far each step lies from each query's centre ``(B, U)``: ``(B, U, S)``."""
+    steps = torch.arange(memory.mask.shape[1], device=centre.device)
+    return steps - centre.unsqueeze(-1)
+
+
+class MultiHeadAttention(Attention):
+    """Scaled dot products in several projections at once (Vaswani et al. 2017, section 3.2.2)."""
+
+    heads = 4
+
+    def __init__(self, query: int, values: int, width: int) -> None:
+        super().__init__()
+        if width % self.heads:
+            raise InputError(
+                f"models.attention: {self.heads} heads need a width that {self.heads} divides, "
+                f"found {width}"
+            )
+        self.context = values
+        self.query = nn.Linear(query, width)
+        self.key = nn.Linear(values, width)
+        self.value = nn.Linear(values, width)
+        self.output = nn.Linear(width, values)
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        return Memory(self.key(values), self._split(self.value(values)), mask)
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        queries, keys = self._split(self.query(query)), self._split(memory.keys)
+        return queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])
+
+    def forward(self, query: Tensor, memory: Memory, past: Past) -> tuple[Tensor, Tensor]:
+        contexts, weights = super().forward(query, memory, past)
+        return self.output(contexts), weights
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``(B, S, W)`` -> ``(B, heads, S, W / heads)``."""
+        parts: Tensor = x.unflatten(2, (self.heads, -1))
+        return parts.transpose(1, 2)
 
 
 class AttentionPooling(nn.Module):
@@ -71,7 +269,8 @@ class AttentionPooling(nn.Module):
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Pool ``(B, T, V)`` with ``(B, V)``: ``(B, 2 V)`` and weights ``(B, heads, 1, T)``."""
         memory = self.attention.remember(states, mask_of(lengths, states.shape[1]))
-        contexts, weights = self.attention(summary[:, None], memory)
+        past = self.attention.before(memory)._replace(step=lengths[:, None] - 1)
+        contexts, weights = self.attention(summary[:, None], memory, past)
         return torch.cat([contexts.squeeze(1), summary], dim=1), weights
 
 
@@ -80,4 +279,14 @@ def mask_of(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
-ATTENTIONS: dict[str, type[AdditiveAttention]] = {"additive": AdditiveAttention}
+ATTENTIONS: dict[str, type[Attention]] = {
+    "additive": AdditiveAttention,
+    "dot": DotAttention,
+    "scaled_dot": ScaledDotAttention,
+    "general": GeneralAttention,
+    "concat": ConcatAttention,
+    "local_m": LocalMonotonicAttention,
+    "local_p": LocalPredictiveAttention,
+    "location": LocationAttention,
+    "multi_head": MultiHeadAttention,
+}
