@@ -23,7 +23,6 @@ from seqarena.data.store import Prepared
 from seqarena.fit import Training
 from seqarena.models.dropout import Dropout
 from seqarena.models.model import SequenceModel
-from seqarena.models.variants import build_model
 from seqarena.tasks import task_for
 
 SEED = 0
@@ -130,7 +129,7 @@ class Epochs:
 def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
     """Build the same model with torch's own dropout, as whoever writes the loop would."""
     torch.manual_seed(SEED)
-    model = build_model(variant, prepared.spec, h, TASK.outputs(prepared.spec))
+    model = TASK.model(variant, prepared.spec, h)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, Dropout):
