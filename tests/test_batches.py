@@ -28,7 +28,7 @@ def seen(batches: Batches, epoch: int) -> list[int]:
 
 def check_content(batch: Batch) -> None:
     """Each row holds its own steps, then zeros."""
-    for inputs, length, target in zip(*batch, strict=True):
+    for inputs, length, target in zip(*batch[:3], strict=True):
         assert int(length) == LENGTHS[target]
         assert bool((inputs[:length] == target + 1).all())
         assert not inputs[length:].any()
@@ -93,7 +93,7 @@ def test_overlapping_windows_are_views_of_one_series(tmp_path: Path) -> None:
     lengths = np.array([5, 5, 4, 5])
     write_split(tmp_path / "test", series, starts, lengths, starts.astype(np.float32), [])
     for _, batch in Batches(Split(tmp_path / "test"), 3).in_order():
-        for inputs, length, start in zip(*batch, strict=True):
+        for inputs, length, start in zip(*batch[:3], strict=True):
             wanted = torch.arange(int(start), int(start) + int(length), dtype=torch.float32)
             assert torch.equal(inputs[:length, 0], wanted)
             assert not inputs[length:].any()
@@ -111,3 +111,19 @@ def test_collate_pads_and_fills_in_targets() -> None:
     assert batch.lengths.tolist() == [2, 4]
     assert not batch.inputs[0, 2:].any()
     assert batch.targets.tolist() == [0, 0]
+
+
+def test_targets_of_their_own_lengths_are_padded_too(tmp_path: Path) -> None:
+    sources = [np.full(n, n, np.int32) for n in (3, 1, 2)]
+    targets = [np.arange(1, n + 1, dtype=np.int32) for n in (2, 4, 1)]
+    write_sequences(tmp_path / "train", sources, targets, [])
+    split = Split(tmp_path / "train")
+    assert [split.target(n).tolist() for n in range(3)] == [[1, 2], [1, 2, 3, 4], [1]]
+    ((indices, batch),) = Batches(split, 3).in_order()
+    assert batch.target_lengths is not None
+    for row, index in enumerate(indices):
+        length = int(batch.target_lengths[row])
+        assert batch.targets[row, :length].tolist() == targets[index].tolist()
+        assert not batch.targets[row, length:].any()
+    moved = batch.to(torch.device("cpu"))
+    assert moved.target_lengths is not None and torch.equal(moved.targets, batch.targets)

@@ -91,7 +91,7 @@ def test_early_stopping_restores_the_best_weights(
 def test_a_loss_that_is_not_finite_ends_it(training: Callable[..., Training]) -> None:
     run = training(epochs=5)
     with torch.no_grad():
-        run.model.head[1].bias.fill_(math.nan)
+        run.model.head.output[1].bias.fill_(math.nan)
     (only,) = run.epochs()
     assert only.last and not only.improved
     assert math.isnan(only.train_loss)
@@ -102,7 +102,7 @@ def test_a_late_divergence_keeps_the_weights_before_it(training: Callable[..., T
     kept = run.epochs()
     assert next(kept).improved
     with torch.no_grad():
-        run.model.head[1].bias.fill_(math.nan)
+        run.model.head.output[1].bias.fill_(math.nan)
     (end,) = kept
     assert end.last and not end.improved
     assert all(bool(tensor.isfinite().all()) for tensor in run.model.state_dict().values())

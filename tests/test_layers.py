@@ -21,6 +21,7 @@ LAYERS = [
     {"fit"},
     {"tasks", "optimizer"},
     {"models"},
+    {"decode"},
     {"data"},
     {"config"},
     {"files"},

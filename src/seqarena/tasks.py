@@ -17,8 +17,10 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.errors import unknown
+from seqarena.models.attention import Attention
+from seqarena.models.heads import Head, PooledHead
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.variants import build_model
+from seqarena.models.variants import Variant, build_model
 
 Counts = Mapping[str, Tensor]
 
@@ -33,7 +35,22 @@ class Task(ABC):
         self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
     ) -> SequenceModel:
         """Build a variant whose head answers this task."""
-        return build_model(variant, spec, hyperparameters, self.outputs(spec))
+
+        def head(variant: Variant, width: int, attention: Attention | None) -> Head:
+            return self.head(variant, width, attention, spec, hyperparameters)
+
+        return build_model(variant, spec, hyperparameters, head)
+
+    def head(
+        self,
+        variant: Variant,
+        width: int,
+        attention: Attention | None,
+        spec: DataSpec,
+        hyperparameters: Mapping[str, Any],
+    ) -> Head:
+        """Build what answers this task over an encoder's states of so many numbers."""
+        return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:

@@ -14,14 +14,20 @@ import torch
 from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
+from seqarena.models.attention import Attention
 from seqarena.models.frontends import FrameScale, Patches
+from seqarena.models.heads import PooledHead
 from seqarena.models.model import SequenceModel, count_parameters
-from seqarena.models.variants import VARIANTS, added_space, build_model, variant_for
+from seqarena.models.variants import VARIANTS, Variant, added_space, build_model, variant_for
 from seqarena.spaces import COMMON
 
 PAIRS = [(name, modality) for name, v in VARIANTS.items() for modality in sorted(v.modalities)]
 every_pair = pytest.mark.parametrize(("variant", "modality"), PAIRS)
 Choose = Callable[..., dict[str, Any]]
+
+
+def pooled(outputs: int) -> Callable[[Variant, int, Attention | None], PooledHead]:
+    return lambda variant, width, attention: PooledHead(width, attention, outputs, 0.1)
 
 
 def sequences(spec: DataSpec, lengths: tuple[int, ...]) -> list[Array]:
@@ -37,7 +43,7 @@ def sequences(spec: DataSpec, lengths: tuple[int, ...]) -> list[Array]:
 
 def build(variant: str, spec: DataSpec, choose: Choose) -> SequenceModel:
     torch.manual_seed(0)
-    model = build_model(variant, spec, choose(variant, spec.modality), outputs=3)
+    model = build_model(variant, spec, choose(variant, spec.modality), pooled(3))
     for parameter in model.parameters():  # larger than at the start, so that a leak would show
         parameter.data.mul_(1.5)
     return model.eval()
@@ -115,7 +121,7 @@ def test_its_space_holds_all_that_building_needs(
             else choice
             for name, choice in space.items()
         }
-        model = build_model(variant, specs[modality], drawn, outputs=2)
+        model = build_model(variant, specs[modality], drawn, pooled(2))
         output = model.eval()(collate(sequences(specs[modality], (13, 15))))
         assert output.logits.shape == (2, 2)
 

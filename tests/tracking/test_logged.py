@@ -12,7 +12,6 @@ from mlflow import MlflowClient
 
 from seqarena.data.store import DataSpec
 from seqarena.ledger import Ledger
-from seqarena.models.variants import build_model
 from seqarena.predict import Predictor, save_model
 from seqarena.tasks import task_for
 from seqarena.tracking.projection import Projection, sync
@@ -40,7 +39,7 @@ def _model_folder(folder: Path, modality: str) -> Path:
         options={"lowercase": True, "max_length": 6} if modality == "text" else {},
     )
     task = task_for("classification")
-    model = build_model("lstm", spec, HYPERPARAMETERS, task.outputs(spec))
+    model = task.model("lstm", spec, HYPERPARAMETERS)
     about = {"task": "classification", "variant": "lstm", "hyperparameters": HYPERPARAMETERS}
     save_model(folder, model.state_dict(), spec, about)
     return folder

@@ -17,11 +17,13 @@ class Batch(NamedTuple):
 
     inputs: Tensor  # (B, T, *feature_shape)
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B,) classes or (B, H) values
+    targets: Tensor  # (B,) classes, (B, H) values or (B, U) tokens
+    target_lengths: Tensor | None = None  # (B,), where targets are sequences of their own
 
     def to(self, device: torch.device) -> Batch:
         """Move to a device."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        there = {name: t for name, t in self._asdict().items() if t is not None}
+        return Batch(**{name: t.to(device, non_blocking=True) for name, t in there.items()})
 
 
 def collate(sequences: list[Array], targets: Array | None = None) -> Batch:
@@ -64,11 +66,18 @@ class Batches:
 
     def _gather(self, indices: Array) -> Batch:
         split = self.split
-        lengths = split.lengths[indices].astype(np.int64)
-        steps = np.arange(lengths.max())
-        real = steps < lengths[:, None]
-        places = np.where(real, split.starts[indices][:, None] + steps, 0)
-        inputs = split.inputs[places]  # (B, T, *), a copy out of the mapped file
-        inputs[~real] = 0
-        targets = torch.from_numpy(np.asarray(split.targets[indices]))
-        return Batch(torch.from_numpy(inputs), torch.from_numpy(lengths), targets)
+        inputs, lengths = _padded(split.inputs, split.starts[indices], split.lengths[indices])
+        if split.target_starts is None or split.target_lengths is None:
+            return Batch(inputs, lengths, torch.from_numpy(np.asarray(split.targets[indices])))
+        spans = split.target_starts[indices], split.target_lengths[indices]
+        return Batch(inputs, lengths, *_padded(split.targets, *spans))
+
+
+def _padded(steps: Array, starts: Array, lengths: Array) -> tuple[Tensor, Tensor]:
+    """Gather sequences that lie end to end: ``(B, T, *)`` padded with zeros, lengths ``(B,)``."""
+    lengths = lengths.astype(np.int64)
+    offsets = np.arange(lengths.max())
+    real = offsets < lengths[:, None]
+    padded = steps[np.where(real, starts[:, None] + offsets, 0)]  # a copy out of the mapped file
+    padded[~real] = 0
+    return torch.from_numpy(padded), torch.from_numpy(lengths)

@@ -6,7 +6,9 @@ machine shares one copy in the page cache and nothing is pickled:
 - ``inputs.npy``   ``(S, *feature_shape)``: the steps of all sequences, one after another
 - ``starts.npy``   ``(N,)`` and ``lengths.npy`` ``(N,)``: where each sequence lies in ``inputs``;
   sequences may overlap, so a sliding window over a time series costs one integer, not a copy
-- ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values
+- ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values; where each target is a
+  sequence of tokens of its own, ``(U,)`` of all, one after another, with ``target_starts.npy`` and
+  ``target_lengths.npy`` ``(N,)`` beside it
 - ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, and the
   ``group`` (a speaker, a week) whose sequences are not independent of each other
 
@@ -41,7 +43,9 @@ class DataSpec:
     step: str  # what one step is, for axes: "token", "second", "hour", "frame"
     step_size: float  # how much of it one step spans: 1 token, 0.01 second, 1 hour
     vocabulary: tuple[str, ...] = ()  # text: index -> token; 0 pads, 1 is unknown
-    classes: tuple[str, ...] = ()  # labels, by index; empty when the target is numeric
+    classes: tuple[str, ...] = ()  # labels, by index; empty when the target is something else
+    target_vocabulary: tuple[str, ...] = ()  # targets in tokens: index -> token, see data.text
+    longest_target: int = 0  # in tokens, its end among them, of train
     frames: dict[str, list[float]] = field(default_factory=dict)  # video: mean, std of a channel
     horizon: int = 0  # forecasts: steps ahead
     target: dict[str, float] = field(default_factory=dict)  # forecasts: mean, std, naive_mae
@@ -58,6 +62,12 @@ class Split:
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("inputs", "starts", "lengths", "targets")
         )
+        self.target_starts = self.target_lengths = None
+        if (folder / "target_starts.npy").is_file():
+            self.target_starts, self.target_lengths = (
+                np.load(folder / f"target_{name}.npy", mmap_mode="r", allow_pickle=False)
+                for name in ("starts", "lengths")
+            )
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -66,6 +76,13 @@ class Split:
         """Return the steps of one sequence, ``(T, *feature_shape)``, without copying."""
         start = int(self.starts[index])
         return np.asarray(self.inputs[start : start + int(self.lengths[index])])
+
+    def target(self, index: int) -> Array:
+        """Return the tokens of one target ``(U,)``, its end the last of them."""
+        assert self.target_starts is not None
+        assert self.target_lengths is not None
+        start = int(self.target_starts[index])
+        return np.asarray(self.targets[start : start + int(self.target_lengths[index])])
 
     def examples(self) -> list[dict[str, Any]]:
         """Return what people know each sequence by."""
@@ -90,7 +107,7 @@ class Prepared:
 def read_spec(path: Path) -> DataSpec:
     """Read a `DataSpec` back from its JSON."""
     raw = read_json(path)
-    for key in ("feature_shape", "vocabulary", "classes"):
+    for key in ("feature_shape", "vocabulary", "classes", "target_vocabulary"):
         raw[key] = tuple(raw[key])
     return DataSpec(**raw)
 
@@ -120,9 +137,27 @@ def write_split(
 
 
 def write_sequences(
-    folder: Path, sequences: list[Array], targets: Array, examples: Iterable[dict[str, Any]]
+    folder: Path,
+    sequences: list[Array],
+    targets: Array | list[Array],
+    examples: Iterable[dict[str, Any]],
 ) -> None:
-    """Write one split of separate sequences, each ``(T, *feature_shape)``."""
+    """Write one split of separate sequences ``(T, *feature_shape)``; a list of targets is theirs.
+
+    Each of such a list is a sequence of tokens ``(U,)``.
+    """
+    inputs, starts, lengths = _end_to_end(sequences)
+    if isinstance(targets, np.ndarray):
+        write_split(folder, inputs, starts, lengths, targets, examples)
+        return
+    tokens, target_starts, target_lengths = _end_to_end(targets)
+    write_split(folder, inputs, starts, lengths, tokens, examples)
+    np.save(folder / "target_starts.npy", target_starts, allow_pickle=False)
+    np.save(folder / "target_lengths.npy", target_lengths, allow_pickle=False)
+
+
+def _end_to_end(sequences: list[Array]) -> tuple[Array, Array, Array]:
+    """Return sequences one after another, where each starts and how long it is."""
     lengths = np.array([len(sequence) for sequence in sequences])
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    write_split(folder, np.concatenate(sequences), starts, lengths, targets, examples)
+    return np.concatenate(sequences), starts.astype(np.int64), lengths.astype(np.int32)

@@ -1,1 +1,1 @@
-"""Sequence models: frontend -> encoder -> pooling -> head; no ray, mlflow or dvc in here."""
+"""Sequence models: frontend -> encoder -> head; no ray, mlflow or dvc in here."""

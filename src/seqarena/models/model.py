@@ -1,4 +1,4 @@
-"""The one model: frontend -> encoder -> summary or attention pooling -> head."""
+"""The one model: frontend -> encoder -> head."""
 
 from __future__ import annotations
 
@@ -7,44 +7,37 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
-from seqarena.models.attention import AttentionPooling
-from seqarena.models.dropout import Dropout
 from seqarena.models.encoders import Encoder
 from seqarena.models.frontends import Frontend
+from seqarena.models.heads import Encoded, Head
 
 
 class Output(NamedTuple):
     """What a model says of a batch."""
 
-    logits: Tensor  # (B, outputs)
+    logits: Tensor  # (B, outputs), or (B, U, V) where it answers in tokens
     lengths: Tensor  # (B,), after the frontend
     weights: Tensor | None  # (B, heads, U, S) where there is attention
 
 
 class SequenceModel(nn.Module):
-    """Maps a batch to one output per sequence."""
+    """Maps a batch to what its head answers."""
 
-    def __init__(
-        self,
-        frontend: Frontend,
-        encoder: Encoder,
-        pooling: AttentionPooling | None,
-        outputs: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, frontend: Frontend, encoder: Encoder, head: Head) -> None:
         super().__init__()
-        self.frontend, self.encoder, self.pooling = frontend, encoder, pooling
-        width = encoder.width if pooling is None else 2 * encoder.width
-        self.head = nn.Sequential(Dropout(dropout), nn.Linear(width, outputs))
+        self.frontend, self.encoder, self.head = frontend, encoder, head
 
-    def forward(self, batch: Batch) -> Output:
-        """Run ``inputs (B, T, *)``, ``lengths (B,)`` to logits ``(B, outputs)``."""
+    def encode(self, batch: Batch) -> Encoded:
+        """Run ``inputs (B, T, *)``, ``lengths (B,)`` through frontend and encoder."""
         features, lengths = self.frontend(batch.inputs, batch.lengths)
         states = self.encoder(features, lengths)
-        summary, weights = self.encoder.summary(states, lengths), None
-        if self.pooling is not None:
-            summary, weights = self.pooling(states, summary, lengths)
-        return Output(self.head(summary), lengths, weights)
+        return Encoded(states, self.encoder.summary(states, lengths), lengths)
+
+    def forward(self, batch: Batch) -> Output:
+        """Answer a batch; a head that speaks reads the targets up to each token."""
+        encoded = self.encode(batch)
+        logits, weights = self.head(encoded, batch)
+        return Output(logits, encoded.lengths, weights)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
-from seqarena.models.attention import ATTENTIONS, AttentionPooling
+from seqarena.models.attention import ATTENTIONS, Attention
 from seqarena.models.cells import ConvLSTMCell
 from seqarena.models.encoders import (
     Conv1d,
@@ -29,6 +29,7 @@ from seqarena.models.frontends import (
     Frontend,
     Patches,
 )
+from seqarena.models.heads import Head
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Bidirectional, Fused, Recurrent, Stack, Unrolled
 
@@ -76,9 +77,12 @@ class Variant:
 
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
-    attention: str | None = None  # pools all states; without it the encoder's summary is used
+    attention: str | None = None  # looks over all states; without it the summary is used
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
+
+
+BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the encoder
 
 
 def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
@@ -119,10 +123,7 @@ def conv_lstm(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder
 
 
 def build_model(
-    name: str,
-    spec: DataSpec,
-    hyperparameters: Hyperparameters,
-    outputs: int,
+    name: str, spec: DataSpec, hyperparameters: Hyperparameters, head: BuildHead
 ) -> SequenceModel:
     """Build one variant for the data; raises `InputError` where it does not fit the modality."""
     variant = variant_for(name, spec.modality, "variants")
@@ -132,12 +133,11 @@ def build_model(
     encoder = variant.encoder(
         frontend.output_shape, frontend.steps(spec.max_length), hyperparameters
     )
-    pooling = None
+    attention = None
     if variant.attention is not None:
         width = hyperparameters["attention"]
         attention = ATTENTIONS[variant.attention](encoder.width, encoder.width, width)
-        pooling = AttentionPooling(attention)
-    return SequenceModel(frontend, encoder, pooling, outputs, hyperparameters["dropout"])
+    return SequenceModel(frontend, encoder, head(variant, encoder.width, attention))
 
 
 def frontend_of(variant: Variant, modality: str) -> FrontendChoice:
