@@ -120,10 +120,10 @@ def steps_of(row: Row) -> np.ndarray:
 def test_written_splits_hold_every_row(tmp_path: Path) -> None:
     rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
     splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
-    classes, sizes, longest = write_labelled(tmp_path, splits, steps_of)
-    assert classes == ("a", "b")
-    assert sizes == {"train": 2, "valid": 2, "test": 2}
-    assert longest == 2  # of train; test has 6
+    written = write_labelled(tmp_path, splits, steps_of)
+    assert written["classes"] == ("a", "b")
+    assert written["sizes"] == {"train": 2, "valid": 2, "test": 2}
+    assert written["max_length"] == 2  # of train; test has 6
     split = Split(tmp_path / "test")
     assert split.targets.tolist() == [0, 1]
     assert split.sequence(1).tolist() == [[5, 5]] * 6

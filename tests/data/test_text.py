@@ -8,7 +8,8 @@ import pytest
 
 from seqarena.config import parse
 from seqarena.data.store import DataSpec, Split
-from seqarena.data.text import Text, TextOptions, build_vocabulary, tokenise
+from seqarena.data.text import Text, TextOptions
+from seqarena.data.tokens import SPECIALS, learn_vocabulary, words
 from seqarena.errors import InputError
 
 TEXT = Text()
@@ -27,22 +28,14 @@ TEXT = Text()
     ],
 )
 def test_tokens(text: str, tokens: list[str]) -> None:
-    assert tokenise(text, lowercase=True) == tokens
-
-
-def test_case_may_matter() -> None:
-    assert tokenise("Good", lowercase=False) == ["Good"]
+    assert words(text.lower()) == tokens
 
 
 def test_vocabulary_is_by_frequency_then_alphabet() -> None:
-    options = TextOptions(max_vocabulary=5, min_count=2)
-    assert build_vocabulary(["b a b a c", "c b d d e"], options) == (
-        "<pad>",
-        "<unk>",
-        "b",
-        "a",
-        "c",
-    )
+    texts = [["b", "a", "b", "a", "c"], ["c", "b", "d", "d", "e"]]
+    known = learn_vocabulary(texts, SPECIALS, min_count=2, most=5)
+    assert known == ("<pad>", "<unk>", "b", "a", "c")
+    assert learn_vocabulary(texts, SPECIALS, most=None)[-1] == "e"
 
 
 @pytest.fixture
@@ -55,8 +48,8 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def prepared(raw: Path, **options: object) -> tuple[Path, DataSpec]:
-    out = raw / "out"
+def prepared(raw: Path, name: str = "out", **options: object) -> tuple[Path, DataSpec]:
+    out = raw / name
     out.mkdir()
     return out, TEXT.prepare(raw, out, parse(TextOptions, options, "prepare"), seed=0)
 
@@ -118,3 +111,18 @@ def test_input_that_says_nothing_is_refused(raw: Path) -> None:
 def test_a_wrong_option_is_told() -> None:
     with pytest.raises(InputError, match=r"prepare\.min_cuont: no such key; did you mean 'min_c"):
         parse(TextOptions, {"min_cuont": 3}, "prepare")
+
+
+def test_a_text_may_be_the_answer(tmp_path: Path) -> None:
+    lines = [f"{n} gatos,{n} cats," for n in range(6)]
+    lines += ["7 gatos,7 dogs,valid", "8 gatos,cats 8,test"]
+    (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(lines) + "\n")
+    out, spec = prepared(tmp_path, targets="words", min_count=1)
+    assert spec.target_vocabulary == ("<pad>", "<unk>", "<end>", "cats", *"012345")
+    assert (spec.classes, spec.longest_target, spec.target_unit) == ((), 3, "words")
+    assert Split(out / "test").target(0).tolist() == [3, 1, 2]  # 8 is not in train
+    assert Split(out / "valid").examples()[0]["target"] == "7 dogs"
+    _, spec = prepared(tmp_path, "letters", targets="characters")
+    assert spec.longest_target == 7 and " " in spec.target_vocabulary
+    with pytest.raises(InputError, match="no column named 'label'"):
+        prepared(tmp_path, "labels")

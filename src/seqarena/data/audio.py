@@ -24,6 +24,7 @@ from seqarena.data.labelled import (
 )
 from seqarena.data.modality import Modality
 from seqarena.data.store import SPLITS, Array, DataSpec
+from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
 
 SUFFIXES = {".wav", ".flac"}
@@ -60,13 +61,14 @@ class Audio(Modality):
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
         """Decode every recording of ``labels.csv`` once; see `Modality.prepare`."""
         assert isinstance(options, AudioOptions)
-        rows = read_manifest(raw / "labels.csv", "file")
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         with ThreadPoolExecutor(THREADS) as pool:
             frames = {row.item: pool.submit(features, raw / row.item, options) for row in rows}
             try:
-                classes, sizes, longest = write_labelled(
-                    out, splits, lambda row: frames.pop(row.item).result()
+                written = write_labelled(
+                    out, splits, lambda row: frames.pop(row.item).result(), targets
                 )
             finally:
                 pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
@@ -75,12 +77,10 @@ class Audio(Modality):
         return DataSpec(
             modality="audio",
             feature_shape=(options.mels,),
-            max_length=longest,
             step="second",
             step_size=options.shift,
-            classes=classes,
             options={**encoding, "mean": mean.tolist(), "std": std.tolist()},
-            sizes=sizes,
+            **written,
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:

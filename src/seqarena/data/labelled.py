@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from seqarena.config import Strict
 from seqarena.data.store import SPLITS, Array, write_sequences
 from seqarena.data.tables import read_records
+from seqarena.data.targets import Labels, Targets
 from seqarena.errors import InputError, nearest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -26,15 +27,16 @@ class Row:
 
     id: str
     item: str  # the text itself, or the file's name
-    label: str
+    answer: str  # its label, or the text to be written for it
     split: str | None
     group: str  # rows of one group never come into two splits
     line: int  # in the manifest, for messages
 
 
 class LabelledOptions(Strict):
-    """How much of the train rows is set aside where the manifest names no split."""
+    """What an item is labelled with, and how much of train is set aside where no split is named."""
 
+    targets: Literal["label", "words", "characters"] = "label"
     valid: Fraction = 0.1
     test: Fraction = 0.1
 
@@ -45,13 +47,15 @@ class LabelledOptions(Strict):
         return self
 
 
-def read_manifest(path: Path, column: str) -> list[Row]:
+def read_manifest(path: Path, column: str, answer: str = "label") -> list[Row]:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
+
+    Their answers stand in the column `answer`, ``label`` or ``target``.
 
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    rows = [_row(path, n, r, column) for n, r in read_records(path, (column, "label"))]
+    rows = [_row(path, n, r, column, answer) for n, r in read_records(path, (column, answer))]
     if not rows:
         raise InputError(f"{path}: no rows")
     lines: dict[str, int] = {}
@@ -63,8 +67,8 @@ def read_manifest(path: Path, column: str) -> list[Row]:
     return rows
 
 
-def _row(path: Path, line: int, record: dict[str, str], column: str) -> Row:
-    for name in (column, "label"):
+def _row(path: Path, line: int, record: dict[str, str], column: str, answer: str) -> Row:
+    for name in (column, answer):
         if not record[name]:
             raise InputError(f"{path} line {line}: the cell '{name}' is empty")
     split = record.get("split") or None
@@ -72,7 +76,7 @@ def _row(path: Path, line: int, record: dict[str, str], column: str) -> Row:
         raise InputError(f"{path} line {line}: no split '{split}'; {nearest(split, SPLITS)}")
     item = record[column]
     name = item if column == "file" else record.get("id") or str(line)
-    return Row(name, item, record["label"], split, record.get("group") or item, line)
+    return Row(name, item, record[answer], split, record.get("group") or item, line)
 
 
 def assign_splits(rows: list[Row], *, valid: float, test: float, seed: int) -> dict[str, list[Row]]:
@@ -132,25 +136,21 @@ def write_labelled(
     out: Path,
     splits: dict[str, list[Row]],
     encode: Callable[[Row], Array],
+    targets: type[Targets] = Labels,
     *,
     column: str = "file",
-) -> tuple[tuple[str, ...], dict[str, int], int]:
-    """Encode and write every split; return the classes, the sizes, the longest train sequence.
+) -> dict[str, Any]:
+    """Encode and write every split; return what a `DataSpec` says of targets, sizes and lengths.
 
-    `encode` makes the steps ``(T, *feature_shape)`` of a row; targets are class indices ``(N,)``.
-    Raises `InputError` when train has fewer than two labels, another split has a label that
-    train lacks, or a row has no steps.
+    `encode` makes the steps ``(T, *feature_shape)`` of a row. Raises `InputError` when the answers
+    of train cannot be learned from, another split has one that cannot be given, or a row has no
+    steps.
     """
     manifest = MANIFESTS[column]
-    classes = tuple(sorted({row.label for row in splits["train"]}))
-    if len(classes) < 2:
-        raise InputError(f"{manifest}: every row of train has the label '{classes[0]}'")
-    indices = {label: index for index, label in enumerate(classes)}
+    learned = targets([row.answer for row in splits["train"]], manifest)
     for name, rows in splits.items():
         for row in rows:
-            if row.label not in indices:
-                where = f"{manifest} line {row.line}"
-                raise InputError(f"{where}: label '{row.label}' of {name} does not occur in train")
+            learned.check(row.answer, name, f"{manifest} line {row.line}")
     max_length = 0
     for name, rows in splits.items():
         sequences = [encode(row) for row in rows]
@@ -158,16 +158,19 @@ def write_labelled(
             if len(steps) == 0:
                 where = f"{manifest} line {row.line}"
                 raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
-        targets = np.array([indices[row.label] for row in rows], dtype=np.int64)
-        write_sequences(out / name, sequences, targets, (_example(r, column) for r in rows))
+        examples = (_example(row, column, learned.column) for row in rows)
+        write_sequences(
+            out / name, sequences, learned.encode([row.answer for row in rows]), examples
+        )
         if name == "train":
             max_length = max(map(len, sequences))
-    return classes, {name: len(rows) for name, rows in splits.items()}, max_length
+    sizes = {name: len(rows) for name, rows in splits.items()}
+    return {**learned.fields(), "sizes": sizes, "max_length": max_length}
 
 
-def _example(row: Row, column: str) -> dict[str, str]:
+def _example(row: Row, column: str, answer: str) -> dict[str, str]:
     grouped = {} if row.group == row.item else {"group": row.group}
-    return {"id": row.id, "label": row.label, column: row.item, **grouped}
+    return {"id": row.id, answer: row.answer, column: row.item, **grouped}
 
 
 def _short(text: str) -> str:

@@ -46,6 +46,7 @@ class DataSpec:
     classes: tuple[str, ...] = ()  # labels, by index; empty when the target is something else
     target_vocabulary: tuple[str, ...] = ()  # targets in tokens: index -> token, see data.text
     longest_target: int = 0  # in tokens, its end among them, of train
+    target_unit: str = ""  # what such a token is: "words", "characters"
     frames: dict[str, list[float]] = field(default_factory=dict)  # video: mean, std of a channel
     horizon: int = 0  # forecasts: steps ahead
     target: dict[str, float] = field(default_factory=dict)  # forecasts: mean, std, naive_mae

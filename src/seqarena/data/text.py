@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
@@ -25,14 +21,9 @@ from seqarena.data.labelled import (
 from seqarena.data.modality import Modality
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tables import SUFFIXES, read_records
+from seqarena.data.targets import TARGETS
+from seqarena.data.tokens import SPECIALS, ids, learn_vocabulary, words
 from seqarena.errors import InputError
-
-SPECIALS = ("<pad>", "<unk>")
-UNKNOWN = SPECIALS.index("<unk>")
-
-# In this order: a number with its separators, a word with its contractions and hyphens, a run
-# of one and the same mark ("...", "''"), since how often it stands there carries meaning.
-TOKEN = re.compile(r"\d+(?:[.,:]\d+)*(?!\w)|\w+(?:['-]\w+)*|([^\w\s])\1*")
 
 
 class TextOptions(LabelledOptions):
@@ -52,26 +43,29 @@ class Text(Modality):
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
         """Tokenise ``examples.csv``; the vocabulary is learned from train alone."""
         assert isinstance(options, TextOptions)
-        rows = read_manifest(raw / MANIFESTS["text"], "text")
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / MANIFESTS["text"], "text", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        texts = (row.item for row in splits["train"])
-        vocabulary = build_vocabulary(texts, options)
+        vocabulary = learn_vocabulary(
+            (_tokens(row.item, options.lowercase) for row in splits["train"]),
+            SPECIALS,
+            min_count=options.min_count,
+            most=options.max_vocabulary,
+        )
         index = {token: number for number, token in enumerate(vocabulary)}
 
         def encode(row: Row) -> Array:
-            return _ids(row.item, index, options.lowercase, options.max_length)
+            return ids(_tokens(row.item, options.lowercase)[: options.max_length], index)
 
-        classes, sizes, longest = write_labelled(out, splits, encode, column="text")
+        written = write_labelled(out, splits, encode, targets, column="text")
         return DataSpec(
             modality="text",
             feature_shape=(),
-            max_length=longest,
             step="token",
             step_size=1.0,
             vocabulary=vocabulary,
-            classes=classes,
             options={"lowercase": options.lowercase, "max_length": options.max_length},
-            sizes=sizes,
+            **written,
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
@@ -80,7 +74,7 @@ class Text(Modality):
         lowercase, longest = spec.options["lowercase"], spec.options["max_length"]
         encoded = []
         for name, text in _sentences(source):
-            steps = _ids(text, index, lowercase, longest)
+            steps = ids(_tokens(text, lowercase)[:longest], index)
             if len(steps) == 0:
                 raise InputError(f"{name or 'the input'}: an empty sentence; expected some words")
             encoded.append((name, steps))
@@ -91,23 +85,8 @@ class Text(Modality):
         return [spec.vocabulary[int(step)] for step in steps]
 
 
-def tokenise(text: str, lowercase: bool) -> list[str]:
-    """Split text into words with their contractions, numbers, and runs of one punctuation mark."""
-    text = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return [match[0] for match in TOKEN.finditer(text.lower() if lowercase else text)]
-
-
-def build_vocabulary(texts: Iterable[str], options: TextOptions) -> tuple[str, ...]:
-    """List the specials, then the tokens by falling frequency and, where equal, the alphabet."""
-    counts = Counter(token for text in texts for token in tokenise(text, options.lowercase))
-    known = [token for token, count in counts.items() if count >= options.min_count]
-    known.sort(key=lambda token: (-counts[token], token))
-    return (*SPECIALS, *known[: options.max_vocabulary - len(SPECIALS)])
-
-
-def _ids(text: str, index: dict[str, int], lowercase: bool, longest: int) -> Array:
-    tokens = tokenise(text, lowercase)[:longest]
-    return np.array([index.get(token, UNKNOWN) for token in tokens], dtype=np.int32)
+def _tokens(text: str, lowercase: bool) -> list[str]:
+    return words(text.lower() if lowercase else text)
 
 
 def _sentences(source: str) -> Iterator[tuple[str, str]]:

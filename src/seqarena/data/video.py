@@ -28,6 +28,7 @@ from seqarena.data.labelled import (
 )
 from seqarena.data.modality import Modality
 from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
 
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
@@ -57,23 +58,20 @@ class Video(Modality):
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
         """Decode every clip of ``labels.csv`` once; see `Modality.prepare`."""
         assert isinstance(options, VideoOptions)
-        rows = read_manifest(raw / "labels.csv", "file")
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         with decoders(options) as submit:
             clips = {row.item: submit(raw / row.item) for row in rows}
-            classes, sizes, longest = write_labelled(
-                out, splits, lambda row: clips.pop(row.item).result()
-            )
+            written = write_labelled(out, splits, lambda row: clips.pop(row.item).result(), targets)
         return DataSpec(
             modality="video",
             feature_shape=(3 if options.colour else 1, options.height, options.width),
-            max_length=longest,
             step="frame",
             step_size=1.0,
-            classes=classes,
             frames=_mean_and_std(Split(out / "train").inputs),
             options=options.model_dump(exclude={"valid", "test"}),
-            sizes=sizes,
+            **written,
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:

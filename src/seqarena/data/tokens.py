@@ -1,0 +1,50 @@
+"""Text to tokens and their vocabulary, for what a model reads and for what it writes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from seqarena.data.store import Array
+
+PAD, UNKNOWN, END = range(3)
+SPECIALS = ("<pad>", "<unk>")
+TARGET_SPECIALS = (*SPECIALS, "<end>")  # ends a target, and stands before its first token
+
+# In this order: a number with its separators, a word with its contractions and hyphens, a run
+# of one and the same mark ("...", "''"), since how often it stands there carries meaning.
+TOKEN = re.compile(r"\d+(?:[.,:]\d+)*(?!\w)|\w+(?:['-]\w+)*|([^\w\s])\1*")
+
+
+def words(text: str) -> list[str]:
+    """Split text into words with their contractions, numbers, and runs of one punctuation mark."""
+    text = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return [match[0] for match in TOKEN.finditer(text)]
+
+
+def characters(text: str) -> list[str]:
+    """Split text into its characters, blanks among them."""
+    return list(unicodedata.normalize("NFC", text))
+
+
+UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
+JOINTS = {"words": " ", "characters": ""}  # what stands between two tokens of a text
+
+
+def learn_vocabulary(
+    texts: Iterable[Sequence[str]], specials: Sequence[str], *, min_count: int = 1, most: int | None
+) -> tuple[str, ...]:
+    """List the specials, then the tokens by falling frequency and, where equal, the alphabet."""
+    counts = Counter(token for tokens in texts for token in tokens)
+    known = [token for token, count in counts.items() if count >= min_count]
+    known.sort(key=lambda token: (-counts[token], token))
+    return (*specials, *(known if most is None else known[: most - len(specials)]))
+
+
+def ids(tokens: Iterable[str], index: dict[str, int]) -> Array:
+    """Number tokens, ``(T,)`` int32; one outside the vocabulary is `UNKNOWN`."""
+    return np.array([index.get(token, UNKNOWN) for token in tokens], dtype=np.int32)
