@@ -65,7 +65,10 @@ def test_the_issue_s_variants_compete_in_every_experiment() -> None:
         ({"variants": ["gru", "ltsm"]}, r"\.variants: no variant named 'ltsm'; .*'lstm'"),
         ({"variants": ["conv_lstm"]}, r"\.variants: .*'conv_lstm' takes video, not text"),
         ({"baselines": ["majorty"]}, r"\.baselines: no baseline named .*'majority'"),
-        ({"baselines": ["linear"]}, r"\.baselines: .*'linear' does not take text"),
+        (
+            {"baselines": ["linear"]},
+            r"\.baselines: .*'linear' does not take classification of text",
+        ),
         ({"prepare": {"max_lenght": 1}}, r"\.prepare\.max_lenght: .*'max_length'"),
         ({"prepare": {"valid": 1.5}}, r"\.prepare\.valid: .*less than 1"),
         ({"space": {"dropuot": 0.1}}, r"\.space: no hyperparameter named .*'dropout'"),

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sacrebleu
 import torch
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, mean_squared_error
 
 from seqarena.data.batches import Batch
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.store import DataSpec
+from seqarena.data.tokens import END
+from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
 from seqarena.models.model import Output
 from seqarena.tasks import TASKS, Task, task_for
@@ -36,11 +39,23 @@ SPECS = {
         target={"mean": 10.0, "std": 4.0, "naive_mae": 5.0},
         options={"season": 4},
     ),
+    "transduction": DataSpec(
+        modality="text",
+        feature_shape=(),
+        max_length=4,
+        step="token",
+        step_size=1.0,
+        target_vocabulary=("<pad>", "<unk>", "<end>", *"abcdef"),
+        target_unit="words",
+        longest_target=6,
+    ),
 }
 
 
 def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]:
     task, spec = TASKS[name], SPECS[name]
+    if name == "transduction":
+        return task, spec, *written(count, task.outputs(spec))
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(count, task.outputs(spec), generator=generator)
     targets = torch.randint(0, 3, (count,), generator=generator)
@@ -50,13 +65,30 @@ def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]
     return task, spec, Output(logits, lengths, None), Batch(torch.empty(count), lengths, targets)
 
 
+def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
+    """Texts of 1 to 5 tokens, every third written right."""
+    random = np.random.default_rng(0)
+    lengths = random.integers(2, 7, count)
+    targets = np.zeros((count, 6), np.int32)
+    said = []
+    for row, length in enumerate(lengths):
+        targets[row, : length - 1] = random.integers(3, vocabulary, length - 1)
+        targets[row, length - 1] = END
+        tokens = targets[row, : length - 1].tolist()
+        said.append(Hypothesis(tokens if row % 3 == 0 else [*tokens[1:], 3], -1.0, -1.0, None))
+    logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
+    tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
+    ones = torch.ones(count, dtype=torch.int64)
+    return Output(logits, ones, None, said), Batch(torch.empty(count), ones, *tokens_of)
+
+
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
     """The same answers in ragged shards."""
     cuts = [(0, 1), (1, 12), (12, 30)]
     return [
         (
-            Output(output.logits[a:b], output.lengths[a:b], None),
-            Batch(*(tensor[a:b] for tensor in batch)),
+            Output(output.logits[a:b], output.lengths[a:b], None, (output.said or [])[a:b]),
+            Batch(*(tensor if tensor is None else tensor[a:b] for tensor in batch)),
         )
         for a, b in cuts
     ]
@@ -86,19 +118,25 @@ def test_it_gives_every_metric_it_names(name: str) -> None:
     for metric in task.metrics:
         assert task.per_example(metric, output, batch, spec).shape == (30,)
     assert task.modalities <= MODALITIES.keys()
-    assert len(task.predict(output.logits, spec)) == 30
+    assert len(task.predict(output, spec)) == 30
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
     task, spec, output, batch = answered(name)
     best = batch.targets
-    if spec.classes:
-        best = torch.nn.functional.one_hot(batch.targets, 3) * 50.0
-    scores = task.scores(task.counts(output._replace(logits=best), batch, spec), spec)
+    if not spec.horizon:
+        best = torch.nn.functional.one_hot(batch.targets.long(), task.outputs(spec)) * 50.0
+    said = [
+        Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
+        for row in (batch.targets.tolist() if name == "transduction" else [])
+    ]
+    perfect = output._replace(logits=best, said=said)
+    scores = task.scores(task.counts(perfect, batch, spec), spec)
+    best_of = {"bleu": 100.0, "chrf": 100.0, "perplexity": 1.0}
     for metric, greater in task.metrics.items():
-        assert scores[metric] == pytest.approx(1.0 if greater else 0.0)
-    assert float(task.loss(output._replace(logits=best), batch)[0]) == pytest.approx(0, abs=1e-6)
+        assert scores[metric] == pytest.approx(best_of.get(metric, 1.0 if greater else 0.0))
+    assert float(task.loss(perfect, batch)[0]) == pytest.approx(0, abs=1e-6)
 
 
 def test_classification_metrics_are_those_of_scikit_learn() -> None:
@@ -133,14 +171,43 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
     assert math.sqrt(float(squares.mean())) == pytest.approx(scores["rmse"], rel=1e-5)
 
 
+def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
+    task, spec, output, batch = answered("transduction")
+    assert output.said is not None
+    said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.said]
+    truth = [
+        " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
+        for row in batch.targets.tolist()
+    ]
+    scores = task.scores(task.counts(output, batch, spec), spec)
+    assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [truth]).score)
+    assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [truth]).score)
+    assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
+    log_probabilities = torch.log_softmax(output.logits.double(), 2)
+    chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
+    mean = float(chosen[batch.targets != 0].mean())
+    assert scores["perplexity"] == pytest.approx(math.exp(-mean), rel=1e-5)
+
+
+def test_a_word_that_train_lacks_is_never_said_right() -> None:
+    task, spec, output, batch = answered("transduction", 1)
+    unknown = batch._replace(
+        targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
+    )
+    said = output._replace(
+        said=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
+    )
+    assert task.scores(task.counts(said, unknown, spec), spec)["exact_match"] == 0
+
+
 def test_answers_for_people() -> None:
     task, spec, output, _ = answered("classification", 5)
-    for answer, logits in zip(task.predict(output.logits, spec), output.logits, strict=True):
+    for answer, logits in zip(task.predict(output, spec), output.logits, strict=True):
         assert answer["label"] == spec.classes[int(logits.argmax())]
         assert answer["probability"] == max(answer["probabilities"].values())
         assert sum(answer["probabilities"].values()) == pytest.approx(1)
     task, spec, output, _ = answered("forecasting", 5)
-    said = [answer["forecast"] for answer in task.predict(output.logits, spec)]
+    said = [answer["forecast"] for answer in task.predict(output, spec)]
     np.testing.assert_allclose(said, output.logits.numpy() * 4 + 10, rtol=1e-6)
 
 

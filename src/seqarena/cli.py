@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,11 +105,11 @@ def _draw_attention(path: Path, predictor: Any, steps: Any, answer: dict[str, An
     if "attention" not in answer:
         having = ", ".join(name for name, entry in VARIANTS.items() if entry.attention)
         raise InputError(f"--attention: {variant} has none; add --variant with one of {having}")
-    said = answer.get("label", "this forecast")
+    said = answer.get("label") or answer.get("text") or "this forecast"
+    tokens = [*answer["tokens"], "(end)"] if "tokens" in answer else None
+    title = f"{variant} says {said}"
     with new_file(path.with_suffix(".png")) as partial:
-        draw_attention(
-            partial, predictor.spec, steps, answer["attention"], f"{variant} says {said}"
-        )
+        draw_attention(partial, predictor.spec, steps, answer["attention"], title, tokens)
 
 
 def _print_answers(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
@@ -116,14 +117,18 @@ def _print_answers(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title=f"{about['experiment']}: {about['variant']}, seed {about['seed']}")
-    forecast = "forecast" in rows[0]
-    for column in ("input", "forecast") if forecast else ("input", "label", "probability"):
-        table.add_column(column, overflow="fold")
+    shown: dict[str, Callable[[Any], str]] = {
+        "forecast": lambda values: " ".join(f"{value:.1f}" for value in values),
+        "label": str,
+        "probability": lambda value: f"{value:.3f}",
+        "text": str,
+        "log_probability": lambda value: f"{value:.2f}",
+    }
+    columns = [name for name in shown if name in rows[0]]
+    for column in ("input", *columns):
+        table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        if forecast:
-            table.add_row(row["input"], " ".join(f"{value:.1f}" for value in row["forecast"]))
-        else:
-            table.add_row(row["input"], row["label"], f"{row['probability']:.3f}")
+        table.add_row(row["input"], *(shown[name](row[name]) for name in columns))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -17,7 +18,7 @@ import torch
 from seqarena.compare.plots.results import learning_curves, scores
 from seqarena.compare.statistics import compare, mean_interval
 from seqarena.compare.verdict import verdict
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.experiments import Arena
 from seqarena.files import new_folder, read_json, write_json
@@ -27,7 +28,9 @@ from seqarena.models.model import Output
 from seqarena.pictures import draw_final
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
+from seqarena.tasks import add
 
+BATCH = 256
 Record = dict[str, Any]  # of a final, as `train_finals` left it
 
 
@@ -35,9 +38,10 @@ Record = dict[str, Any]  # of a final, as `train_finals` left it
 class Tested:
     """What one final, or one baseline, came to on the test split."""
 
-    logits: Array  # (N, outputs)
+    answers: list[Any]  # of each example, as `Task.rows` has it
     metrics: dict[str, float]
     per_example: Array  # (N,) of the experiment's metric
+    weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
 
 
 def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     tested = _test_finals(arena, finals, test)
     _record(arena, recorder, finals, tested)
     baselines = {
-        name: score(BASELINES[name].answer(prepared), test, arena, prepared.spec)
+        name: test_baseline(BASELINES[name].answer(prepared), test, arena, prepared.spec)
         for name in arena.config.baselines
     }
     summary = _summarise(arena, finals, tested, baselines, test)
@@ -73,10 +77,10 @@ def _test_finals(
     with new_folder(arena.results / "finals") as pictures, _painters() as painters:
         drawing = []
         for final in (final for group in finals.values() for final in group):
-            outcome, weights = test_model(Predictor(_model(arena, final)), test, arena, drawn)
+            outcome = test_model(Predictor(_model(arena, final)), test, arena, drawn)
             tested[final["variant"]].append(outcome)
             out = pictures / _name(final)
-            work = out, arena.prepared, final["variant"], outcome.logits, weights, drawn
+            work = out, arena.prepared, final["variant"], outcome.answers, outcome.weights, drawn
             drawing.append(painters.submit(draw_final, *work))
         for picture in drawing:
             picture.result()
@@ -102,33 +106,43 @@ def _drawn(test: Split, seed: int, count: int = 4) -> list[int]:
     return sorted(int(index) for index in chosen)
 
 
-def test_model(
-    predictor: Predictor, test: Split, arena: Arena, drawn: list[int]
-) -> tuple[Tested, dict[int, Array]]:
-    """Run a final over the whole test split.
+def test_model(predictor: Predictor, test: Split, arena: Arena, drawn: list[int]) -> Tested:
+    """Run a final over the whole test split; keep its attention over the examples `drawn`."""
+    task, spec = arena.task, predictor.spec
+    said = answers(predictor.model, task, test, spec, arena.config.protocol)
+    return _score(said, test, arena, spec, drawn)
 
-    Returns what it came to, and its attention ``(heads, U, S)`` over each of the examples `drawn`.
-    """
-    logits = np.zeros((len(test), predictor.task.outputs(predictor.spec)), np.float32)
+
+def test_baseline(rows: Array | Sequence[Any], test: Split, arena: Arena, spec: DataSpec) -> Tested:
+    """Score a baseline's answer to each example of the test split."""
+    said = (
+        (indices, batch, arena.task.claim([rows[index] for index in indices], batch))
+        for indices, batch in Batches(test, BATCH).in_order()
+    )
+    return _score(said, test, arena, spec, [])
+
+
+def _score(
+    said: Iterable[tuple[Array, Batch, Output]],
+    test: Split,
+    arena: Arena,
+    spec: DataSpec,
+    drawn: list[int],
+) -> Tested:
+    task = arena.task
+    total: dict[str, torch.Tensor] = {}
+    shares = np.zeros(len(test))
+    rows: list[Any] = [None] * len(test)
     weights: dict[int, Array] = {}
-    for indices, _, output in answers(predictor.model, test, arena.config.protocol):
-        logits[indices] = output.logits.cpu().numpy()
-        for row, index in enumerate(indices):
-            if output.weights is not None and int(index) in drawn:
-                length = int(output.lengths[row])
-                weights[int(index)] = output.weights[row, ..., :length].float().cpu().numpy()
-    return score(logits, test, arena, predictor.spec), weights
-
-
-def score(logits: Array, test: Split, arena: Arena, spec: DataSpec) -> Tested:
-    """Score answers ``(N, outputs)`` for the whole test split, a model's or a baseline's."""
-    lengths = torch.from_numpy(np.array(test.lengths))
-    targets = torch.from_numpy(np.array(test.targets))
-    batch = Batch(torch.empty(0), lengths, targets)
-    output = Output(torch.from_numpy(np.ascontiguousarray(logits)), lengths, None)
-    metrics = arena.task.scores(arena.task.counts(output, batch, spec), spec)
-    share = arena.task.per_example(arena.config.metric, output, batch, spec)
-    return Tested(logits, metrics, share.double().numpy())
+    for indices, batch, output in said:
+        add(total, task.counts(output, batch, spec))
+        shares[indices] = task.per_example(arena.config.metric, output, batch, spec).cpu()
+        for place, (index, row) in enumerate(zip(indices, task.rows(output), strict=True)):
+            rows[index] = row
+            looked = task.looked(output, place) if int(index) in drawn else None
+            if looked is not None:
+                weights[int(index)] = looked
+    return Tested(rows, task.scores(total, spec), shares, weights)
 
 
 def _record(

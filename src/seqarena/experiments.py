@@ -89,6 +89,6 @@ def load(name: str, path: Path = PARAMS) -> Arena:
         variant_for(variant, source.modality, f"{where}.variants")
         space_of(config, variant, where)
     for baseline in config.baselines:
-        baseline_for(baseline, source.modality, f"{where}.baselines")
+        baseline_for(baseline, config.task, source.modality, f"{where}.baselines")
     options = parse(kind.Options, config.prepare, f"{where}.prepare")
     return Arena(name, config, source, kind, options, task)

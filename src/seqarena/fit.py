@@ -19,7 +19,7 @@ from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.models.model import Output, SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
-from seqarena.tasks import Counts, Task, task_for
+from seqarena.tasks import Counts, Task, add, task_for
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
@@ -73,6 +73,7 @@ class Training:
         torch.manual_seed(seed)
         self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
         self.metric = experiment.metric
+        self.task.require(prepared.spec)
         self.model = self.task.model(variant, self.spec, hyperparameters)
         self.model.to(self.device)
         self.parameters = count_parameters(self.model)
@@ -165,25 +166,24 @@ def evaluate(
     """Run a split without training: mean loss and summed counts."""
     total: dict[str, Tensor] = {}
     losses, terms = 0.0, 0
-    for _, batch, output in answers(model, split, protocol):
+    for _, batch, output in answers(model, task, split, spec, protocol):
         loss, count = task.loss(output, batch)
         losses, terms = losses + float(loss), terms + count
-        for name, value in task.counts(output, batch, spec).items():
-            total[name] = total[name] + value if name in total else value
+        add(total, task.counts(output, batch, spec))
     return losses / terms, total
 
 
 def answers(
-    model: SequenceModel, split: Split, protocol: Protocol
+    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
 ) -> Iterator[tuple[Array, Batch, Output]]:
-    """Answer a whole split, batch by batch: the indices, the batch, the output in float32."""
+    """Answer a whole split, batch by batch: the indices, the batch and the output."""
     model.eval()
     device = next(model.parameters()).device
     for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
         batch = batch.to(device)
         with torch.inference_mode(), autocast(device, protocol):
-            output = model(batch)
-        yield indices, batch, output._replace(logits=output.logits.float())
+            output = task.examine(model, batch, spec)
+        yield indices, batch, output
 
 
 def fit(

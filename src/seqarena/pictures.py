@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from seqarena.compare.plots.attention import ATTENTION_PLOTS
+from seqarena.compare.plots.attention import ATTENTION_PLOTS, alignment
 from seqarena.compare.plots.results import confusion, forecasts
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared, Split
+from seqarena.decode import Hypothesis
+from seqarena.tasks.transduction import written
 
 ATTENTION_MAPS = 3  # of each final
 
@@ -20,42 +22,81 @@ def draw_final(
     out: Path,
     prepared: Path,
     variant: str,
-    logits: Array,
+    answers: list[Any],
     weights: dict[int, Array],
     drawn: list[int],
 ) -> None:
     """Write the pictures and predictions of one final into the folder `out`.
 
-    `logits` ``(N, outputs)`` are its answers for test; `weights` maps the drawn examples to their
-    attention ``(heads, U, S)``.
+    `answers` are what it said of each test example, as `Task.rows` has it; `weights` maps the drawn
+    examples to their attention ``(heads, U, S)``.
     """
     out.mkdir(parents=True)
     data = Prepared(prepared)
     spec, test = data.spec, data.split("test")
-    if spec.classes:
-        said = logits.argmax(1)
+    said: dict[int, list[str]] = {}
+    if spec.target_vocabulary:
+        said = {index: [*_tokens(answers[index], spec), "(end)"] for index in weights}
+        titles = {index: _text_title(spec, test, index, variant, answers[index]) for index in said}
+        _write_texts(out / "predictions.csv", spec, test, answers)
+    elif spec.classes:
+        logits = np.stack(answers)
         matrix = np.zeros((len(spec.classes), len(spec.classes)), int)
-        np.add.at(matrix, (test.targets, said), 1)
+        np.add.at(matrix, (test.targets, logits.argmax(1)), 1)
         confusion(matrix, spec.classes, out / "confusion.png")
         _write_classes(out / "predictions.csv", spec, test, logits)
+        titles = {index: _title(spec, test, index, variant, logits[index]) for index in weights}
     else:
-        values = logits * spec.target["std"] + spec.target["mean"]
+        values = np.stack(answers) * spec.target["std"] + spec.target["mean"]
         _draw_forecasts(out / "forecasts.png", spec, test, values, drawn)
         _write_forecasts(out / "predictions.csv", spec, test, values)
+        titles = {index: _title(spec, test, index, variant, values[index]) for index in weights}
     for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
-        draw_attention(
-            out / f"attention-{number}.png",
-            spec,
-            test.sequence(index),
-            attention,
-            _title(spec, test, index, variant, logits[index]),
-        )
+        path = out / f"attention-{number}.png"
+        steps = test.sequence(index)
+        draw_attention(path, spec, steps, attention, titles[index], said.get(index))
 
 
-def draw_attention(path: Path, spec: DataSpec, steps: Array, weights: Array, title: str) -> None:
-    """Draw attention ``(heads, U, S)`` over one sequence, the mean of heads and queries."""
+def draw_attention(
+    path: Path,
+    spec: DataSpec,
+    steps: Array,
+    weights: Array,
+    title: str,
+    said: list[str] | None = None,
+) -> None:
+    """Draw attention ``(heads, U, S)`` over one sequence, the mean of its heads.
+
+    A row per token where `said` names the ``U`` tokens that were written, else one for all.
+    """
     labels = modality(spec.modality).step_labels(steps, spec)
-    ATTENTION_PLOTS[spec.modality](steps, weights.mean((0, 1)), labels, title, path)
+    if said is not None:
+        alignment(weights.mean(0), said, labels, title, path)
+    else:
+        ATTENTION_PLOTS[spec.modality](steps, weights.mean((0, 1)), labels, title, path)
+
+
+def _tokens(hypothesis: Hypothesis, spec: DataSpec) -> list[str]:
+    return [spec.target_vocabulary[token] for token in hypothesis.tokens]
+
+
+def _text_title(
+    spec: DataSpec, test: Split, index: int, variant: str, hypothesis: Hypothesis
+) -> str:
+    said, truth = written(hypothesis.tokens, spec), test.examples()[index]["target"]
+    right = hypothesis.tokens == test.target(index)[:-1].tolist()
+    return f"{variant} writes: {said}" + ("" if right else f" (the truth: {truth})")
+
+
+def _write_texts(path: Path, spec: DataSpec, test: Split, answers: list[Hypothesis]) -> None:
+    rows: list[list[Any]] = []
+    for example, hypothesis in zip(test.examples(), answers, strict=True):
+        source = example.get("text") or example.get("file")
+        said = written(hypothesis.tokens, spec)
+        rows.append(
+            [example["id"], source, example["target"], said, f"{hypothesis.log_probability:.4f}"]
+        )
+    _write(path, ["id", "input", "truth", "predicted", "log_probability"], rows)
 
 
 def _title(spec: DataSpec, test: Split, index: int, variant: str, logits: Array) -> str:

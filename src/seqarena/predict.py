@@ -44,13 +44,12 @@ class Predictor:
         for start in range(0, len(sequences), BATCH):
             batch = collate(sequences[start : start + BATCH])
             with torch.inference_mode():
-                output = self.model(batch)
-            chunk = self.task.predict(output.logits, self.spec)
-            if output.weights is not None:
-                for answer, weights, length in zip(
-                    chunk, output.weights, output.lengths, strict=True
-                ):
-                    answer["attention"] = weights[..., : int(length)].numpy()
+                output = self.task.answer(self.model, batch, self.spec)
+            chunk = self.task.predict(output, self.spec)
+            for place, answer in enumerate(chunk):
+                looked = self.task.looked(output, place)
+                if looked is not None:
+                    answer["attention"] = looked
             answers += chunk
         return answers
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
+from seqarena.data.text import Text, TextOptions
 from seqarena.errors import InputError
 from seqarena.models.baselines import BASELINES, baseline_for
 
@@ -155,16 +156,48 @@ def test_the_test_split_is_not_fitted_on(
         folder = tmp_path / name
         if modality == "series":
             data = forecasting(folder, np.sin(np.arange(400.0) / 4))
+        elif entry.task == "transduction":
+            data = pairs(folder)
         else:
             data = Prepared(prepare(folder, specs[modality], (60, 20, 20)))
         before = entry.answer(data)
         targets = np.load(folder / "test" / "targets.npy")
         np.save(folder / "test" / "targets.npy", targets[::-1])
-        np.testing.assert_array_equal(entry.answer(Prepared(folder)), before)
+        after = entry.answer(Prepared(folder))
+        same = after == before if isinstance(after, list) else np.array_equal(after, before)
+        assert same, name
+
+
+def pairs(folder: Path) -> Prepared:
+    """Texts and their translations, of which test repeats those of train with a word more."""
+    names = {"uno": "one", "dos": "two", "tres": "three", "seis": "six"}
+    rows = [f"{a} y {b},{x} and {y},train" for a, x in names.items() for b, y in names.items()]
+    rows += ["uno y dos gatos,one and two cats,valid"]
+    rows += [
+        "tres y seis gatos,three and six cats,test",
+        "perros: seis y uno,dogs: six and one,test",
+    ]
+    folder.mkdir()
+    (folder / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
+    spec = Text().prepare(folder, folder, TextOptions(targets="words", min_count=1), seed=0)
+    write_spec(folder / "spec.json", spec)
+    return Prepared(folder)
+
+
+def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None:
+    data = pairs(tmp_path / "pairs")
+    words = data.spec.target_vocabulary
+    said = [
+        " ".join(words[token] for token in hypothesis.tokens)
+        for hypothesis in BASELINES["nearest_text"].answer(data)
+    ]
+    assert said == ["three and six", "six and one"]
 
 
 def test_an_unknown_baseline_names_the_nearest() -> None:
     with pytest.raises(InputError, match="here: no baseline named 'majorty'.*'majority'"):
-        baseline_for("majorty", "text", "here")
-    with pytest.raises(InputError, match="'linear' does not take text; known: majority"):
-        baseline_for("linear", "text", "here")
+        baseline_for("majorty", "classification", "text", "here")
+    with pytest.raises(
+        InputError, match="'linear' does not take classification of text; known: maj"
+    ):
+        baseline_for("linear", "classification", "text", "here")

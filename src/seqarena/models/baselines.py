@@ -1,18 +1,19 @@
 """Honest baselines that no sequence model may lose to unnoticed; fitted on train, tuned on valid.
 
-Each answers in the form of a model's logits, so that a task scores it as it scores a model.
+Each answers in the form of a model, so that a task scores it as it scores a model.
 scikit-learn is imported where it is used: every stage reads these names, one fits them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqarena.data.store import Array, Prepared, Split
+from seqarena.decode import Hypothesis
 from seqarena.errors import InputError, unknown
 
 CHUNK = 2048  # windows held at once by the linear forecast
@@ -22,9 +23,10 @@ INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to answer for the test split: ``(N, classes)`` or ``(N, horizon)``."""
+    """A way to answer for the test split: ``(N, classes)``, ``(N, horizon)`` or texts."""
 
-    answer: Callable[[Prepared], Array]
+    answer: Callable[[Prepared], Array | list[Hypothesis]]
+    task: str
     modalities: frozenset[str]
 
 
@@ -132,27 +134,41 @@ def _windows(split: Split) -> Iterable[tuple[Array, Array]]:
         yield np.hstack([flat, constant]), split.targets[start : start + CHUNK]
 
 
-def baseline_for(name: str, modality: str, where: str) -> Baseline:
-    """Look a baseline up; raises `InputError` for an unknown one or one of another modality."""
+def nearest_text(prepared: Prepared) -> list[Hypothesis]:
+    """The target of the train text whose words and word pairs are nearest by TF-IDF."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.neighbors import NearestNeighbors
+
+    train, test = prepared.split("train"), prepared.split("test")
+    known, asked = ([example["text"] for example in s.examples()] for s in (train, test))
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    neighbours = NearestNeighbors(n_neighbors=1).fit(vectorizer.fit_transform(known))
+    places = neighbours.kneighbors(vectorizer.transform(asked), return_distance=False)[:, 0]
+    return [Hypothesis(train.target(place)[:-1].tolist(), 0.0, 0.0, None) for place in places]
+
+
+def baseline_for(name: str, task: str, modality: str, where: str) -> Baseline:
+    """Look a baseline up; raises `InputError` for an unknown one or one of another question."""
     if name not in BASELINES:
         raise unknown(where, "baseline", name, BASELINES)
-    if modality not in BASELINES[name].modalities:
-        fitting: Mapping[str, Baseline] = {
-            k: b for k, b in BASELINES.items() if modality in b.modalities
-        }
+    found = BASELINES[name]
+    if task != found.task or modality not in found.modalities:
+        fitting = [k for k, b in BASELINES.items() if b.task == task and modality in b.modalities]
+        known = ", ".join(fitting) or "none"
         raise InputError(
-            f"{where}: baseline '{name}' does not take {modality}; known: {', '.join(fitting)}"
+            f"{where}: baseline '{name}' does not take {task} of {modality}; known: {known}"
         )
-    return BASELINES[name]
+    return found
 
 
-SERIES = frozenset({"series"})
+TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(majority, frozenset({"text", "audio", "video"})),
-    "tfidf_logistic": Baseline(tfidf_logistic, frozenset({"text"})),
-    "mean_frame_logistic": Baseline(mean_frame_logistic, frozenset({"audio", "video"})),
-    "persistence": Baseline(persistence, SERIES),
-    "seasonal_naive_day": Baseline(seasonal_naive(24), SERIES),
-    "seasonal_naive_week": Baseline(seasonal_naive(168), SERIES),
-    "linear": Baseline(linear, SERIES),
+    "majority": Baseline(majority, "classification", TEXT | FRAMES),
+    "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
+    "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES),
+    "persistence": Baseline(persistence, "forecasting", SERIES),
+    "seasonal_naive_day": Baseline(seasonal_naive(24), "forecasting", SERIES),
+    "seasonal_naive_week": Baseline(seasonal_naive(168), "forecasting", SERIES),
+    "linear": Baseline(linear, "forecasting", SERIES),
+    "nearest_text": Baseline(nearest_text, "transduction", TEXT),
 }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
+from seqarena.decode import Hypothesis
 from seqarena.models.encoders import Encoder
 from seqarena.models.frontends import Frontend
 from seqarena.models.heads import Encoded, Head
@@ -18,6 +19,7 @@ class Output(NamedTuple):
     logits: Tensor  # (B, outputs), or (B, U, V) where it answers in tokens
     lengths: Tensor  # (B,), after the frontend
     weights: Tensor | None  # (B, heads, U, S) where there is attention
+    said: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
 
 
 class SequenceModel(nn.Module):

@@ -78,6 +78,7 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
+    decoder: str = "lstm"  # the kind of recurrence that writes, where the task is to write
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
 
@@ -168,15 +169,23 @@ ATTENTION_SPACE = {"attention": [32, 64]}
 VARIANTS: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp),
     "conv1d": Variant(encoder=conv1d, space={"kernel": [3, 5]}),
-    "rnn": Variant(encoder=recurrent("rnn")),
-    "gru": Variant(encoder=recurrent("gru")),
+    "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
+    "gru": Variant(encoder=recurrent("gru"), decoder="gru"),
     "lstm": Variant(encoder=recurrent("lstm")),
     "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True)),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
-    "gru_attention": Variant(encoder=recurrent("gru"), attention="additive", space=ATTENTION_SPACE),
+    "gru_attention": Variant(
+        encoder=recurrent("gru"), decoder="gru", attention="additive", space=ATTENTION_SPACE
+    ),
     "lstm_attention": Variant(
         encoder=recurrent("lstm"), attention="additive", space=ATTENTION_SPACE
     ),
+    # The other attentions, all over the same recurrence, so that nothing else differs.
+    **{
+        f"lstm_{name}": Variant(encoder=recurrent("lstm"), attention=name, space=ATTENTION_SPACE)
+        for name in ATTENTIONS
+        if name != "additive"
+    },
     "cnn_lstm": Variant(
         encoder=recurrent("lstm"),
         frontend="frame_cnn",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqarena.compare.plots.style import (
     BLUE,
     FAINT,
+    HEAT,
     INK,
     ORANGE,
     bare,
@@ -33,6 +34,30 @@ AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
 TOKENS_A_ROW, FRAMES_A_ROW = 24, 12
 DECIMAL = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # steps between two ticks
 DAILY = (1, 6, 12, 24, 48, 168, 336)
+
+
+def alignment(
+    weights: Array, said: Sequence[str], labels: Sequence[str], title: str, path: Path
+) -> None:
+    """Draw what each written token looked at: weights ``(U, S)``, a row per token."""
+    if weights.shape != (len(said), len(labels)):
+        found = f"{weights.shape[0]} x {weights.shape[1]}"
+        raise InputError(f"{path}: {found} weights for {len(said)} x {len(labels)} tokens")
+    width, height = 1.8 + 0.36 * len(labels), 1.6 + 0.3 * len(said)
+    with picture(path, max(5.0, width), max(2.6, height)) as figure:
+        headline(figure, title)
+        axes = figure.subplots()
+        image = axes.imshow(weights, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(labels)), [shortened(label, 16) for label in labels])
+        axes.tick_params(axis="x", rotation=50, length=0)
+        for label in axes.get_xticklabels():
+            label.set(ha="right", rotation_mode="anchor", color=INK)
+        axes.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
+        axes.tick_params(axis="y", length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("read")
+        axes.set_ylabel("written")
+        figure.colorbar(image, ax=axes, label="weight", fraction=0.04, pad=0.02)
 
 
 def attention_text(

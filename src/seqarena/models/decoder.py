@@ -1,0 +1,153 @@
+"""The decoder: a recurrence over the target that looks back at the source."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seqarena.data.batches import Batch
+from seqarena.data.tokens import END
+from seqarena.decode import State, Step
+from seqarena.models.attention import Attention, Memory, Past, mask_of
+from seqarena.models.cells import CELLS
+from seqarena.models.dropout import Dropout
+from seqarena.models.heads import Encoded, Head
+from seqarena.models.model import SequenceModel
+from seqarena.models.recurrent import Fused
+
+
+class Source(NamedTuple):
+    """What a decoder knows of an encoded source."""
+
+    summary: Tensor  # (B, V), of the whole
+    memory: Memory | None  # what is attended to
+
+
+class Said(NamedTuple):
+    """What a decoder carries from one token to the next."""
+
+    state: tuple[Tensor, ...]  # of the recurrence, each (B, W, V)
+    past: Past | None  # of the attention
+    fed: Tensor | None  # (B, W, V), the vector of the step before, where it is fed back
+
+
+class RecurrentDecoder(Head):
+    """Attends with the state after each token, then ``tanh(W [c; h])`` (Luong et al. 2015, eq. 5).
+
+    Without attention the context is the summary of the source at every step (Cho et al. 2014).
+    With `feeding` that vector is also an input of the next step (Luong et al., section 3.3);
+    without it a whole target is one call of the recurrence's kernel and one of the attention.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        width: int,
+        attention: Attention | None,
+        vocabulary: int,
+        embedding: int,
+        dropout: float,
+        *,
+        feeding: bool = False,
+    ) -> None:
+        super().__init__()
+        self.attention, self.feeding = attention, feeding
+        self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=0)
+        self.recurrence = Fused(kind, embedding + feeding * width, width)
+        self.bridge = nn.Linear(width, CELLS[kind].states * width)
+        context = width if attention is None else attention.context
+        self.combine = nn.Linear(context + width, width)
+        self.dropout = Dropout(dropout)
+        self.output = nn.Linear(width, vocabulary)
+
+    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Tell each next token of ``targets (B, U)`` from the true ones before it."""
+        begin = batch.targets.new_full((len(batch.targets), 1), END)
+        tokens = torch.cat([begin, batch.targets[:, :-1]], dim=1)
+        source = self.read(encoded)
+        if self.feeding:
+            return self._one_by_one(tokens, source)
+        embedded = self.dropout(self.embedding(tokens))
+        state = tuple(tensor.squeeze(1) for tensor in self.begin(source).state)
+        states, _ = self.recurrence(embedded, state)
+        if self.attention is None or source.memory is None:
+            contexts, weights = source.summary[:, None].expand_as(states), None
+        else:
+            contexts, weights = self.attention.along(states, source.memory)
+        return self._speak(self._combined(contexts, states)), weights
+
+    def read(self, encoded: Encoded) -> Source:
+        """Project the source once, for all that is going to be said of it."""
+        if self.attention is None:
+            return Source(encoded.summary, None)
+        mask = mask_of(encoded.lengths, encoded.states.shape[1])
+        return Source(encoded.summary, self.attention.remember(encoded.states, mask))
+
+    def begin(self, source: Source) -> Said:
+        """Return what stands before the first token, for one hypothesis each."""
+        bridged = torch.tanh(self.bridge(source.summary))[:, None]
+        state = bridged.chunk(bridged.shape[-1] // source.summary.shape[-1], dim=-1)
+        past = None
+        if self.attention is not None and source.memory is not None:
+            past = self.attention.before(source.memory)
+        fed = torch.zeros_like(source.summary)[:, None] if self.feeding else None
+        return Said(state, past, fed)
+
+    def advance(
+        self, tokens: Tensor, source: Source, said: Said
+    ) -> tuple[Tensor, Said, Tensor | None]:
+        """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights."""
+        inputs = self.dropout(self.embedding(tokens))
+        if said.fed is not None:
+            inputs = torch.cat([inputs, said.fed], dim=-1)
+        flat = tuple(tensor.flatten(0, 1).contiguous() for tensor in said.state)
+        _, after = self.recurrence(inputs.flatten(0, 1)[:, None], flat)
+        state = tuple(tensor.unflatten(0, tokens.shape) for tensor in after)
+        past, weights = said.past, None
+        if self.attention is None or source.memory is None or past is None:
+            contexts = source.summary[:, None].expand_as(state[0])
+        else:
+            contexts, weights = self.attention(state[0], source.memory, past)
+            past = self.attention.after(past, weights)
+        vector = self._combined(contexts, state[0])
+        fed = vector if self.feeding else None
+        return self._speak(vector), Said(state, past, fed), weights
+
+    def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
+        said, logits, looked = self.begin(source), [], []
+        for token in tokens.split(1, dim=1):
+            told, said, weights = self.advance(token, source, said)
+            logits.append(told)
+            looked += [] if weights is None else [weights]
+        return torch.cat(logits, dim=1), torch.cat(looked, dim=2) if looked else None
+
+    def _combined(self, contexts: Tensor, states: Tensor) -> Tensor:
+        return torch.tanh(self.combine(torch.cat([contexts, states], dim=-1)))
+
+    def _speak(self, vector: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dropout(vector))
+        return logits
+
+
+class Speaker:
+    """A model with a decoder as a search sees it: a `seqarena.decode.Stepper`."""
+
+    end = END
+
+    def __init__(self, model: SequenceModel) -> None:
+        assert isinstance(model.head, RecurrentDecoder)
+        self.model, self.decoder = model, model.head
+
+    def start(self, batch: Batch) -> State:
+        """Read the sources."""
+        encoded = self.model.encode(batch)
+        source = self.decoder.read(encoded)
+        return State(source, self.decoder.begin(source), encoded.lengths)
+
+    def step(self, tokens: Tensor, state: State) -> Step:
+        """Tell the next token of every hypothesis."""
+        logits, said, weights = self.decoder.advance(tokens, state.memory, state.hypotheses)
+        looked = None if weights is None else weights.mean(1)
+        return Step(logits, state._replace(hypotheses=said), looked)

@@ -1,0 +1,23 @@
+"""What is asked of a model, by name."""
+
+from seqarena.errors import unknown
+from seqarena.tasks.base import Counts, Task, add
+from seqarena.tasks.classification import Classification
+from seqarena.tasks.forecasting import Forecasting
+from seqarena.tasks.transduction import Transduction
+
+__all__ = ["TASKS", "Counts", "Task", "add", "task_for"]
+
+
+def task_for(name: str, where: str = "task") -> Task:
+    """Look a task up; raises `InputError` naming the nearest."""
+    if name not in TASKS:
+        raise unknown(where, "task", name, TASKS)
+    return TASKS[name]
+
+
+TASKS: dict[str, Task] = {
+    "classification": Classification(),
+    "forecasting": Forecasting(),
+    "transduction": Transduction(),
+}

@@ -1,0 +1,113 @@
+"""What is asked of a model: its loss, its metrics and its predictions, per kind of task.
+
+A loss is a sum and a count, and metrics are made of additive counts, so that ragged batches and
+shards add up to the same figures as one large batch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqarena.data.batches import Batch
+from seqarena.data.store import Array, DataSpec
+from seqarena.errors import InputError
+from seqarena.models.attention import Attention
+from seqarena.models.heads import Head, PooledHead
+from seqarena.models.model import Output, SequenceModel
+from seqarena.models.variants import Variant, build_model
+
+Counts = Mapping[str, Tensor]
+
+
+class Task(ABC):
+    """One kind of question about a sequence."""
+
+    metrics: ClassVar[Mapping[str, bool]]  # name -> whether greater is better
+    modalities: ClassVar[frozenset[str]]
+    targets: ClassVar[str]  # what the data has to have, for messages
+
+    def model(
+        self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
+    ) -> SequenceModel:
+        """Build a variant whose head answers this task."""
+
+        def head(variant: Variant, width: int, attention: Attention | None) -> Head:
+            return self.head(variant, width, attention, spec, hyperparameters)
+
+        return build_model(variant, spec, hyperparameters, head)
+
+    def head(
+        self,
+        variant: Variant,
+        width: int,
+        attention: Attention | None,
+        spec: DataSpec,
+        hyperparameters: Mapping[str, Any],
+    ) -> Head:
+        """Build what answers this task over an encoder's states of so many numbers."""
+        return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+
+    @abstractmethod
+    def outputs(self, spec: DataSpec) -> int:
+        """Return how many numbers the head gives per sequence, or per token that it says."""
+
+    def require(self, spec: DataSpec) -> None:
+        """Raise `InputError` where the targets of the data are none of this task's."""
+        if self.outputs(spec) == 0:
+            raise InputError(f"prepare.targets: the data has no targets that are {self.targets}")
+
+    def answer(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        """Answer a batch without looking at its targets."""
+        output: Output = model(batch)
+        return output._replace(logits=output.logits.float())
+
+    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        """Answer a batch and say what the loss of its targets is made of."""
+        return self.answer(model, batch, spec)
+
+    def rows(self, output: Output) -> list[Any]:
+        """Return what each sequence of a batch was answered with."""
+        return list(output.logits.cpu().numpy())
+
+    def looked(self, output: Output, place: int) -> Array | None:
+        """Return the attention ``(heads, U, S)`` of one sequence of a batch over its real steps."""
+        if output.weights is None:
+            return None
+        length = int(output.lengths[place])
+        return output.weights[place, ..., :length].float().cpu().numpy()
+
+    def claim(self, rows: list[Any], batch: Batch) -> Output:
+        """Put such rows, a baseline's perhaps, in the form of a model's output."""
+        return Output(torch.from_numpy(np.stack(rows)), batch.lengths, None)
+
+    @abstractmethod
+    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+        """Return the summed loss of the batch and how many terms it sums."""
+
+    @abstractmethod
+    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+        """Return additive counts from which `scores` makes every metric."""
+
+    @abstractmethod
+    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
+        """Turn summed counts into metrics."""
+
+    @abstractmethod
+    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+        """Return each sequence's own share of a metric ``(B,)``, in the metric's unit."""
+
+    @abstractmethod
+    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+        """Turn what a model says into answers for people."""
+
+
+def add(total: dict[str, Tensor], counts: Counts) -> None:
+    """Add the counts of a batch to a total."""
+    for name, value in counts.items():
+        total[name] = total[name] + value if name in total else value

@@ -1,0 +1,53 @@
+"""The next values of a series."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqarena.data.batches import Batch
+from seqarena.data.store import DataSpec
+from seqarena.models.model import Output
+from seqarena.tasks.base import Counts, Task
+
+
+class Forecasting(Task):
+    """H steps ahead; absolute error, so the model aims at the median.
+
+    MAE and RMSE are in the data's unit; MASE divides MAE by the in-sample MAE of the seasonal
+    naive forecast (Hyndman & Koehler 2006).
+    """
+
+    metrics: ClassVar = {"mae": False, "rmse": False, "mase": False}
+    modalities = frozenset({"series"})
+    targets = "values to come"
+
+    def outputs(self, spec: DataSpec) -> int:
+        return spec.horizon
+
+    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+        return F.l1_loss(output.logits, batch.targets, reduction="sum"), batch.targets.numel()
+
+    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+        error = (output.logits - batch.targets).double() * spec.target["std"]
+        values = torch.tensor(error.numel(), device=error.device)
+        return {"absolute": error.abs().sum(), "squared": error.square().sum(), "values": values}
+
+    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
+        mae = float(counts["absolute"] / counts["values"])
+        rmse = float((counts["squared"] / counts["values"]).sqrt())
+        return {"mae": mae, "rmse": rmse, "mase": mae / spec.target["naive_mae"]}
+
+    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+        error = (output.logits - batch.targets) * spec.target["std"]
+        if metric == "rmse":
+            return error.square().mean(1).sqrt()
+        mae = error.abs().mean(1)
+        return mae / spec.target["naive_mae"] if metric == "mase" else mae
+
+    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+        values = output.logits.double() * spec.target["std"] + spec.target["mean"]
+        return [{"forecast": row} for row in values.tolist()]

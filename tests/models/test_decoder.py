@@ -1,0 +1,100 @@
+"""The decoder: what it is taught at once is what it says token by token."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqarena.data.batches import Batch
+from seqarena.data.tokens import END
+from seqarena.decode import beam_search, greedy
+from seqarena.models.attention import ATTENTIONS
+from seqarena.models.decoder import RecurrentDecoder, Speaker
+from seqarena.models.encoders import RecurrentEncoder
+from seqarena.models.frontends import Embedding
+from seqarena.models.model import SequenceModel
+from seqarena.models.recurrent import Fused
+
+VOCABULARY, WIDTH = 9, 8
+CASES = [
+    (kind, attention, feeding)
+    for kind in ("rnn", "gru", "lstm")
+    for attention in (None, "additive")
+    for feeding in (False, True)
+]
+CASES += [("gru", name, feeding) for name in ATTENTIONS for feeding in (False, True)]
+every_case = pytest.mark.parametrize(("kind", "attention", "feeding"), CASES)
+
+
+def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> SequenceModel:
+    torch.manual_seed(0)
+    chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
+    decoder = RecurrentDecoder(kind, WIDTH, chosen, VOCABULARY, 5, 0.2, feeding=feeding)
+    encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
+    model = SequenceModel(Embedding(specs["text"], 6, 0.1), encoder, decoder)
+    for parameter in model.parameters():
+        parameter.data.mul_(2.0)
+    return model.double().eval()
+
+
+def batch() -> Batch:
+    torch.manual_seed(1)
+    lengths, target_lengths = torch.tensor([4, 7, 1]), torch.tensor([5, 2, 3])
+    inputs = torch.randint(1, 15, (3, 7)) * (torch.arange(7) < lengths[:, None])
+    targets = torch.randint(3, VOCABULARY, (3, 5))
+    targets[torch.arange(3), target_lengths - 1] = END
+    targets *= torch.arange(5) < target_lengths[:, None]
+    return Batch(inputs, lengths, targets, target_lengths)
+
+
+@every_case
+def test_token_by_token_is_all_at_once(
+    kind: str, attention: str | None, feeding: bool, specs: dict
+) -> None:
+    model, given = build(kind, attention, feeding, specs), batch()
+    output = model(given)
+    speaker = Speaker(model)
+    state = speaker.start(given)
+    last = torch.full((3, 1), END)
+    for step in range(given.targets.shape[1]):
+        logits, state, weights = speaker.step(last, state)
+        torch.testing.assert_close(logits[:, 0], output.logits[:, step])
+        if weights is not None:
+            assert output.weights is not None
+            torch.testing.assert_close(weights[:, 0], output.weights[:, :, step].mean(1))
+        last = given.targets[:, step : step + 1]
+
+
+@every_case
+def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
+    kind: str, attention: str | None, feeding: bool, specs: dict
+) -> None:
+    model, given = build(kind, attention, feeding, specs), batch()
+    together = beam_search(Speaker(model), given, 6, width=3, length_penalty=0.6)
+    for row, length in enumerate(given.lengths.tolist()):
+        one = Batch(
+            given.inputs[row : row + 1, :length], given.lengths[row : row + 1], given[2][:1]
+        )
+        (alone,) = beam_search(Speaker(model), one, 6, width=3, length_penalty=0.6)
+        assert alone[0].tokens == together[row][0].tokens
+        assert alone[0].score == pytest.approx(together[row][0].score, abs=1e-5)
+
+
+@every_case
+def test_a_beam_of_one_is_greedy(
+    kind: str, attention: str | None, feeding: bool, specs: dict
+) -> None:
+    model, given = build(kind, attention, feeding, specs), batch()
+    narrow = [best.tokens for (best,) in beam_search(Speaker(model), given, 6, width=1)]
+    assert narrow == [hypothesis.tokens for hypothesis in greedy(Speaker(model), given, 6)]
+
+
+@every_case
+def test_every_parameter_learns(
+    kind: str, attention: str | None, feeding: bool, specs: dict
+) -> None:
+    model, given = build(kind, attention, feeding, specs), batch()
+    output = model.train()(given)
+    output.logits.sum().backward()
+    assert [n for n, p in model.named_parameters() if p.grad is None] == []
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
