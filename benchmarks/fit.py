@@ -7,7 +7,13 @@ from typing import Any
 from benchmarks import loops
 from benchmarks.turns import interleave, tell
 
-COMMON = {"learning_rate": 3e-3, "weight_decay": 1e-2, "dropout": 0.3, "embedding": 64}
+COMMON = {
+    "learning_rate": 3e-3,
+    "weight_decay": 1e-2,
+    "dropout": 0.3,
+    "embedding": 64,
+    "embedding_std": 0.1,
+}
 CASES: list[tuple[str, str, dict[str, Any], float, float | None]] = [
     # modality, variant, hyperparameters, targets over the bare loop and over Lightning
     ("text", "lstm", {"width": 64}, 1.3, 1.4),

@@ -15,6 +15,7 @@ import torch
 import seqarena.search  # noqa: F401  # settles the environment of ray before any test imports it
 from seqarena.config import Experiment, parse
 from seqarena.data.store import Array, DataSpec, write_sequences, write_spec, write_split
+from seqarena.data.tokens import END
 from seqarena.models.variants import added_space
 
 ROOT = Path(__file__).parents[1]
@@ -82,13 +83,18 @@ def write_prepared(
 def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.Generator) -> None:
     lengths = random.integers(2, spec.max_length + 1, count)
     lengths[0] = spec.max_length
-    labels = random.permutation(np.arange(count) % len(spec.classes))
+    labels = random.permutation(np.arange(count) % (len(spec.classes) or 2))
     sequences = [
         _steps(spec, length, label, random) for length, label in zip(lengths, labels, strict=True)
     ]
     column = "text" if spec.modality == "text" else "file"
-    examples = ({"id": f"e{n}", column: f"example {n}"} for n in range(count))
-    write_sequences(folder, sequences, labels.astype(np.int64), examples)
+    examples = [{"id": f"e{n}", column: f"example {n}"} for n in range(count)]
+    targets: Array | list[Array] = labels.astype(np.int64)
+    if spec.target_vocabulary:  # the label in words, of one length or another
+        targets = [np.array([3 + label] * (1 + label) + [END], np.int32) for label in labels]
+        for example, target in zip(examples, targets, strict=True):
+            example["target"] = " ".join(spec.target_vocabulary[token] for token in target[:-1])
+    write_sequences(folder, sequences, targets, examples)
 
 
 def _steps(spec: DataSpec, length: int, label: int, random: np.random.Generator) -> Array:

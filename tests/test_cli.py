@@ -182,6 +182,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
     shown = yaml.safe_load(out)["reviews"]
     assert code == 0
     assert shown["prepare"] == {
+        "targets": "label",
         "valid": 0.1,
         "test": 0.1,
         "max_vocabulary": 10_000,

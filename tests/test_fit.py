@@ -222,6 +222,13 @@ def _shaped_like(name: str) -> Any:
         "options": {"season": options.get("season")},
     }
     own = {"series": forecasts, "video": {"frames": {"mean": [127.5], "std": [73.9]}}}
+    texts = {
+        "target_vocabulary": ("<pad>", "<unk>", "<end>", "no", "yes"),
+        "target_unit": "words",
+        "longest_target": 3,
+    }
+    if arena.config.task == "transduction":
+        own[kind] = own.get(kind, {}) | texts
     return DataSpec(
         modality=kind,
         feature_shape=shapes[kind](),
@@ -229,7 +236,7 @@ def _shaped_like(name: str) -> Any:
         step="hour",
         step_size=1.0,
         vocabulary=tuple(f"word{n}" for n in range(options.get("max_vocabulary", 0))),
-        classes=() if kind == "series" else ("a", "b", "c"),
+        classes=("a", "b", "c") if arena.config.task == "classification" else (),
         **own.get(kind, {}),
     )
 

@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_type_hints
 
 import typer
 
 from seqarena.errors import InputError, exit_with_one_line, unknown
 from seqarena.files import new_file, read_json
+
+if TYPE_CHECKING:
+    from seqarena.decode import Decoding
 
 app = typer.Typer(
     help="Which sequence model does this data need, and how sure are we?",
@@ -56,6 +59,16 @@ def predict(
     variant: Annotated[str | None, typer.Option(help="instead of the best one")] = None,
     output: Annotated[Path | None, typer.Option(help="write JSON here, not a table")] = None,
     attention: Annotated[Path | None, typer.Option(help="draw the attention into this PNG")] = None,
+    decoding: Annotated[
+        str | None, typer.Option(help="how a text is written: greedy, sample or beam")
+    ] = None,
+    beam: Annotated[int, typer.Option(min=1, help="hypotheses side by side")] = 5,
+    best: Annotated[int, typer.Option(min=1, help="show so many hypotheses")] = 1,
+    length_penalty: Annotated[float, typer.Option(min=0.0)] = 0.6,
+    temperature: Annotated[float, typer.Option(min=1e-4)] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1)] = None,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Ask the best final of an experiment about new input."""
     from seqarena.data.modalities import modality
@@ -63,7 +76,19 @@ def predict(
 
     predictor = Predictor(_best_final(experiment, variant))
     inputs = modality(predictor.spec.modality).read(source, predictor.spec)
-    answers = predictor.predict([steps for _, steps in inputs])
+    way = None
+    if decoding is not None:
+        way = _decoding(
+            decoding,
+            beam=max(beam, best),
+            best=best,
+            length_penalty=length_penalty,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+    answers = predictor.predict([steps for _, steps in inputs], way)
     if attention is not None:
         _draw_attention(attention, predictor, inputs[0][1], answers[0])
     rows = [
@@ -76,6 +101,15 @@ def predict(
     with new_file(output) as partial:
         partial.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     print(f"{len(rows)} answers in {output}")
+
+
+def _decoding(method: str, **options: Any) -> Decoding:
+    from seqarena.decode import Decoding
+
+    methods = get_args(get_type_hints(Decoding)["method"])
+    if method not in methods:
+        raise unknown("--decoding", "way", method, methods)
+    return Decoding(method=cast(Any, method), **options)
 
 
 def _best_final(experiment: str, variant: str | None) -> Path:
@@ -128,7 +162,9 @@ def _print_answers(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     for column in ("input", *columns):
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(row["input"], *(shown[name](row[name]) for name in columns))
+        for number, answer in enumerate([row, *row.get("others", [])]):
+            source = "" if number else row["input"]
+            table.add_row(source, *(shown[name](answer[name]) for name in columns))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from seqarena.config import PARAMS, Experiment, Strict, parse, read_params
 from seqarena.data.datasets import dataset
 from seqarena.data.datasets.base import Dataset
+from seqarena.data.labelled import LabelledOptions
 from seqarena.data.modalities import modality
 from seqarena.data.modality import Modality
 from seqarena.errors import InputError, unknown
@@ -91,4 +92,8 @@ def load(name: str, path: Path = PARAMS) -> Arena:
     for baseline in config.baselines:
         baseline_for(baseline, config.task, source.modality, f"{where}.baselines")
     options = parse(kind.Options, config.prepare, f"{where}.prepare")
+    if isinstance(options, LabelledOptions) and options.targets not in task.targets:
+        fitting = " or ".join(sorted(task.targets))
+        place = f"{where}.prepare.targets"
+        raise InputError(f"{place}: {config.task} takes {fitting}, not {options.targets}")
     return Arena(name, config, source, kind, options, task)

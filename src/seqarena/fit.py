@@ -73,7 +73,6 @@ class Training:
         torch.manual_seed(seed)
         self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
         self.metric = experiment.metric
-        self.task.require(prepared.spec)
         self.model = self.task.model(variant, self.spec, hyperparameters)
         self.model.to(self.device)
         self.parameters = count_parameters(self.model)

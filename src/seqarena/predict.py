@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, read_spec, write_spec
+from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.models.model import SequenceModel
@@ -38,13 +39,15 @@ class Predictor:
         self.model.load_state_dict(load_file(folder / "weights.safetensors"))
         self.model.eval()
 
-    def predict(self, sequences: list[Array]) -> list[dict[str, Any]]:
+    def predict(
+        self, sequences: list[Array], decoding: Decoding | None = None
+    ) -> list[dict[str, Any]]:
         """Answer for each ``(T, *feature_shape)``; with ``attention`` ``(heads, U, T)`` if any."""
         answers: list[dict[str, Any]] = []
         for start in range(0, len(sequences), BATCH):
             batch = collate(sequences[start : start + BATCH])
             with torch.inference_mode():
-                output = self.task.answer(self.model, batch, self.spec)
+                output = self.task.answer(self.model, batch, self.spec, decoding)
             chunk = self.task.predict(output, self.spec)
             for place, answer in enumerate(chunk):
                 looked = self.task.looked(output, place)

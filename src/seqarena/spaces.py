@@ -22,6 +22,7 @@ LIMITS = {  # of what is no size; a size is a whole number from 1
     "learning_rate": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
     "dropout": (0.0, 0.99),
+    "embedding_std": (0.0, math.inf),
 }
 
 

@@ -11,7 +11,7 @@ from seqarena.decode import beam_search, greedy
 from seqarena.models.attention import ATTENTIONS
 from seqarena.models.decoder import RecurrentDecoder, Speaker
 from seqarena.models.encoders import RecurrentEncoder
-from seqarena.models.frontends import Embedding
+from seqarena.models.frontends import Embedding, embedding_table
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Fused
 
@@ -29,9 +29,11 @@ every_case = pytest.mark.parametrize(("kind", "attention", "feeding"), CASES)
 def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> SequenceModel:
     torch.manual_seed(0)
     chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
-    decoder = RecurrentDecoder(kind, WIDTH, chosen, VOCABULARY, 5, 0.2, feeding=feeding)
+    decoder = RecurrentDecoder(
+        kind, WIDTH, chosen, embedding_table(VOCABULARY, 5, 0.5), 0.2, feeding=feeding
+    )
     encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
-    model = SequenceModel(Embedding(specs["text"], 6, 0.1), encoder, decoder)
+    model = SequenceModel(Embedding(specs["text"], 6, 0.5, 0.1), encoder, decoder)
     for parameter in model.parameters():
         parameter.data.mul_(2.0)
     return model.double().eval()

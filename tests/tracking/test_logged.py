@@ -24,7 +24,7 @@ model = mlflow.pyfunc.load_model(sys.argv[1])
 print(json.dumps([model.predict(np.ones((1, length, 3), np.float32)) for length in (2, 9)]))
 print(sys.modules["seqarena"].__file__)
 """
-HYPERPARAMETERS = {"width": 8, "dropout": 0.0, "layers": 1, "embedding": 8}
+HYPERPARAMETERS = {"width": 8, "dropout": 0.0, "layers": 1, "embedding": 8, "embedding_std": 0.1}
 
 
 def _model_folder(folder: Path, modality: str) -> Path:

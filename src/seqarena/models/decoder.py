@@ -46,21 +46,20 @@ class RecurrentDecoder(Head):
         kind: str,
         width: int,
         attention: Attention | None,
-        vocabulary: int,
-        embedding: int,
+        embedding: nn.Embedding,
         dropout: float,
         *,
         feeding: bool = False,
     ) -> None:
         super().__init__()
         self.attention, self.feeding = attention, feeding
-        self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=0)
-        self.recurrence = Fused(kind, embedding + feeding * width, width)
+        self.embedding = embedding
+        self.recurrence = Fused(kind, embedding.embedding_dim + feeding * width, width)
         self.bridge = nn.Linear(width, CELLS[kind].states * width)
         context = width if attention is None else attention.context
         self.combine = nn.Linear(context + width, width)
         self.dropout = Dropout(dropout)
-        self.output = nn.Linear(width, vocabulary)
+        self.output = nn.Linear(width, embedding.num_embeddings)
 
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Tell each next token of ``targets (B, U)`` from the true ones before it."""

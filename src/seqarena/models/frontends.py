@@ -29,17 +29,15 @@ class Frontend(nn.Module, ABC):
 class Embedding(Frontend):
     """Token ids to vectors; id 0 pads and stays a zero vector.
 
-    Vectors start small: torch's unit variance is noise that a rare word never unlearns (sentiment
-    LSTM, same budget: validation accuracy 0.77 instead of 0.71).
+    Vectors start with the deviation `std`. Small is best where words are rare: torch's own 1 is
+    noise that such a word never unlearns (sentiment LSTM, same budget: validation accuracy 0.71,
+    0.77 with 0.1). Large is best where all are often seen and each matters (translation: BLEU 35,
+    19 with 0.1).
     """
 
-    deviation = 0.1
-
-    def __init__(self, spec: DataSpec, embedding: int, dropout: float) -> None:
+    def __init__(self, spec: DataSpec, embedding: int, std: float, dropout: float) -> None:
         super().__init__()
-        self.table = nn.Embedding(len(spec.vocabulary), embedding, padding_idx=0)
-        with torch.no_grad():
-            self.table.weight.mul_(self.deviation)
+        self.table = embedding_table(len(spec.vocabulary), embedding, std)
         self.dropout = Dropout(dropout)
         self.output_shape = (embedding,)
 
@@ -146,6 +144,14 @@ class FrameCNN(Frontend):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         images, lengths = self.stem(inputs, lengths)
         return self.dense(images.flatten(2)), lengths
+
+
+def embedding_table(vocabulary: int, width: int, std: float) -> nn.Embedding:
+    """Return a table of vectors of which that of padding is zero."""
+    table = nn.Embedding(vocabulary, width, padding_idx=0)
+    with torch.no_grad():
+        table.weight.mul_(std)
+    return table
 
 
 def dense_relu(inputs: int, width: int, dropout: float) -> nn.Sequential:

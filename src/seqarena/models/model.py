@@ -20,6 +20,7 @@ class Output(NamedTuple):
     lengths: Tensor  # (B,), after the frontend
     weights: Tensor | None  # (B, heads, U, S) where there is attention
     said: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
+    others: list[list[Hypothesis]] | None = None  # and what came next to it
 
 
 class SequenceModel(nn.Module):

@@ -48,7 +48,8 @@ class FrontendChoice:
 
 FRONTENDS: dict[str, FrontendChoice] = {
     "embedding": FrontendChoice(
-        lambda spec, h: Embedding(spec, h["embedding"], h["dropout"]), {"embedding": 64}
+        lambda spec, h: Embedding(spec, h["embedding"], h["embedding_std"], h["dropout"]),
+        {"embedding": 64, "embedding_std": 0.1},
     ),
     "features": FrontendChoice(lambda spec, h: Features(spec)),
     "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
+from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
 from seqarena.models.heads import Head, PooledHead
@@ -30,7 +31,7 @@ class Task(ABC):
 
     metrics: ClassVar[Mapping[str, bool]]  # name -> whether greater is better
     modalities: ClassVar[frozenset[str]]
-    targets: ClassVar[str]  # what the data has to have, for messages
+    targets: ClassVar[frozenset[str]]  # what the items of data may be labelled with
 
     def model(
         self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
@@ -57,13 +58,15 @@ class Task(ABC):
     def outputs(self, spec: DataSpec) -> int:
         """Return how many numbers the head gives per sequence, or per token that it says."""
 
-    def require(self, spec: DataSpec) -> None:
-        """Raise `InputError` where the targets of the data are none of this task's."""
-        if self.outputs(spec) == 0:
-            raise InputError(f"prepare.targets: the data has no targets that are {self.targets}")
+    def answer(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
+    ) -> Output:
+        """Answer a batch without looking at its targets.
 
-    def answer(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        """Answer a batch without looking at its targets."""
+        Raises `InputError` for a way of decoding where nothing is written.
+        """
+        if decoding is not None:
+            raise InputError("--decoding: this experiment's models write nothing")
         output: Output = model(batch)
         return output._replace(logits=output.logits.float())
 

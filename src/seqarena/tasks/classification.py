@@ -19,7 +19,7 @@ class Classification(Task):
 
     metrics: ClassVar = {"accuracy": True, "macro_f1": True}
     modalities = frozenset({"text", "audio", "video"})
-    targets = "labels"
+    targets = frozenset({"label"})
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)

@@ -23,7 +23,7 @@ class Forecasting(Task):
 
     metrics: ClassVar = {"mae": False, "rmse": False, "mase": False}
     modalities = frozenset({"series"})
-    targets = "values to come"
+    targets = frozenset()
 
     def outputs(self, spec: DataSpec) -> int:
         return spec.horizon

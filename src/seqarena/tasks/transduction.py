@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, JOINTS, PAD, UNKNOWN
-from seqarena.decode import greedy
+from seqarena.decode import Decoding, Hypothesis
 from seqarena.models.attention import Attention
 from seqarena.models.decoder import RecurrentDecoder, Speaker
+from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
@@ -35,7 +36,7 @@ class Transduction(Task):
 
     metrics: ClassVar = {"bleu": True, "chrf": True, "exact_match": True, "perplexity": False}
     modalities = frozenset({"text"})
-    targets = "texts; set it to words or characters"
+    targets = frozenset({"words", "characters"})
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.target_vocabulary)
@@ -48,23 +49,24 @@ class Transduction(Task):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        return RecurrentDecoder(
-            variant.decoder,
-            width,
-            attention,
-            self.outputs(spec),
-            hyperparameters["embedding"],
-            hyperparameters["dropout"],
-        )
+        size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
+        table = embedding_table(self.outputs(spec), size, std)
+        dropout = hyperparameters["dropout"]
+        return RecurrentDecoder(variant.decoder, width, attention, table, dropout)
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
         return _surprise(output, batch).sum(), int(batch.target_lengths.sum())
 
-    def answer(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+    def answer(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
+    ) -> Output:
+        """Write for a batch, greedily if nothing else is asked for."""
         longest = math.ceil(LONGER * spec.longest_target)
-        said = greedy(Speaker(model), batch, longest)
-        return Output(torch.empty(0), batch.lengths, None, said)
+        written = (decoding or Decoding())(Speaker(model), batch, longest)
+        said = [best for best, *_ in written]
+        more = [others for _, *others in written]
+        return Output(torch.empty(0), batch.lengths, None, said, more)
 
     def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
         output: Output = model(batch)
@@ -122,14 +124,19 @@ class Transduction(Task):
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         assert output.said is not None
-        return [
-            {
-                "text": written(hypothesis.tokens, spec),
-                "log_probability": hypothesis.log_probability,
-                "tokens": [spec.target_vocabulary[token] for token in hypothesis.tokens],
-            }
-            for hypothesis in output.said
-        ]
+        answers = [_plain(hypothesis, spec) for hypothesis in output.said]
+        for answer, others in zip(answers, output.others or (), strict=False):
+            if others:
+                answer["others"] = [_plain(hypothesis, spec) for hypothesis in others]
+        return answers
+
+
+def _plain(hypothesis: Hypothesis, spec: DataSpec) -> dict[str, Any]:
+    return {
+        "text": written(hypothesis.tokens, spec),
+        "log_probability": hypothesis.log_probability,
+        "tokens": [spec.target_vocabulary[token] for token in hypothesis.tokens],
+    }
 
 
 def written(tokens: Sequence[int], spec: DataSpec) -> str:

@@ -1,0 +1,23 @@
+"""From a model that tells the next token to whole sequences: greedy, sampled, by beam search.
+
+All that a search sees of a model is a `Stepper`. It works on many sequences at once on the model's
+device: the hypotheses of a sequence stand side by side as queries of one memory, which is projected
+once and never repeated, and a sequence that is done leaves the batch.
+"""
+
+from seqarena.decode.beam import beam_search
+from seqarena.decode.decoding import Decoding
+from seqarena.decode.sampling import greedy, nucleus, sample
+from seqarena.decode.stepper import Hypothesis, State, Step, Stepper
+
+__all__ = [
+    "Decoding",
+    "Hypothesis",
+    "State",
+    "Step",
+    "Stepper",
+    "beam_search",
+    "greedy",
+    "nucleus",
+    "sample",
+]

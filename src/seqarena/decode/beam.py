@@ -1,0 +1,150 @@
+"""Beam search over many sequences at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqarena.data.batches import Batch
+from seqarena.decode.stepper import Hypothesis, Stepper, index, pick, retire
+
+
+class Beam(NamedTuple):
+    """The live hypotheses of the sequences that are not done."""
+
+    rows: Tensor  # (B,), where each stands in the batch
+    tokens: Tensor  # (B, W, U)
+    total: Tensor  # (B, W) log-probability
+    weights: Tensor | None  # (B, W, U, S)
+
+
+def beam_search(
+    stepper: Stepper,
+    batch: Batch,
+    longest: int,
+    *,
+    width: int = 5,
+    length_penalty: float = 0.0,
+    coverage_penalty: float = 0.0,
+    best: int = 1,
+) -> list[list[Hypothesis]]:
+    """Keep the `width` likeliest beginnings; return the `best` hypotheses of each, best first.
+
+    Ranked by ``log P / ((5 + U) / 6) ** length_penalty`` plus ``coverage_penalty`` times the summed
+    log of what each source step was looked at, at most 1 (Wu et al. 2016, eq. 14); U counts the
+    end. A sequence is done with `width` hypotheses that ended, or when no live one can rank among
+    its best any more; those cut at `longest` are ranked as they are.
+    """
+    state = stepper.start(batch)
+    count, device = len(batch.lengths), batch.lengths.device
+    done: list[list[Hypothesis]] = [[] for _ in range(count)]
+    beam = Beam(
+        torch.arange(count, device=device),
+        torch.empty(count, 1, 0, dtype=torch.long, device=device),
+        torch.zeros(count, 1, device=device),
+        None,
+    )
+    last = torch.full((count, 1), stepper.end, device=device)
+    rank = Ranking(length_penalty, coverage_penalty)
+    for step in range(1, longest + 1):
+        logits, state, weights = stepper.step(last, state)
+        beam, parents = _extend(beam, logits, weights, 2 * width)
+        ended = beam.tokens[:, :, -1] == stepper.end
+        if step == longest:
+            ended = torch.ones_like(ended)
+        _collect(done, beam, ended[:, :width], rank.scores(beam, state.lengths), stepper.end)
+        # So many were kept that as many as before go on, whatever ended.
+        live = ended.to(torch.int8).argsort(dim=1, stable=True)[:, :width]
+        beam = _choose(beam, live)._replace(
+            total=beam.total.masked_fill(ended, -torch.inf).gather(1, live)
+        )
+        bounds = rank.bounds(beam, longest).tolist()
+        going = beam.rows.new_tensor(
+            [
+                place
+                for place, (row, bound) in enumerate(zip(beam.rows.tolist(), bounds, strict=True))
+                if not _is_done(done[row], width, best, bound)
+            ]
+        )
+        if len(going) == 0:
+            break
+        state = state._replace(hypotheses=pick(state.hypotheses, parents.gather(1, live)))
+        if len(going) < len(beam.rows):
+            state, beam = retire(state, going), Beam(*index(beam, going))
+        last = beam.tokens[:, :, -1]
+    return [sorted(each, key=lambda h: -h.score)[:best] for each in done]
+
+
+def _extend(beam: Beam, logits: Tensor, weights: Tensor | None, count: int) -> tuple[Beam, Tensor]:
+    """Extend the hypotheses to the `count` likeliest; return them and their parents ``(B, K)``."""
+    logs = torch.log_softmax(logits.float(), -1)
+    _, live, vocabulary = logs.shape
+    candidates = (beam.total[..., None] + logs).flatten(1)
+    total, place = candidates.topk(min(count, live * vocabulary), dim=1)
+    parents, tokens = place // vocabulary, place % vocabulary
+    said = torch.cat([pick(beam.tokens, parents), tokens[..., None]], 2)
+    return Beam(beam.rows, said, total, _longer(beam.weights, weights, parents)), parents
+
+
+def _longer(past: Tensor | None, weights: Tensor | None, parents: Tensor) -> Tensor | None:
+    if weights is None:
+        return None
+    now = pick(weights, parents)[:, :, None]
+    return now if past is None else torch.cat([pick(past, parents), now], 2)
+
+
+def _choose(beam: Beam, chosen: Tensor) -> Beam:
+    return Beam(beam.rows, *(pick(part, chosen) for part in beam[1:]))
+
+
+class Ranking(NamedTuple):
+    """How hypotheses of different lengths compare."""
+
+    length_penalty: float
+    coverage_penalty: float
+
+    def scores(self, beam: Beam, lengths: Tensor) -> Tensor:
+        """Rank hypotheses ``(B, W)`` over memories of the given lengths ``(B,)``."""
+        scores = beam.total / self._divisor(beam.tokens.shape[2])
+        if self.coverage_penalty and beam.weights is not None:
+            seen = beam.weights.sum(2).clamp(min=1e-9, max=1.0).log()  # (B, W, S)
+            real = torch.arange(seen.shape[2], device=seen.device) < lengths[:, None]
+            scores = scores + self.coverage_penalty * (seen * real[:, None]).sum(2)
+        return scores
+
+    def bounds(self, beam: Beam, longest: int) -> Tensor:
+        """Return what no hypothesis that is still live can exceed, ``(B,)``."""
+        return beam.total.amax(1) / self._divisor(longest)
+
+    def _divisor(self, steps: int) -> float:
+        return float(((5 + steps) / 6) ** self.length_penalty)
+
+
+def _collect(
+    done: list[list[Hypothesis]], beam: Beam, chosen: Tensor, scores: Tensor, end: int
+) -> None:
+    """Add the chosen ``(B, W)`` hypotheses to those that are done."""
+    width = chosen.shape[1]
+    places = (chosen & beam.total[:, :width].isfinite()).nonzero().tolist()
+    if not places:
+        return
+    ranks, rows = scores.tolist(), beam.rows.tolist()
+    totals, tokens = beam.total.tolist(), beam.tokens.tolist()
+    for n, w in places:
+        said = tokens[n][w]
+        done[rows[n]].append(
+            Hypothesis(
+                said[:-1] if said[-1] == end else said,
+                totals[n][w],
+                ranks[n][w],
+                None if beam.weights is None else beam.weights[n, w].cpu(),
+            )
+        )
+
+
+def _is_done(found: list[Hypothesis], width: int, best: int, bound: float) -> bool:
+    if len(found) >= width or bound == -torch.inf:
+        return True
+    return len(found) >= best and sorted(h.score for h in found)[-best] >= bound

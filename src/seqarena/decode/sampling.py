@@ -1,0 +1,97 @@
+"""One hypothesis per sequence: the likeliest token at every step, or one that is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from seqarena.data.batches import Batch
+from seqarena.decode.stepper import Hypothesis, Stepper, retire
+
+Choose = Callable[[Tensor], Tensor]  # logits (B, V) -> tokens (B,)
+
+
+def greedy(stepper: Stepper, batch: Batch, longest: int) -> list[Hypothesis]:
+    """Take the likeliest token at every step, at most `longest`, the end among them."""
+    return follow(stepper, batch, longest, lambda logits: logits.argmax(1))
+
+
+def sample(
+    stepper: Stepper,
+    batch: Batch,
+    longest: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> list[Hypothesis]:
+    """Draw every token, from the `top_k` likeliest or the nucleus that holds `top_p` of the mass.
+
+    The nucleus is the smallest set of the likeliest tokens with at least that mass (Holtzman et al.
+    2020); `log_probability` is the model's own, before temperature and cuts.
+    """
+
+    def draw(logits: Tensor) -> Tensor:
+        kept = nucleus(logits / temperature, top_k, top_p)
+        return torch.multinomial(torch.softmax(kept, 1), 1, generator=generator).squeeze(1)
+
+    return follow(stepper, batch, longest, draw)
+
+
+def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
+    """Set what lies outside the `top_k` and outside the nucleus of ``(B, V)`` to minus infinity."""
+    ordered, order = logits.sort(dim=1, descending=True)
+    masses = torch.softmax(ordered, 1)
+    cut = masses.cumsum(1) - masses >= top_p  # the mass before a token is enough without it
+    if top_k is not None:
+        cut[:, top_k:] = True
+    cut[:, 0] = False
+    return ordered.masked_fill(cut, -torch.inf).gather(1, order.argsort(1))
+
+
+def follow(stepper: Stepper, batch: Batch, longest: int, choose: Choose) -> list[Hypothesis]:
+    """Extend one hypothesis per sequence by what `choose` says until its end."""
+    state = stepper.start(batch)
+    rows = torch.arange(len(batch.lengths), device=batch.lengths.device)  # not yet ended
+    last = rows.new_full((len(rows), 1), stepper.end)
+    total = torch.zeros(len(rows), device=rows.device)
+    said = rows.new_full((len(rows), longest), stepper.end)
+    looked: list[tuple[Tensor, Tensor]] = []
+    for step in range(longest):
+        logits, state, weights = stepper.step(last, state)
+        chosen = choose(logits[:, 0])
+        logs = torch.log_softmax(logits[:, 0].float(), 1)
+        total[rows] += logs.gather(1, chosen[:, None]).squeeze(1)
+        said[rows, step] = chosen
+        if weights is not None:
+            looked.append((rows, weights[:, 0]))
+        going = (chosen != stepper.end).nonzero().squeeze(1)
+        rows, last = rows[going], chosen[going, None]
+        if len(rows) == 0:
+            break
+        if len(going) < len(chosen):
+            state = retire(state, going)
+    return _gather(stepper.end, said, total, looked)
+
+
+def _gather(
+    end: int, said: Tensor, total: Tensor, looked: list[tuple[Tensor, Tensor]]
+) -> list[Hypothesis]:
+    maps: list[list[Tensor]] = [[] for _ in said]
+    for rows, weights in looked:
+        for row, weight in zip(rows.tolist(), weights.cpu(), strict=True):
+            maps[row].append(weight)
+    return [
+        Hypothesis(
+            tokens[: tokens.index(end)] if end in tokens else tokens,
+            log_probability,
+            log_probability,
+            torch.stack(weights) if weights else None,
+        )
+        for tokens, log_probability, weights in zip(
+            said.tolist(), total.tolist(), maps, strict=True
+        )
+    ]

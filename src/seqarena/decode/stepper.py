@@ -1,0 +1,79 @@
+"""A model as a search sees it: a state, and what one more token makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from seqarena.data.batches import Batch
+
+
+class State(NamedTuple):
+    """What a stepper carries: nested tuples of tensors, or None."""
+
+    memory: Any  # each (B, *): one per sequence
+    hypotheses: Any  # each (B, W, *): one per hypothesis
+    lengths: Tensor  # (B,), steps of each memory
+
+
+class Step(NamedTuple):
+    """What one step tells of the next token of every hypothesis."""
+
+    logits: Tensor  # (B, W, V)
+    state: State
+    weights: Tensor | None  # (B, W, S), what each looked at, the mean over heads
+
+
+class Stepper(Protocol):
+    """A model, token by token."""
+
+    end: int  # the token that ends a sequence, and that stands before its first
+
+    def start(self, batch: Batch) -> State:
+        """Read the sources; the state then has one hypothesis each, W = 1."""
+
+    def step(self, tokens: Tensor, state: State) -> Step:
+        """Go on from the last tokens ``(B, W)``."""
+
+
+class Hypothesis(NamedTuple):
+    """One finished sequence."""
+
+    tokens: list[int]  # without the end
+    log_probability: float  # of the whole, its end included
+    score: float  # by which it was ranked
+    weights: Tensor | None  # (U, S), a row per token and one for the end
+
+
+def retire(state: State, going: Tensor) -> State:
+    """Keep only the sequences whose places ``(N,)`` are given."""
+    return State(*index(state, going))
+
+
+def index(tree: Any, places: Tensor) -> Any:
+    """Index dim 0 of every tensor of nested tuples."""
+    return change_all(tree, lambda tensor: tensor.index_select(0, places))
+
+
+def pick(tree: Any, chosen: Tensor) -> Any:
+    """Choose hypotheses ``(B, K)`` along dim 1 of every tensor ``(B, W, *)`` of nested tuples."""
+    base = torch.arange(len(chosen), device=chosen.device)[:, None]
+
+    def chosen_of(tensor: Tensor) -> Tensor:
+        places = (base * tensor.shape[1] + chosen).flatten()
+        return tensor.flatten(0, 1).index_select(0, places).view(*chosen.shape, *tensor.shape[2:])
+
+    return change_all(tree, chosen_of)
+
+
+def change_all(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Change every tensor of nested tuples."""
+    if tree is None:
+        return None
+    if isinstance(tree, Tensor):
+        return change(tree)
+    parts = [change_all(part, change) for part in tree]
+    return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)
