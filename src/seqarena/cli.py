@@ -140,10 +140,11 @@ def _draw_attention(path: Path, predictor: Any, steps: Any, answer: dict[str, An
         having = ", ".join(name for name, entry in VARIANTS.items() if entry.attention)
         raise InputError(f"--attention: {variant} has none; add --variant with one of {having}")
     said = answer.get("label") or answer.get("text") or "this forecast"
-    tokens = [*answer["tokens"], "(end)"] if "tokens" in answer else None
     title = f"{variant} says {said}"
     with new_file(path.with_suffix(".png")) as partial:
-        draw_attention(partial, predictor.spec, steps, answer["attention"], title, tokens)
+        draw_attention(
+            partial, predictor.spec, steps, answer["attention"], title, answer.get("tokens")
+        )
 
 
 def _print_answers(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:

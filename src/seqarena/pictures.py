@@ -36,7 +36,7 @@ def draw_final(
     spec, test = data.spec, data.split("test")
     said: dict[int, list[str]] = {}
     if spec.target_vocabulary:
-        said = {index: [*_tokens(answers[index], spec), "(end)"] for index in weights}
+        said = {index: _tokens(answers[index], spec) for index in weights}
         titles = {index: _text_title(spec, test, index, variant, answers[index]) for index in said}
         _write_texts(out / "predictions.csv", spec, test, answers)
     elif spec.classes:
@@ -67,11 +67,12 @@ def draw_attention(
 ) -> None:
     """Draw attention ``(heads, U, S)`` over one sequence, the mean of its heads.
 
-    A row per token where `said` names the ``U`` tokens that were written, else one for all.
+    A row per token where `said` names those that were written, without their end; else one for all.
     """
     labels = modality(spec.modality).step_labels(steps, spec)
     if said is not None:
-        alignment(weights.mean(0), said, labels, title, path)
+        rows = [*said, "(end)"][: weights.shape[1]]  # a text that was cut has no end
+        alignment(weights.mean(0), rows, labels, title, path)
     else:
         ATTENTION_PLOTS[spec.modality](steps, weights.mean((0, 1)), labels, title, path)
 

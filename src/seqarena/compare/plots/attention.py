@@ -47,7 +47,7 @@ def alignment(
     with picture(path, max(5.0, width), max(2.6, height)) as figure:
         headline(figure, title)
         axes = figure.subplots()
-        image = axes.imshow(weights, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(weights.astype(float), cmap=HEAT, vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(labels)), [shortened(label, 16) for label in labels])
         axes.tick_params(axis="x", rotation=50, length=0)
         for label in axes.get_xticklabels():
