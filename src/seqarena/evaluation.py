@@ -141,7 +141,8 @@ def _score(
             rows[index] = row
             looked = task.looked(output, place) if int(index) in drawn else None
             if looked is not None:
-                weights[int(index)] = looked
+                # A copy: torch moves what it sends to a painter, and leaves views of it dangling.
+                weights[int(index)] = np.array(looked)
     return Tested(rows, task.scores(total, spec), shares, weights)
 
 
