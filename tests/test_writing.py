@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,17 @@ def test_every_example_is_drawn_also_one_that_was_cut(
         rows = list(csv.DictReader(file))
     assert [row["truth"] for row in rows] == [example["target"] for example in test.examples()]
     assert {row["log_probability"] for row in rows} == {"-0.5000"}
+
+
+def test_what_goes_to_a_painter_leaves_the_attention_as_it_is(trained: Any) -> None:
+    """torch moves tensors that are sent: a view of one that was is garbage."""
+    training, _ = trained
+    batch = next(iter(training.batches.shuffled(1)))
+    with torch.inference_mode():
+        output = training.task.answer(training.model.eval(), batch, training.spec)
+    looked = training.task.looked(output, 0)
+    rows = training.task.rows(output)
+    assert all(row.weights is None for row in rows)
+    before = looked.copy()
+    ForkingPickler.dumps(rows)
+    assert (looked == before).all() and looked.sum(-1) == pytest.approx(1, abs=1e-5)

@@ -141,8 +141,7 @@ def _score(
             rows[index] = row
             looked = task.looked(output, place) if int(index) in drawn else None
             if looked is not None:
-                # A copy: torch moves what it sends to a painter, and leaves views of it dangling.
-                weights[int(index)] = np.array(looked)
+                weights[int(index)] = looked
     return Tested(rows, task.scores(total, spec), shares, weights)
 
 

@@ -75,7 +75,9 @@ class Transduction(Task):
 
     def rows(self, output: Output) -> list[Any]:
         assert output.said is not None
-        return list(output.said)
+        # Without the attention: torch moves the tensors that go to another process, and what
+        # `looked` gave is a view of them.
+        return [hypothesis._replace(weights=None) for hypothesis in output.said]
 
     def looked(self, output: Output, place: int) -> Array | None:
         assert output.said is not None
@@ -91,7 +93,7 @@ class Transduction(Task):
             "exact_match": torch.tensor(sum(map(str.__eq__, said, truth))),
             "texts": torch.tensor(len(truth)),
         }
-        for name, metric in _corpus_metrics().items():
+        for name, metric in _metrics(alone=False).items():
             # Its statistics of the sentences, which add up; the sum is scored below.
             statistics = metric._extract_corpus_statistics(said, [truth])
             counts[name] = torch.tensor(statistics).sum(0)
@@ -104,7 +106,7 @@ class Transduction(Task):
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
         scores = {
             name: float(metric._compute_score_from_stats(counts[name].tolist()).score)
-            for name, metric in _corpus_metrics().items()
+            for name, metric in _metrics(alone=False).items()
         }
         scores["exact_match"] = float(counts["exact_match"] / counts["texts"])
         if "tokens" in counts:
@@ -119,8 +121,8 @@ class Transduction(Task):
         pairs = zip(*_texts(output, batch, spec), strict=True)
         if metric == "exact_match":
             return torch.tensor([float(said == truth) for said, truth in pairs])
-        alone = _sentence_metrics()[metric]
-        return torch.tensor([alone.sentence_score(said, [truth]).score for said, truth in pairs])
+        scorer = _metrics(alone=True)[metric]
+        return torch.tensor([scorer.sentence_score(said, [truth]).score for said, truth in pairs])
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         assert output.said is not None
@@ -147,12 +149,11 @@ def written(tokens: Sequence[int], spec: DataSpec) -> str:
 def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
     """Return what was said and what was true."""
     assert output.said is not None
-    never = JOINTS[spec.target_unit].join([NEVER_SAID])
     truth = []
     for row in batch.targets.tolist():
         tokens = row[: row.index(END)]
         text = written(tokens, spec)
-        truth.append(text.replace(spec.target_vocabulary[UNKNOWN], never))
+        truth.append(text.replace(spec.target_vocabulary[UNKNOWN], NEVER_SAID))
     return [written(hypothesis.tokens, spec) for hypothesis in output.said], truth
 
 
@@ -163,17 +164,10 @@ def _surprise(output: Output, batch: Batch) -> Tensor:
     )
 
 
-@lru_cache(maxsize=1)
-def _corpus_metrics() -> dict[str, Any]:
+@lru_cache(maxsize=2)
+def _metrics(*, alone: bool) -> dict[str, Any]:
+    """Make sacrebleu's metrics, of a corpus or of sentences scored alone."""
     from sacrebleu.metrics.bleu import BLEU  # here: training needs none of it
     from sacrebleu.metrics.chrf import CHRF
 
-    return {"bleu": BLEU(), "chrf": CHRF()}
-
-
-@lru_cache(maxsize=1)
-def _sentence_metrics() -> dict[str, Any]:
-    from sacrebleu.metrics.bleu import BLEU
-    from sacrebleu.metrics.chrf import CHRF
-
-    return {"bleu": BLEU(effective_order=True), "chrf": CHRF()}
+    return {"bleu": BLEU(effective_order=alone), "chrf": CHRF()}
