@@ -47,6 +47,32 @@ SPECS = {
         classes=("no", "yes"),
         frames={"mean": [127.5], "std": [73.9]},
     ),
+    "signal": DataSpec(
+        modality="signal",
+        feature_shape=(4,),
+        max_length=7,
+        step="step",
+        step_size=1.0,
+        classes=("no", "yes"),
+    ),
+    "image": DataSpec(
+        modality="image",
+        feature_shape=(3, 9, 14),
+        max_length=1,
+        step="picture",
+        step_size=1.0,
+        classes=("no", "yes"),
+        frames={"mean": [127.5] * 3, "std": [73.9] * 3},
+        options={"regions": [2, 3]},
+    ),
+    "music": DataSpec(
+        modality="music",
+        feature_shape=(6,),
+        max_length=7,
+        step="beat",
+        step_size=0.5,
+        classes=("no", "yes"),  # not that music has any: models do not ask
+    ),
     "series": DataSpec(
         modality="series",
         feature_shape=(3,),
@@ -81,7 +107,7 @@ def write_prepared(
 
 
 def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.Generator) -> None:
-    lengths = random.integers(2, spec.max_length + 1, count)
+    lengths = random.integers(min(2, spec.max_length), spec.max_length + 1, count)
     lengths[0] = spec.max_length
     labels = random.permutation(np.arange(count) % (len(spec.classes) or 2))
     sequences = [
@@ -103,7 +129,7 @@ def _steps(spec: DataSpec, length: int, label: int, random: np.random.Generator)
         tokens[random.integers(length)] = 2 + label
         return tokens.astype(np.int32)
     noise = random.normal(size=(length, *spec.feature_shape))
-    if spec.modality == "video":
+    if spec.modality in ("video", "image"):
         return (60 + 120 * (label % 2) + 20 * noise).clip(0, 255).astype(np.uint8)
     return (noise + 2 * label).astype(np.float32)
 
@@ -169,7 +195,7 @@ def hyperparameters() -> Callable[..., dict[str, Any]]:
             for name, choice in added_space(variant, modality).items()
         }
         common = {"learning_rate": 1e-2, "width": 8, "dropout": 0.0, "weight_decay": 0.0}
-        if "patch" in own:
+        if modality == "series":
             own["patch"] = 2  # windows are short here
         return {**common, **own, **chosen}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from copy import copy
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch
 from seqarena.decode import Hypothesis, State, Step, beam_search, greedy, nucleus, sample
 
 END = 0
@@ -27,12 +27,19 @@ class Bigrams:
         self.logits = torch.randn(shape, generator=generator, dtype=torch.float64) * 1.5
         self.looks = torch.rand(count, vocabulary, 4, generator=generator, dtype=torch.float64)
         self.looks /= self.looks.sum(2, keepdim=True)
+        self.rows = torch.arange(count)
         self.calls = 0
 
-    def start(self, batch: Batch) -> State:
-        rows = batch.inputs[:, 0]
-        step = torch.zeros(len(rows), 1, dtype=torch.long)
-        return State((rows,), (step,), torch.full((len(rows),), 4))
+    def only(self, rows: Tensor) -> Bigrams:
+        """The same language, for these sources."""
+        other = copy(self)
+        other.rows = rows
+        return other
+
+    def start(self) -> tuple[Tensor, State]:
+        count = len(self.rows)
+        step, last = torch.zeros(2, count, 1, dtype=torch.long)
+        return last + END, State((self.rows,), (step,), torch.full((count,), 4))
 
     def step(self, tokens: Tensor, state: State) -> Step:
         self.calls += 1
@@ -42,11 +49,6 @@ class Bigrams:
         return Step(
             logits, state._replace(hypotheses=(step + 1,)), self.looks[rows[:, None], tokens]
         )
-
-
-def batch(count: int = COUNT) -> Batch:
-    rows = torch.arange(count)
-    return Batch(rows[:, None], torch.ones(count, dtype=torch.long), torch.zeros(count))
 
 
 def log_probability(model: Bigrams, row: int, tokens: tuple[int, ...]) -> float:
@@ -80,7 +82,6 @@ def test_a_wide_beam_finds_what_brute_force_finds(
     model = Bigrams()
     found = beam_search(
         model,
-        batch(),
         LONGEST,
         width=64,  # wider than the vocabulary, and than all beginnings
         length_penalty=length_penalty,
@@ -112,8 +113,8 @@ def said(hypotheses: list[Hypothesis]) -> list[list[int]]:
 @pytest.mark.parametrize("vocabulary", [2, 3, 7])
 def test_a_beam_of_one_is_greedy(vocabulary: int) -> None:
     model = Bigrams(40, vocabulary)
-    narrow = [best for (best,) in beam_search(model, batch(40), LONGEST, width=1)]
-    straight = greedy(model, batch(40), LONGEST)
+    narrow = [best for (best,) in beam_search(model, LONGEST, width=1)]
+    straight = greedy(model, LONGEST)
     assert said(narrow) == said(straight)
     for one, other in zip(narrow, straight, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
@@ -123,7 +124,7 @@ def test_a_beam_of_one_is_greedy(vocabulary: int) -> None:
 
 def test_greedy_takes_the_likeliest_at_every_step() -> None:
     model = Bigrams()
-    for row, hypothesis in enumerate(greedy(model, batch(), LONGEST)):
+    for row, hypothesis in enumerate(greedy(model, LONGEST)):
         tokens, last = [], END
         for step in range(LONGEST):
             last = int(model.logits[row, step, last].argmax())
@@ -141,18 +142,18 @@ def test_greedy_takes_the_likeliest_at_every_step() -> None:
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_a_sequence_is_decoded_the_same_alone_and_in_a_batch(width: int) -> None:
     model = Bigrams(12, 5)
-    together = beam_search(model, batch(12), LONGEST, width=width, length_penalty=1.0)
+    together = beam_search(model, LONGEST, width=width, length_penalty=1.0)
     for row in range(12):
-        one = Batch(torch.tensor([[row]]), torch.tensor([1]), torch.zeros(1))
-        (alone,) = beam_search(model, one, LONGEST, width=width, length_penalty=1.0)
+        one = model.only(torch.tensor([row]))
+        (alone,) = beam_search(one, LONGEST, width=width, length_penalty=1.0)
         assert alone[0].tokens == together[row][0].tokens
         assert alone[0].score == pytest.approx(together[row][0].score)
 
 
 def test_a_wider_beam_never_ranks_lower_than_greedy() -> None:
     model = Bigrams(60, 7)
-    straight = greedy(model, batch(60), LONGEST)
-    wide = beam_search(model, batch(60), LONGEST, width=8)
+    straight = greedy(model, LONGEST)
+    wide = beam_search(model, LONGEST, width=8)
     gains = [b[0].log_probability - g.log_probability for b, g in zip(wide, straight, strict=True)]
     assert min(gains) > -1e-5 and max(gains) > 0.1
 
@@ -160,20 +161,19 @@ def test_a_wider_beam_never_ranks_lower_than_greedy() -> None:
 def test_a_search_ends_with_its_last_sequence() -> None:
     model = Bigrams()
     model.logits[..., END] = 50.0
-    assert said(greedy(model, batch(), LONGEST)) == [[]] * COUNT
+    assert said(greedy(model, LONGEST)) == [[]] * COUNT
     assert model.calls == 1
-    assert [h[0].tokens for h in beam_search(model, batch(), LONGEST, width=3)] == [[]] * COUNT
+    assert [h[0].tokens for h in beam_search(model, LONGEST, width=3)] == [[]] * COUNT
 
 
 def test_what_can_only_end_ends() -> None:
     model = Bigrams(2, 1)
-    assert [h[0].tokens for h in beam_search(model, batch(2), LONGEST, width=5, best=3)] == [[], []]
+    assert [h[0].tokens for h in beam_search(model, LONGEST, width=5, best=3)] == [[], []]
 
 
 def test_samples_come_as_often_as_they_are_likely() -> None:
     model, draws = Bigrams(1), 20_000
-    many = Batch(torch.zeros(draws, 1, dtype=torch.long), torch.ones(draws), torch.zeros(draws))
-    drawn = sample(model, many, LONGEST, generator=torch.Generator().manual_seed(0))
+    drawn = sample(model.only(torch.zeros(draws, dtype=torch.long)), LONGEST, seed=0)
     for tokens in every_sequence():
         words = [token for token in tokens if token != END]
         wanted = math.exp(log_probability(model, 0, tokens))
@@ -184,10 +184,10 @@ def test_samples_come_as_often_as_they_are_likely() -> None:
 
 def test_a_cold_sample_is_greedy() -> None:
     model = Bigrams(20, 5)
-    straight = said(greedy(model, batch(20), LONGEST))
-    assert said(sample(model, batch(20), LONGEST, temperature=1e-4)) == straight
-    assert said(sample(model, batch(20), LONGEST, top_k=1)) == straight
-    assert said(sample(model, batch(20), LONGEST, top_p=1e-9)) == straight
+    straight = said(greedy(model, LONGEST))
+    assert said(sample(model, LONGEST, temperature=1e-4)) == straight
+    assert said(sample(model, LONGEST, top_k=1)) == straight
+    assert said(sample(model, LONGEST, top_p=1e-9)) == straight
 
 
 def test_the_nucleus_is_the_smallest_set_with_the_mass() -> None:

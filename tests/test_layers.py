@@ -14,6 +14,7 @@ SRC = Path(__file__).parents[1] / "src" / "seqarena"
 # From the ground up: a module imports from the lines below its own, or from its own package.
 LAYERS = [
     {"cli"},
+    {"ask"},
     {"checks", "evaluation", "search", "pictures"},
     {"tracking"},
     {"experiments", "compare", "recorder", "progress"},
@@ -105,11 +106,11 @@ def test_training_runs_where_the_rest_is_not_installed(prepared: dict[str, Path]
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-for name in {HEAVY | {"sklearn", "pandas", "rich", "typer", "psutil"}!r}:
+for name in {HEAVY | {"jiwer", "sacrebleu", "sklearn", "pandas", "rich", "typer", "psutil"}!r}:
     sys.modules[name] = None
 from seqarena.fit import fit
 protocol = SimpleNamespace(deterministic=False, batch_size=8, epoch_examples=None, epochs=2,
-                           patience=2, clip=1.0, precision="auto")
+                           patience=2, clip=1.0, precision="auto", truncate=None)
 experiment = SimpleNamespace(task="classification", metric="accuracy", protocol=protocol)
 chosen = dict(learning_rate=0.01, weight_decay=0.0, dropout=0.0, width=8, embedding=8,
               embedding_std=0.1, attention=8)

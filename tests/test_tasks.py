@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jiwer
 import numpy as np
 import pytest
 import sacrebleu
@@ -18,16 +19,25 @@ from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
 from seqarena.models.model import Output
-from seqarena.tasks import TASKS, Task, task_for
+from seqarena.tasks import TASKS, StepTask, Task, task_for
 
+TOKENS = {"modality": "text", "feature_shape": (), "max_length": 4, "step": "token"}
 SPECS = {
-    "classification": DataSpec(
-        modality="text",
-        feature_shape=(),
+    "classification": DataSpec(**TOKENS, step_size=1.0, classes=("a", "b", "c")),
+    "labelling": DataSpec(**TOKENS, step_size=1.0, classes=("a", "b", "c")),
+    "language_modelling": DataSpec(
+        **TOKENS, step_size=1.0, vocabulary=("<pad>", "<unk>", "<end>", *"abc")
+    ),
+    "music_modelling": DataSpec(
+        modality="music", feature_shape=(5,), max_length=4, step="beat", step_size=0.5
+    ),
+    "regression": DataSpec(
+        modality="signal",
+        feature_shape=(1,),
         max_length=4,
-        step="token",
+        step="step",
         step_size=1.0,
-        classes=("a", "b", "c"),
+        target={"mean": 10.0, "std": 4.0},
     ),
     "forecasting": DataSpec(
         modality="series",
@@ -40,10 +50,7 @@ SPECS = {
         options={"season": 4},
     ),
     "transduction": DataSpec(
-        modality="text",
-        feature_shape=(),
-        max_length=4,
-        step="token",
+        **TOKENS,
         step_size=1.0,
         target_vocabulary=("<pad>", "<unk>", "<end>", *"abcdef"),
         target_unit="words",
@@ -57,12 +64,33 @@ def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]
     if name == "transduction":
         return task, spec, *written(count, task.outputs(spec))
     generator = torch.Generator().manual_seed(0)
+    if isinstance(task, StepTask):
+        return task, spec, *stepwise(count, name, task.outputs(spec), generator)
     logits = torch.randn(count, task.outputs(spec), generator=generator)
     targets = torch.randint(0, 3, (count,), generator=generator)
     if not spec.classes:
-        targets = torch.randn(count, spec.horizon, generator=generator)
+        targets = torch.randn(count, task.outputs(spec), generator=generator)
     lengths = torch.ones(count, dtype=torch.int64)
     return task, spec, Output(logits, lengths, None), Batch(torch.empty(count), lengths, targets)
+
+
+def stepwise(
+    count: int, name: str, outputs: int, generator: torch.Generator
+) -> tuple[Output, Batch]:
+    """Sequences of 1 to 6 steps."""
+    lengths = torch.randint(1, 7, (count,), generator=generator)
+    real = torch.arange(6) < lengths[:, None]
+    logits = torch.randn(count, 6, outputs, generator=generator)
+    if name == "music_modelling":
+        targets = torch.randint(0, 2, (count, 6, outputs), generator=generator).to(torch.uint8)
+    else:  # of labelling some steps have none
+        lowest = 0 if name == "labelling" else 1
+        targets = torch.randint(lowest, outputs + (1 - lowest), (count, 6), generator=generator)
+        targets[:, 0] = 1
+        targets *= real
+    preferred = torch.ones(count) > 0 if name == "language_modelling" else None
+    output = Output(logits, lengths, None, preferred=preferred)
+    return output, Batch(torch.empty(count), lengths, targets, lengths)
 
 
 def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
@@ -79,19 +107,16 @@ def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
     logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
     tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
     ones = torch.ones(count, dtype=torch.int64)
-    return Output(logits, ones, None, said), Batch(torch.empty(count), ones, *tokens_of)
+    return Output(logits, ones, None, said=said), Batch(torch.empty(count), ones, *tokens_of)
 
 
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
     """The same answers in ragged shards."""
-    cuts = [(0, 1), (1, 12), (12, 30)]
-    return [
-        (
-            Output(output.logits[a:b], output.lengths[a:b], None, (output.said or [])[a:b]),
-            Batch(*(tensor if tensor is None else tensor[a:b] for tensor in batch)),
-        )
-        for a, b in cuts
-    ]
+
+    def shard(tree: Any, a: int, b: int) -> Any:
+        return type(tree)(*(part[a:b] if hasattr(part, "__len__") else part for part in tree))
+
+    return [(shard(output, a, b), shard(batch, a, b)) for a, b in ((0, 1), (1, 12), (12, 30))]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -125,15 +150,18 @@ def test_it_gives_every_metric_it_names(name: str) -> None:
 def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
     task, spec, output, batch = answered(name)
     best = batch.targets
-    if not spec.horizon:
-        best = torch.nn.functional.one_hot(batch.targets.long(), task.outputs(spec)) * 50.0
+    if name == "music_modelling":
+        best = batch.targets.float() * 100 - 50
+    elif not best.is_floating_point():
+        classes = (batch.targets.long() - int(name == "labelling")).clamp(min=0)
+        best = torch.nn.functional.one_hot(classes, task.outputs(spec)) * 50.0
     said = [
         Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
         for row in (batch.targets.tolist() if name == "transduction" else [])
     ]
     perfect = output._replace(logits=best, said=said)
     scores = task.scores(task.counts(perfect, batch, spec), spec)
-    best_of = {"bleu": 100.0, "chrf": 100.0, "perplexity": 1.0}
+    best_of: dict[str, float] = {"bleu": 100.0, "chrf": 100.0, "perplexity": 1.0}
     for metric, greater in task.metrics.items():
         assert scores[metric] == pytest.approx(best_of.get(metric, 1.0 if greater else 0.0))
     assert float(task.loss(perfect, batch)[0]) == pytest.approx(0, abs=1e-6)
@@ -155,6 +183,61 @@ def test_a_class_that_never_occurs_scores_zero_not_nan() -> None:
     batch = Batch(torch.empty(2), output.lengths, torch.tensor([0, 0]))
     scores = task.scores(task.counts(output._replace(logits=logits), batch, spec), spec)
     assert scores == {"accuracy": 1.0, "macro_f1": pytest.approx(1 / 3)}
+
+
+def test_steps_without_a_label_count_for_nothing() -> None:
+    task, spec, output, batch = answered("labelling")
+    labelled = batch.targets != 0
+    said, truth = output.logits.argmax(2)[labelled] + 1, batch.targets[labelled]
+    scores = task.scores(task.counts(output, batch, spec), spec)
+    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
+    assert task.loss(output, batch)[1] == int(labelled.sum())
+    first = task.per_example("accuracy", output, batch, spec)[0]
+    right = (output.logits[0].argmax(1) + 1 == batch.targets[0])[labelled[0]]
+    assert float(first) == pytest.approx(float(right.float().mean()))
+
+
+def test_perplexity_is_the_exponential_of_the_mean_surprise() -> None:
+    task, spec, output, batch = answered("language_modelling")
+    chosen = torch.log_softmax(output.logits.double(), 2)
+    logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]
+    scores = task.scores(task.counts(output, batch, spec), spec)
+    assert scores["perplexity"] == pytest.approx(math.exp(-float(logs.mean())), rel=1e-5)
+
+
+def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
+    task, spec, output, batch = answered("music_modelling")
+    total, frames = 0.0, 0
+    for row, length in enumerate(batch.lengths.tolist()):
+        on = torch.sigmoid(output.logits[row, :length].double())
+        keys = batch.targets[row, :length].double()
+        total -= float((keys * on.log() + (1 - keys) * (1 - on).log()).sum())
+        frames += length
+    scores = task.scores(task.counts(output, batch, spec), spec)
+    assert scores["nll"] == pytest.approx(total / frames, rel=1e-5)
+
+
+def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
+    for name in ("labelling", "language_modelling", "music_modelling"):
+        task, spec, output, batch = answered(name)
+        if name != "labelling":
+            surprise = task.surprise(output, batch)
+            examined = output._replace(surprise=surprise)
+        else:
+            examined = output
+        claimed = task.claim(task.rows(examined), batch)
+        for part in (claimed, examined):
+            told = task.scores(task.counts(part, batch, spec), spec)
+            wanted = task.scores(task.counts(output, batch, spec), spec)
+            assert told == pytest.approx({metric: wanted[metric] for metric in told})
+
+
+def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
+    task, spec, output, batch = answered("regression")
+    said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
+    scores = task.scores(task.counts(output, batch, spec), spec)
+    assert scores["mse"] == pytest.approx(mean_squared_error(truth, said), rel=1e-6)
+    assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
 
 
 def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
@@ -183,6 +266,8 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [truth]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [truth]).score)
     assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
+    assert scores["wer"] == pytest.approx(jiwer.wer(truth, said))
+    assert scores["cer"] == pytest.approx(jiwer.cer(truth, said))
     log_probabilities = torch.log_softmax(output.logits.double(), 2)
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())

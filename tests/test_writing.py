@@ -118,7 +118,7 @@ def test_every_example_is_drawn_also_one_that_was_cut(
     said = [Hypothesis([4, 5], -0.5, -0.5, whole) for _ in range(len(test))]
     said[1] = Hypothesis([4, 5, 4], -0.5, -0.5, whole)  # as many rows as tokens: no end
     weights = {index: whole[None].numpy() for index in (0, 1)}
-    draw_final(tmp_path / "final", pairs, "lstm_attention", said, weights, [0, 1])
+    draw_final(tmp_path / "final", pairs, "transduction", "lstm_attention", said, weights, [0, 1])
     names = sorted(path.name for path in (tmp_path / "final").iterdir())
     assert names == ["attention-1.png", "attention-2.png", "predictions.csv"]
     with (tmp_path / "final" / "predictions.csv").open() as file:

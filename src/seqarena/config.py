@@ -54,6 +54,7 @@ class Protocol(Strict):
     epoch_examples: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch; all when null
     patience: Annotated[int, Field(ge=1)] = 3  # epochs without a better validation score
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
+    truncate: Annotated[int, Field(ge=1)] | None = None  # steps that gradients reach back; all
     grace: Annotated[int, Field(ge=1)] = 2  # epochs before ASHA may stop a trial
     reduction: Annotated[int, Field(ge=2)] = 2  # ASHA keeps one in this many at each rung
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

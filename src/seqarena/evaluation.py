@@ -80,8 +80,8 @@ def _test_finals(
             outcome = test_model(Predictor(_model(arena, final)), test, arena, drawn)
             tested[final["variant"]].append(outcome)
             out = pictures / _name(final)
-            work = out, arena.prepared, final["variant"], outcome.answers, outcome.weights, drawn
-            drawing.append(painters.submit(draw_final, *work))
+            what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
+            drawing.append(painters.submit(draw_final, out, arena.prepared, *what))
         for picture in drawing:
             picture.result()
     return tested

@@ -14,9 +14,9 @@ from seqarena.data.modalities import modality
 from seqarena.data.modality import Modality
 from seqarena.errors import InputError, unknown
 from seqarena.models.baselines import baseline_for
-from seqarena.models.variants import variant_for
+from seqarena.models.variants import VARIANTS, variant_for
 from seqarena.spaces import space_of
-from seqarena.tasks import Task, task_for
+from seqarena.tasks import StepTask, Task, task_for
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,10 @@ def load(name: str, path: Path = PARAMS) -> Arena:
     if config.metric not in task.metrics:
         raise unknown(f"{where}.metric", f"{config.task} metric", config.metric, task.metrics)
     for variant in config.variants:
-        variant_for(variant, source.modality, f"{where}.variants")
+        _check_variant(variant, source.modality, task, config.task, f"{where}.variants")
+        if config.protocol.truncate and not _carries(task, variant):
+            reason = f"{variant} on {config.task} carries no state from step to step; expected null"
+            raise InputError(f"{where}.protocol.truncate: {reason}")
         space_of(config, variant, where)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, source.modality, f"{where}.baselines")
@@ -97,3 +100,14 @@ def load(name: str, path: Path = PARAMS) -> Arena:
         place = f"{where}.prepare.targets"
         raise InputError(f"{place}: {config.task} takes {fitting}, not {options.targets}")
     return Arena(name, config, source, kind, options, task)
+
+
+def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str) -> None:
+    reason = task.objection(variant_for(name, kind, where))
+    if reason is not None:
+        able = (n for n, v in VARIANTS.items() if kind in v.modalities and not task.objection(v))
+        raise InputError(f"{where}: '{name}' {reason}; {task_name} takes {', '.join(able)}")
+
+
+def _carries(task: Task, variant: str) -> bool:
+    return isinstance(task, StepTask) and VARIANTS[variant].reads == "past"

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch, Batches
+from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Array, DataSpec, Prepared, Split
+from seqarena.decode.stepper import change_all, index
 from seqarena.errors import InputError
 from seqarena.models.model import Output, SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
@@ -51,6 +52,15 @@ class Epoch:
             "examples_per_second": self.examples_per_second,
         }
         return curves | {f"valid_{name}": value for name, value in self.scores.items()}
+
+
+class Learned(NamedTuple):
+    """What one optimiser step came to."""
+
+    loss: Tensor  # summed
+    terms: int  # of the loss
+    norm: Tensor  # of the gradient, before clipping
+    state: Any  # of the recurrence, where the steps that follow go on from it
 
 
 class Training:
@@ -141,19 +151,37 @@ class Training:
         norms = torch.zeros((), dtype=torch.float64, device=self.device)
         terms, examples, steps = 0, 0, 0
         for batch in self.batches.shuffled(number):
-            loss, count, norm = self.step(batch.to(self.device))
-            losses += loss  # stays on the device: asking for its value would wait for every step
-            norms += norm
-            terms, examples, steps = terms + count, examples + len(batch.lengths), steps + 1
+            examples += len(batch.lengths)
+            for learned in self._learn(batch.to(self.device)):
+                losses += learned.loss  # stays on the device: its value would be waited for
+                norms += learned.norm
+                terms, steps = terms + learned.terms, steps + 1
         return float(losses) / terms, float(norms) / steps, examples
 
-    def step(self, batch: Batch) -> tuple[Tensor, int, Tensor]:
-        """Take one optimiser step: summed loss, its number of terms, gradient norm."""
+    def _learn(self, batch: Batch) -> Iterator[Learned]:
+        """Learn from a batch at once, or window by window with the state carried on.
+
+        The latter is truncated backpropagation through time (Williams & Peng 1990).
+        """
+        longest, truncate = batch.inputs.shape[1], self.protocol.truncate
+        if truncate is None or longest <= truncate:
+            yield self.step(batch)
+            return
+        state, share = None, 1 / math.ceil(longest / truncate)
+        for window, going in windows(batch, truncate):
+            learned = self.step(window, index(state, going), share)
+            state = learned.state
+            yield learned
+
+    def step(self, batch: Batch, state: Any = None, share: float = 1.0) -> Learned:
+        """Take one optimiser step, `share` of a batch's in the schedule of the learning rate."""
         with self.autocast:
-            loss, count = self.task.loss(self.model(batch), batch)
+            output = self.model(batch, state)
+            loss, count = self.task.loss(output, batch)
         self.optimizer.zero_grad()
         (loss / count).backward()
-        return loss.detach(), count, self.optimizer.step()
+        norm = self.optimizer.step(share)
+        return Learned(loss.detach(), count, norm, change_all(output.state, Tensor.detach))
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}

@@ -30,20 +30,20 @@ class Moments(NamedTuple):
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
-    `schedule` maps the number of steps taken to the learning rate of the next one; gradients whose
-    norm over all parameters exceeds `clip` are scaled down to it (Pascanu et al. 2013).
+    `schedule` maps the number of batches learned to the learning rate of the next one; gradients
+    whose norm over all parameters exceeds `clip` are scaled down to it (Pascanu et al. 2013).
     """
 
     def __init__(
         self,
         parameters: Iterable[nn.Parameter],
-        schedule: Callable[[int], float],
+        schedule: Callable[[float], float],
         *,
         weight_decay: float,
         clip: float,
     ) -> None:
         self.schedule, self.weight_decay, self.clip = schedule, weight_decay, clip
-        self.taken = 0
+        self.taken = 0.0
         self.learning_rate = 0.0  # of the last step
         self.moments = [
             Moments(p, torch.zeros_like(p), torch.zeros_like(p), torch.zeros((), device=p.device))
@@ -57,14 +57,17 @@ class AdamW:
             moments.parameter.grad = None
 
     @torch.no_grad()
-    def step(self) -> Tensor:
-        """Update the parameters that have a gradient; return the norm of all before clipping."""
+    def step(self, share: float = 1.0) -> Tensor:
+        """Update the parameters that have a gradient; return the norm of all before clipping.
+
+        `share` is how far the schedule moves on: below 1 where a batch is learned in parts.
+        """
         live = [moments for moments in self.moments if moments.parameter.grad is not None]
         parameters, means, squares, steps = (list(each) for each in zip(*live, strict=True))
         gradients = [p.grad for p in parameters]
         norm = nn.utils.get_total_norm(gradients)
         self.learning_rate = self.schedule(self.taken)
-        self.taken += 1
+        self.taken += share
         adamw(
             parameters,
             gradients,
@@ -85,7 +88,7 @@ class AdamW:
         return norm
 
 
-def warm_up_and_decay(step: int, *, peak: float, steps: int) -> float:
+def warm_up_and_decay(step: float, *, peak: float, steps: int) -> float:
     """Return a rate that rises linearly, then falls along a cosine (Loshchilov & Hutter 2017)."""
     warm_up = max(1, round(WARM_UP * steps))
     if step < warm_up:

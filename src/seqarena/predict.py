@@ -56,6 +56,16 @@ class Predictor:
             answers += chunk
         return answers
 
+    def score(self, steps: Array) -> list[tuple[str, float]]:
+        """Return each step of ``(T, *)`` with its ``log P``; see `Task.score`."""
+        with torch.inference_mode():
+            return self.task.score(self.model, steps, self.spec)
+
+    def generate(self, steps: Array, decoding: Decoding, longest: int) -> list[dict[str, Any]]:
+        """Continue ``(T, *)`` by at most `longest` steps; see `Task.generate`."""
+        with torch.inference_mode():
+            return self.task.generate(self.model, steps, self.spec, decoding, longest)
+
 
 def save_model(
     folder: Path, weights: dict[str, Tensor], spec: DataSpec, about: dict[str, Any]

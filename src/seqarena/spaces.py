@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqarena.config import Dimension, Experiment, Range
 from seqarena.errors import InputError, unknown
 from seqarena.models.variants import FRONTENDS, VARIANTS, added_space
+from seqarena.tasks import TASKS, task_for
 
 if TYPE_CHECKING:
     import optuna
@@ -32,13 +33,16 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
     Raises `InputError` for a dimension of `space:` that no variant has, or a value out of range.
     """
     known = set(COMMON).union(
-        *(entry.space for entry in VARIANTS.values()), *(f.space for f in FRONTENDS.values())
+        *(entry.space for entry in VARIANTS.values()),
+        *(frontend.space for frontend in FRONTENDS.values()),
+        *(task.space for task in TASKS.values()),
     )
     for name, dimension in experiment.space.items():
         if name not in known:
             raise unknown(f"{where}.space", "hyperparameter", name, known)
         _check(name, dimension, f"{where}.space.{name}")
-    own = {**COMMON, **added_space(variant, experiment.modality)}
+    added = {**added_space(variant, experiment.modality), **task_for(experiment.task).space}
+    own = {**COMMON, **added}
     return own | {name: value for name, value in experiment.space.items() if name in own}
 
 

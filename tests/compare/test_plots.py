@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from seqarena.compare.plots import ATTENTION_PLOTS, confusion, forecasts, learning_curves, scores
+from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
+from seqarena.compare.plots.steps import scatter, surprises, timelines
 from seqarena.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 STEPS = {
     "text": RANDOM.integers(2, 90, 31),
     "audio": RANDOM.normal(size=(60, 40)).astype(np.float32),
+    "signal": RANDOM.normal(size=(40, 12)).astype(np.float32),
     "series": RANDOM.normal(size=(168, 3)).astype(np.float32),
     "video": RANDOM.random((14, 1, 16, 16)).astype(np.float32),
 }
@@ -39,6 +42,39 @@ def test_attention(modality, tmp_path):
     ATTENTION_PLOTS[modality](
         steps, weights_for(len(steps)), labels, "a $5 title that is long: " + "so " * 40, path
     )
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("modality", ALIGNMENT_PLOTS)
+def test_alignment(modality, tmp_path):
+    steps, said = STEPS[modality], ["four", "one", "(end)"]
+    labels = [f"{index / 10:.1f}" for index in range(len(steps))]
+    weights = RANDOM.dirichlet(np.full(len(steps), 0.2), 3)
+    path = tmp_path / "alignment.png"
+    ALIGNMENT_PLOTS[modality](steps, weights, said, labels, "four one", path)
+    assert_picture(path)
+
+
+def test_answers_along_time(tmp_path):
+    lines = [tuple(RANDOM.integers(0, 4, (2, n))) for n in (20, 13, 24)]
+    path = tmp_path / "steps.png"
+    timelines(lines, ("left", "right", "up", "down"), ["a.mp4", "b.mp4", "c.mp4"], "frame", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("longest", [12, 200])
+def test_surprises(longest, tmp_path):
+    rows = [RANDOM.exponential(3.0, n) for n in (longest, longest // 2)]
+    labels = [[f"word{n}" for n in range(len(row))] for row in rows]
+    path = tmp_path / "steps.png"
+    surprises(rows, labels, ["one", "two"], path)
+    assert_picture(path)
+
+
+def test_predicted_beside_true_numbers(tmp_path):
+    truth = RANDOM.normal(size=80)
+    path = tmp_path / "scatter.png"
+    scatter(truth, truth + 0.2 * RANDOM.normal(size=80), path)
     assert_picture(path)
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from seqarena.compare.plots import scores
+from seqarena.compare.plots.results import scores
 from seqarena.compare.report import verdict_table, write_report
 from seqarena.errors import InputError
 from seqarena.files import write_json

@@ -39,6 +39,11 @@ def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> Seque
     return model.double().eval()
 
 
+def speaking(model: SequenceModel, given: Batch) -> Speaker:
+    assert isinstance(model.head, RecurrentDecoder)
+    return Speaker(model.head, model.encode(given))
+
+
 def batch() -> Batch:
     torch.manual_seed(1)
     lengths, target_lengths = torch.tensor([4, 7, 1]), torch.tensor([5, 2, 3])
@@ -55,9 +60,8 @@ def test_token_by_token_is_all_at_once(
 ) -> None:
     model, given = build(kind, attention, feeding, specs), batch()
     output = model(given)
-    speaker = Speaker(model)
-    state = speaker.start(given)
-    last = torch.full((3, 1), END)
+    speaker = speaking(model, given)
+    last, state = speaker.start()
     for step in range(given.targets.shape[1]):
         logits, state, weights = speaker.step(last, state)
         torch.testing.assert_close(logits[:, 0], output.logits[:, step])
@@ -72,12 +76,12 @@ def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
     kind: str, attention: str | None, feeding: bool, specs: dict
 ) -> None:
     model, given = build(kind, attention, feeding, specs), batch()
-    together = beam_search(Speaker(model), given, 6, width=3, length_penalty=0.6)
+    together = beam_search(speaking(model, given), 6, width=3, length_penalty=0.6)
     for row, length in enumerate(given.lengths.tolist()):
         one = Batch(
             given.inputs[row : row + 1, :length], given.lengths[row : row + 1], given[2][:1]
         )
-        (alone,) = beam_search(Speaker(model), one, 6, width=3, length_penalty=0.6)
+        (alone,) = beam_search(speaking(model, one), 6, width=3, length_penalty=0.6)
         assert alone[0].tokens == together[row][0].tokens
         assert alone[0].score == pytest.approx(together[row][0].score, abs=1e-5)
 
@@ -87,8 +91,8 @@ def test_a_beam_of_one_is_greedy(
     kind: str, attention: str | None, feeding: bool, specs: dict
 ) -> None:
     model, given = build(kind, attention, feeding, specs), batch()
-    narrow = [best.tokens for (best,) in beam_search(Speaker(model), given, 6, width=1)]
-    assert narrow == [hypothesis.tokens for hypothesis in greedy(Speaker(model), given, 6)]
+    narrow = [best.tokens for (best,) in beam_search(speaking(model, given), 6, width=1)]
+    assert narrow == [hypothesis.tokens for hypothesis in greedy(speaking(model, given), 6)]
 
 
 @every_case

@@ -36,7 +36,9 @@ def sequences(spec: DataSpec, lengths: tuple[int, ...]) -> list[Array]:
         lengths = tuple(length + 4 for length in lengths)
     if spec.modality == "text":
         return [random.integers(1, len(spec.vocabulary), n).astype(np.int32) for n in lengths]
-    if spec.modality == "video":
+    if spec.modality == "image":
+        lengths = (1,) * len(lengths)
+    if spec.modality in ("video", "image"):
         return [random.integers(0, 256, (n, *spec.feature_shape)).astype(np.uint8) for n in lengths]
     return [random.normal(size=(n, *spec.feature_shape)).astype(np.float32) for n in lengths]
 

@@ -21,8 +21,14 @@ from seqarena.files import new_folder, read_json, write_json
 
 Summary = dict[str, Any]
 KEYS = {"metric", "greater_is_better", "baselines", "variants", "verdict"}
-SINGLE = ("scores", "curves")  # pictures of the whole experiment
-MANY = ("attention", "confusion", "forecasts")  # pictures per variant: <kind>-<variant>[-<example>]
+GALLERIES = {  # pictures per variant, <kind>-<variant>[-<example>], and what stands over them
+    "attention": "What it attended to",
+    "forecasts": "Forecasts",
+    "steps": "Step by step",
+    "scatter": "Predicted and true",
+    "confusion": "What it confused",
+    "curves": "Learning curves",
+}
 
 
 def write_report(results: Path, experiments: Sequence[str], out: Path) -> Summary:
@@ -39,7 +45,9 @@ def write_report(results: Path, experiments: Sequence[str], out: Path) -> Summar
         missing = [name for name in experiments if name not in summary]
         for template, file in (("index.html.j2", "index.html"), ("report.md.j2", "report.md")):
             page = _templates().get_template(template)
-            text = page.render(sections=sections, missing=missing, alpha=ALPHA, draws=DRAWS)
+            text = page.render(
+                sections=sections, missing=missing, alpha=ALPHA, draws=DRAWS, galleries=GALLERIES
+            )
             (partial / file).write_text(text)
         write_json(partial / "summary.json", summary)
     return summary
@@ -165,7 +173,7 @@ def _told(pair: Pair, form: Format) -> dict[str, Any]:
 
 def _pictures(source: Path, target: Path) -> dict[str, list[dict[str, str]]]:
     """Copy the pictures and list them by kind, each with its caption."""
-    found: dict[str, list[dict[str, str]]] = {kind: [] for kind in (*SINGLE, *MANY)}
+    found: dict[str, list[dict[str, str]]] = {kind: [] for kind in ("scores", *GALLERIES)}
     for path in sorted(source.glob("*.png")):
         kind, _, rest = path.stem.partition("-")
         if kind not in found:

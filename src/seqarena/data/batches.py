@@ -36,6 +36,24 @@ def collate(sequences: list[Array], targets: Array | None = None) -> Batch:
     return Batch(torch.from_numpy(padded), torch.from_numpy(lengths), torch.from_numpy(aims))
 
 
+def windows(batch: Batch, steps: int) -> Iterator[tuple[Batch, Tensor]]:
+    """Cut a batch with a target per step along time, into windows of so many steps.
+
+    Yields each window with the places ``(B',)``, among the rows of the one before, of those that
+    it goes on with. A window is not told where its rows end, only its targets are.
+    """
+    assert batch.target_lengths is not None
+    rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
+    for start in range(0, batch.inputs.shape[1], steps):
+        going = (batch.lengths[rows] > start).nonzero().squeeze(1)
+        rows = rows[going]
+        span = slice(start, start + steps)
+        inputs = batch.inputs[rows, span]
+        lengths = torch.full_like(rows, inputs.shape[1])
+        ahead = (batch.target_lengths[rows] - start).clamp(max=steps)
+        yield Batch(inputs, lengths, batch.targets[rows, span], ahead), going
+
+
 class Batches:
     """The batches of a split, in another order each epoch, the same for the same seed and epoch."""
 

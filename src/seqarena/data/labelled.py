@@ -27,7 +27,7 @@ class Row:
 
     id: str
     item: str  # the text itself, or the file's name
-    answer: str  # its label, or the text to be written for it
+    answer: str  # its label, its labels, its number, or the text to be written for it
     split: str | None
     group: str  # rows of one group never come into two splits
     line: int  # in the manifest, for messages
@@ -36,7 +36,7 @@ class Row:
 class LabelledOptions(Strict):
     """What an item is labelled with, and how much of train is set aside where no split is named."""
 
-    targets: Literal["label", "words", "characters"] = "label"
+    targets: Literal["label", "labels", "number", "words", "characters", "next"] = "label"
     valid: Fraction = 0.1
     test: Fraction = 0.1
 
@@ -50,7 +50,7 @@ class LabelledOptions(Strict):
 def read_manifest(path: Path, column: str, answer: str = "label") -> list[Row]:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
-    Their answers stand in the column `answer`, ``label`` or ``target``.
+    Their answers stand in the column `answer`, ``label``, ``labels`` or ``target``.
 
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
@@ -139,10 +139,12 @@ def write_labelled(
     targets: type[Targets] = Labels,
     *,
     column: str = "file",
+    longest: int | None = None,
 ) -> dict[str, Any]:
     """Encode and write every split; return what a `DataSpec` says of targets, sizes and lengths.
 
-    `encode` makes the steps ``(T, *feature_shape)`` of a row. Raises `InputError` when the answers
+    `encode` makes the steps ``(T, *feature_shape)`` of a row; what is beyond the `longest` is cut.
+    Raises `InputError` when the answers
     of train cannot be learned from, another split has one that cannot be given, or a row has no
     steps.
     """
@@ -152,18 +154,21 @@ def write_labelled(
         for row in rows:
             learned.check(row.answer, name, f"{manifest} line {row.line}")
     max_length = 0
+    cut = None if longest is None else longest + learned.ahead
     for name, rows in splits.items():
-        sequences = [encode(row) for row in rows]
-        for row, steps in zip(rows, sequences, strict=True):
-            if len(steps) == 0:
-                where = f"{manifest} line {row.line}"
+        sequences = []
+        for row in rows:
+            steps, where = encode(row), f"{manifest} line {row.line}"
+            if len(steps) <= learned.ahead:
                 raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
+            learned.match(row.answer, steps, where)
+            sequences.append(steps[:cut])
+        aims = learned.encode([row.answer for row in rows], sequences)
+        inputs = [steps[: len(steps) - learned.ahead] for steps in sequences]
         examples = (_example(row, column, learned.column) for row in rows)
-        write_sequences(
-            out / name, sequences, learned.encode([row.answer for row in rows]), examples
-        )
+        write_sequences(out / name, inputs, aims, examples)
         if name == "train":
-            max_length = max(map(len, sequences))
+            max_length = max(map(len, inputs))
     sizes = {name: len(rows) for name, rows in splits.items()}
     return {**learned.fields(), "sizes": sizes, "max_length": max_length}
 

@@ -7,7 +7,7 @@ machine shares one copy in the page cache and nothing is pickled:
 - ``starts.npy``   ``(N,)`` and ``lengths.npy`` ``(N,)``: where each sequence lies in ``inputs``;
   sequences may overlap, so a sliding window over a time series costs one integer, not a copy
 - ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values; where each target is a
-  sequence of tokens of its own, ``(U,)`` of all, one after another, with ``target_starts.npy`` and
+  sequence of its own, ``(U, *)`` of all, one after another, with ``target_starts.npy`` and
   ``target_lengths.npy`` ``(N,)`` beside it
 - ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, and the
   ``group`` (a speaker, a week) whose sequences are not independent of each other
@@ -49,7 +49,7 @@ class DataSpec:
     target_unit: str = ""  # what such a token is: "words", "characters"
     frames: dict[str, list[float]] = field(default_factory=dict)  # video: mean, std of a channel
     horizon: int = 0  # forecasts: steps ahead
-    target: dict[str, float] = field(default_factory=dict)  # forecasts: mean, std, naive_mae
+    target: dict[str, float] = field(default_factory=dict)  # mean, std; forecasts: naive_mae too
     options: dict[str, Any] = field(default_factory=dict)  # what encodes a new input the same way
     sizes: dict[str, int] = field(default_factory=dict)  # sequences per split
 
@@ -79,7 +79,7 @@ class Split:
         return np.asarray(self.inputs[start : start + int(self.lengths[index])])
 
     def target(self, index: int) -> Array:
-        """Return the tokens of one target ``(U,)``, its end the last of them."""
+        """Return one target that is a sequence of its own, ``(U, *)``."""
         assert self.target_starts is not None
         assert self.target_lengths is not None
         start = int(self.target_starts[index])
@@ -145,7 +145,7 @@ def write_sequences(
 ) -> None:
     """Write one split of separate sequences ``(T, *feature_shape)``; a list of targets is theirs.
 
-    Each of such a list is a sequence of tokens ``(U,)``.
+    Each of such a list is a sequence ``(U, *)``.
     """
     inputs, starts, lengths = _end_to_end(sequences)
     if isinstance(targets, np.ndarray):

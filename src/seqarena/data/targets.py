@@ -1,7 +1,8 @@
-"""What labelled items are labelled with: a class each, or a text that is to be written."""
+"""What items are labelled with: a class, a number, a class per step, a text, or what comes next."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import Array
-from seqarena.data.tokens import END, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
+from seqarena.data.tokens import END, PAD, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
 from seqarena.errors import InputError
+
+UNLABELLED = "_"  # a step whose label is not asked for
 
 
 class Targets(ABC):
     """Learned from the answers of train; raises `InputError` at what cannot be learned."""
 
     column: str  # of the manifest
+    ahead = 0  # steps of a sequence that are targets alone
 
     @abstractmethod
     def __init__(self, train: Sequence[str], manifest: str) -> None: ...
@@ -25,9 +29,12 @@ class Targets(ABC):
     def check(self, answer: str, split: str, where: str) -> None:
         """Raise `InputError` at `where` for an answer that cannot be given."""
 
+    def match(self, answer: str, steps: Array, where: str) -> None:  # noqa: B027
+        """Raise `InputError` at `where` for an answer that does not fit its item's steps."""
+
     @abstractmethod
-    def encode(self, answers: Sequence[str]) -> Array | list[Array]:
-        """Turn answers into what a split holds as targets."""
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array | list[Array]:
+        """Turn the answers to sequences ``(T, *)`` into what a split holds as targets."""
 
     @abstractmethod
     def fields(self) -> dict[str, Any]:
@@ -40,20 +47,92 @@ class Labels(Targets):
     column = "label"
 
     def __init__(self, train: Sequence[str], manifest: str) -> None:
-        self.classes = tuple(sorted(set(train)))
-        if len(self.classes) < 2:
-            raise InputError(f"{manifest}: every row of train has the label '{self.classes[0]}'")
+        self.classes = _classes(train, manifest)
         self.index = {label: number for number, label in enumerate(self.classes)}
 
     def check(self, answer: str, split: str, where: str) -> None:
         if answer not in self.index:
             raise InputError(f"{where}: label '{answer}' of {split} does not occur in train")
 
-    def encode(self, answers: Sequence[str]) -> Array:
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array:
         return np.array([self.index[answer] for answer in answers], dtype=np.int64)
 
     def fields(self) -> dict[str, Any]:
         return {"classes": self.classes}
+
+
+class StepLabels(Targets):
+    """A class for each step, ``(T,)`` from 1 in the order of the classes; 0 where none is asked.
+
+    Labels are separated by blanks; `UNLABELLED` stands for a step without one.
+    """
+
+    column = "labels"
+
+    def __init__(self, train: Sequence[str], manifest: str) -> None:
+        labels = [label for answer in train for label in answer.split() if label != UNLABELLED]
+        if not labels:
+            raise InputError(f"{manifest}: no step of train has a label")
+        self.classes = _classes(labels, manifest)
+        self.index = {UNLABELLED: PAD, **{c: n for n, c in enumerate(self.classes, start=1)}}
+
+    def check(self, answer: str, split: str, where: str) -> None:
+        for label in answer.split():
+            if label not in self.index:
+                raise InputError(f"{where}: label '{label}' of {split} does not occur in train")
+
+    def match(self, answer: str, steps: Array, where: str) -> None:
+        count = len(answer.split())
+        if count != len(steps):
+            raise InputError(f"{where}: {count} labels for {len(steps)} steps; expected one each")
+
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
+        return [
+            np.array([self.index[label] for label in answer.split()[: len(steps)]], np.int32)
+            for answer, steps in zip(answers, sequences, strict=True)
+        ]
+
+    def fields(self) -> dict[str, Any]:
+        return {"classes": self.classes}
+
+
+class Number(Targets):
+    """One number, ``(1,)`` float32 scaled by the mean and deviation of train."""
+
+    column = "target"
+
+    def __init__(self, train: Sequence[str], manifest: str) -> None:
+        numbers = [_number(answer, f"{manifest}: train") for answer in train]
+        self.mean, self.std = float(np.mean(numbers)), float(np.std(numbers))
+        if self.std == 0:
+            raise InputError(f"{manifest}: every row of train has the target {train[0]}")
+
+    def check(self, answer: str, split: str, where: str) -> None:
+        _number(answer, where)
+
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array:
+        numbers = np.array([float(answer) for answer in answers])
+        return ((numbers - self.mean) / self.std).astype(np.float32)[:, None]
+
+    def fields(self) -> dict[str, Any]:
+        return {"target": {"mean": self.mean, "std": self.std}}
+
+
+class Next(Targets):
+    """The step after each step, ``(T,)``: the item is its own answer."""
+
+    column = "text"
+    ahead = 1
+
+    def __init__(self, train: Sequence[str], manifest: str) -> None: ...
+
+    def check(self, answer: str, split: str, where: str) -> None: ...
+
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
+        return [steps[1:] for steps in sequences]
+
+    def fields(self) -> dict[str, Any]:
+        return {}
 
 
 class Texts(Targets):
@@ -76,7 +155,7 @@ class Texts(Targets):
         if not self.split(answer):
             raise InputError(f"{where}: an empty target; expected some {self.unit}")
 
-    def encode(self, answers: Sequence[str]) -> list[Array]:
+    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
         coded = [ids(self.split(answer), self.index) for answer in answers]
         return [np.append(tokens, np.int32(END)) for tokens in coded]
 
@@ -100,4 +179,28 @@ class Characters(Texts):
     unit = "characters"
 
 
-TARGETS: dict[str, type[Targets]] = {"label": Labels, "words": Words, "characters": Characters}
+def _classes(labels: Sequence[str], manifest: str) -> tuple[str, ...]:
+    classes = tuple(sorted(set(labels)))
+    if len(classes) < 2:
+        raise InputError(f"{manifest}: train has no other label than '{classes[0]}'")
+    return classes
+
+
+def _number(answer: str, where: str) -> float:
+    try:
+        number = float(answer)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where}: expected a number as target, found '{answer}'")
+    return number
+
+
+TARGETS: dict[str, type[Targets]] = {
+    "label": Labels,
+    "labels": StepLabels,
+    "number": Number,
+    "words": Words,
+    "characters": Characters,
+    "next": Next,
+}

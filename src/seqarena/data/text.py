@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
@@ -22,7 +23,7 @@ from seqarena.data.modality import Modality
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.data.targets import TARGETS
-from seqarena.data.tokens import SPECIALS, ids, learn_vocabulary, words
+from seqarena.data.tokens import END, SPECIALS, TARGET_SPECIALS, ids, learn_vocabulary, words
 from seqarena.errors import InputError
 
 
@@ -36,7 +37,10 @@ class TextOptions(LabelledOptions):
 
 
 class Text(Modality):
-    """Sentences with one label each; a step is a token, ``feature_shape`` is ``()``."""
+    """Sentences; a step is a token, ``feature_shape`` is ``()``.
+
+    Where the next token is the target, a sentence stands between two ends.
+    """
 
     Options = TextOptions
 
@@ -48,35 +52,41 @@ class Text(Modality):
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         vocabulary = learn_vocabulary(
             (_tokens(row.item, options.lowercase) for row in splits["train"]),
-            SPECIALS,
+            TARGET_SPECIALS if options.targets == "next" else SPECIALS,
             min_count=options.min_count,
             most=options.max_vocabulary,
         )
         index = {token: number for number, token in enumerate(vocabulary)}
 
         def encode(row: Row) -> Array:
-            return ids(_tokens(row.item, options.lowercase)[: options.max_length], index)
+            tokens = ids(_tokens(row.item, options.lowercase), index)
+            return np.pad(tokens, 1, constant_values=END) if options.targets == "next" else tokens
 
-        written = write_labelled(out, splits, encode, targets, column="text")
+        longest = options.max_length
+        written = write_labelled(out, splits, encode, targets, column="text", longest=longest)
         return DataSpec(
             modality="text",
             feature_shape=(),
             step="token",
             step_size=1.0,
             vocabulary=vocabulary,
-            options={"lowercase": options.lowercase, "max_length": options.max_length},
+            options=options.model_dump(include={"lowercase", "max_length", "targets"}),
             **written,
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv."""
         index = {token: number for number, token in enumerate(spec.vocabulary)}
-        lowercase, longest = spec.options["lowercase"], spec.options["max_length"]
+        lowercase, longest, targets = (
+            spec.options[key] for key in ("lowercase", "max_length", "targets")
+        )
         encoded = []
         for name, text in _sentences(source):
             steps = ids(_tokens(text, lowercase)[:longest], index)
             if len(steps) == 0:
                 raise InputError(f"{name or 'the input'}: an empty sentence; expected some words")
+            if targets == "next":
+                steps = np.insert(steps, 0, END)
             encoded.append((name, steps))
         return encoded
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch
 from seqarena.decode.stepper import Hypothesis, Stepper, index, pick, retire
 
 
@@ -22,7 +21,6 @@ class Beam(NamedTuple):
 
 def beam_search(
     stepper: Stepper,
-    batch: Batch,
     longest: int,
     *,
     width: int = 5,
@@ -37,8 +35,8 @@ def beam_search(
     end. A sequence is done with `width` hypotheses that ended, or when no live one can rank among
     its best any more; those cut at `longest` are ranked as they are.
     """
-    state = stepper.start(batch)
-    count, device = len(batch.lengths), batch.lengths.device
+    last, state = stepper.start()
+    count, device = len(last), last.device
     done: list[list[Hypothesis]] = [[] for _ in range(count)]
     beam = Beam(
         torch.arange(count, device=device),
@@ -46,7 +44,6 @@ def beam_search(
         torch.zeros(count, 1, device=device),
         None,
     )
-    last = torch.full((count, 1), stepper.end, device=device)
     rank = Ranking(length_penalty, coverage_penalty)
     for step in range(1, longest + 1):
         logits, state, weights = stepper.step(last, state)

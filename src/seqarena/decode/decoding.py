@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
+from torch import Tensor
 
-from seqarena.data.batches import Batch
 from seqarena.decode.beam import beam_search
+from seqarena.decode.ctc import ctc_greedy, ctc_prefix_beam
 from seqarena.decode.sampling import greedy, sample
 from seqarena.decode.stepper import Hypothesis, Stepper
+from seqarena.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,32 +28,40 @@ class Decoding:
     seed: int = 0
     best: int = 1  # at most `beam`; several samples are drawn one after another
 
-    def __call__(self, stepper: Stepper, batch: Batch, longest: int) -> list[list[Hypothesis]]:
-        """Write for every sequence of the batch; best first."""
+    def along(self, logits: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """Write what the steps ``(B, S, V)`` of the sources say, a token or a blank each (CTC).
+
+        Raises `InputError` for samples: a drawn alignment is not a drawn text.
+        """
         if self.method == "greedy":
-            return [[hypothesis] for hypothesis in greedy(stepper, batch, longest)]
+            return [[hypothesis] for hypothesis in ctc_greedy(logits, lengths)]
+        if self.method == "beam":
+            return ctc_prefix_beam(logits, lengths, width=self.beam, best=self.best)
+        raise InputError("--decoding: a CTC model writes by 'greedy' or 'beam', not by 'sample'")
+
+    def __call__(self, stepper: Stepper, longest: int) -> list[list[Hypothesis]]:
+        """Write for every sequence of the stepper's; best first."""
+        if self.method == "greedy":
+            return [[hypothesis] for hypothesis in greedy(stepper, longest)]
         if self.method == "beam":
             return beam_search(
                 stepper,
-                batch,
                 longest,
                 width=self.beam,
                 length_penalty=self.length_penalty,
                 coverage_penalty=self.coverage_penalty,
                 best=self.best,
             )
-        generator = torch.Generator(batch.lengths.device).manual_seed(self.seed)
         drawn = [
             sample(
                 stepper,
-                batch,
                 longest,
                 temperature=self.temperature,
                 top_k=self.top_k,
                 top_p=self.top_p,
-                generator=generator,
+                seed=self.seed + number,
             )
-            for _ in range(self.best)
+            for number in range(self.best)
         ]
         return [
             sorted(each, key=lambda hypothesis: -hypothesis.score)

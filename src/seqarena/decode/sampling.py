@@ -7,26 +7,24 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch
 from seqarena.decode.stepper import Hypothesis, Stepper, retire
 
 Choose = Callable[[Tensor], Tensor]  # logits (B, V) -> tokens (B,)
 
 
-def greedy(stepper: Stepper, batch: Batch, longest: int) -> list[Hypothesis]:
+def greedy(stepper: Stepper, longest: int) -> list[Hypothesis]:
     """Take the likeliest token at every step, at most `longest`, the end among them."""
-    return follow(stepper, batch, longest, lambda logits: logits.argmax(1))
+    return follow(stepper, longest, lambda logits: logits.argmax(1))
 
 
 def sample(
     stepper: Stepper,
-    batch: Batch,
     longest: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float = 1.0,
-    generator: torch.Generator | None = None,
+    seed: int = 0,
 ) -> list[Hypothesis]:
     """Draw every token, from the `top_k` likeliest or the nucleus that holds `top_p` of the mass.
 
@@ -34,11 +32,15 @@ def sample(
     2020); `log_probability` is the model's own, before temperature and cuts.
     """
 
+    generator: torch.Generator | None = None
+
     def draw(logits: Tensor) -> Tensor:
+        nonlocal generator
+        generator = generator or torch.Generator(logits.device).manual_seed(seed)
         kept = nucleus(logits / temperature, top_k, top_p)
         return torch.multinomial(torch.softmax(kept, 1), 1, generator=generator).squeeze(1)
 
-    return follow(stepper, batch, longest, draw)
+    return follow(stepper, longest, draw)
 
 
 def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
@@ -52,11 +54,10 @@ def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
     return ordered.masked_fill(cut, -torch.inf).gather(1, order.argsort(1))
 
 
-def follow(stepper: Stepper, batch: Batch, longest: int, choose: Choose) -> list[Hypothesis]:
+def follow(stepper: Stepper, longest: int, choose: Choose) -> list[Hypothesis]:
     """Extend one hypothesis per sequence by what `choose` says until its end."""
-    state = stepper.start(batch)
-    rows = torch.arange(len(batch.lengths), device=batch.lengths.device)  # not yet ended
-    last = rows.new_full((len(rows), 1), stepper.end)
+    last, state = stepper.start()
+    rows = torch.arange(len(last), device=last.device)  # not yet ended
     total = torch.zeros(len(rows), device=rows.device)
     said = rows.new_full((len(rows), longest), stepper.end)
     looked: list[tuple[Tensor, Tensor]] = []

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch
-
 
 class State(NamedTuple):
     """What a stepper carries: nested tuples of tensors, or None."""
@@ -30,10 +28,10 @@ class Step(NamedTuple):
 class Stepper(Protocol):
     """A model, token by token."""
 
-    end: int  # the token that ends a sequence, and that stands before its first
+    end: int  # the token that ends a sequence
 
-    def start(self, batch: Batch) -> State:
-        """Read the sources; the state then has one hypothesis each, W = 1."""
+    def start(self) -> tuple[Tensor, State]:
+        """Return what stands before the first tokens, ``(B, 1)``, and a state of W = 1."""
 
     def step(self, tokens: Tensor, state: State) -> Step:
         """Go on from the last tokens ``(B, W)``."""

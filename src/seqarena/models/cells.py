@@ -101,24 +101,67 @@ class LSTMCell(GatedCell):
         return _lstm(gates, c, dim=-1)
 
 
-class ConvLSTMCell(Cell):
-    """LSTM whose products are convolutions, so the state keeps the image shape (Shi et al. 2015).
+class ConvCell(Cell):
+    """Cells whose products are convolutions, so that the state keeps the shape of the image.
 
     Inputs ``(B, C, H, W)``, outputs ``(B, width, H, W)``. Input and state are convolved in one
     call: on CPU the input convolutions of all steps at once were slower (benchmarks/conv_lstm.py).
     """
 
-    def __init__(self, inputs: tuple[int, int, int], width: int, kernel: int = 3) -> None:
+    gates: int
+    states = 1
+
+    def __init__(self, inputs: tuple[int, ...], width: int, kernel: int = 3) -> None:
         super().__init__()
         channels, height, columns = inputs
         self.output_shape = (width, height, columns)
-        self.convolution = nn.Conv2d(channels + width, 4 * width, kernel, padding=kernel // 2)
-        assert self.convolution.bias is not None
-        initial.open_forget_gate(self.convolution.bias)
+        self.convolution = nn.Conv2d(
+            channels + width, self.gates * width, kernel, padding=kernel // 2
+        )
 
     def initial_state(self, x: Tensor) -> State:
         zeros = x.new_zeros(x.shape[0], self.output_shape[0], *x.shape[-2:])
-        return zeros, zeros
+        return (zeros,) * self.states
+
+
+class ConvRNNCell(ConvCell):
+    """``h = tanh(W * x + U * h)``."""
+
+    gates = 1
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h = torch.tanh(self.convolution(torch.cat([projected, *state], dim=1)))
+        return h, (h,)
+
+
+class ConvGRUCell(ConvCell):
+    """GRU with convolutions (Ballas et al. 2016): the reset gate is applied before ``U * h``."""
+
+    gates = 2
+
+    def __init__(self, inputs: tuple[int, ...], width: int, kernel: int = 3) -> None:
+        super().__init__(inputs, width, kernel)
+        self.candidate = nn.Conv2d(inputs[0] + width, width, kernel, padding=kernel // 2)
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        (h,) = state
+        gates = torch.sigmoid(self.convolution(torch.cat([projected, h], dim=1)))
+        reset, update = gates.chunk(2, dim=1)
+        new = torch.tanh(self.candidate(torch.cat([projected, reset * h], dim=1)))
+        h = new + update * (h - new)
+        return h, (h,)
+
+
+class ConvLSTMCell(ConvCell):
+    """LSTM with convolutions (Shi et al. 2015)."""
+
+    gates = 4
+    states = 2
+
+    def __init__(self, inputs: tuple[int, ...], width: int, kernel: int = 3) -> None:
+        super().__init__(inputs, width, kernel)
+        assert self.convolution.bias is not None
+        initial.open_forget_gate(self.convolution.bias)
 
     def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         h, c = state

@@ -9,12 +9,11 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
-from seqarena.decode import State, Step
+from seqarena.decode import Decoding, Hypothesis, State, Step
 from seqarena.models.attention import Attention, Memory, Past, mask_of
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
-from seqarena.models.heads import Encoded, Head
-from seqarena.models.model import SequenceModel
+from seqarena.models.heads import Encoded, Writer
 from seqarena.models.recurrent import Fused
 
 
@@ -33,7 +32,7 @@ class Said(NamedTuple):
     fed: Tensor | None  # (B, W, V), the vector of the step before, where it is fed back
 
 
-class RecurrentDecoder(Head):
+class RecurrentDecoder(Writer):
     """Attends with the state after each token, then ``tanh(W [c; h])`` (Luong et al. 2015, eq. 5).
 
     Without attention the context is the summary of the source at every step (Cho et al. 2014).
@@ -76,6 +75,9 @@ class RecurrentDecoder(Head):
         else:
             contexts, weights = self.attention.along(states, source.memory)
         return self._speak(self._combined(contexts, states)), weights
+
+    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
+        return decoding(Speaker(self, encoded), longest)
 
     def read(self, encoded: Encoded) -> Source:
         """Project the source once, for all that is going to be said of it."""
@@ -131,19 +133,18 @@ class RecurrentDecoder(Head):
 
 
 class Speaker:
-    """A model with a decoder as a search sees it: a `seqarena.decode.Stepper`."""
+    """A decoder over encoded sources as a search sees it: a `seqarena.decode.Stepper`."""
 
     end = END
 
-    def __init__(self, model: SequenceModel) -> None:
-        assert isinstance(model.head, RecurrentDecoder)
-        self.model, self.decoder = model, model.head
+    def __init__(self, decoder: RecurrentDecoder, encoded: Encoded) -> None:
+        self.decoder, self.encoded = decoder, encoded
 
-    def start(self, batch: Batch) -> State:
+    def start(self) -> tuple[Tensor, State]:
         """Read the sources."""
-        encoded = self.model.encode(batch)
-        source = self.decoder.read(encoded)
-        return State(source, self.decoder.begin(source), encoded.lengths)
+        lengths, source = self.encoded.lengths, self.decoder.read(self.encoded)
+        first = torch.full_like(lengths, END)[:, None]
+        return first, State(source, self.decoder.begin(source), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
         """Tell the next token of every hypothesis."""

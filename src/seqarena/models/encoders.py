@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,11 @@ class Encoder(nn.Module, ABC):
     width: int  # of one state and of the summary
 
     @abstractmethod
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Return the states ``(B, T, width)``."""
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the states ``(B, T, width)`` and, of a recurrence, its own after the last step.
+
+        `state` is such a one, from which to go on.
+        """
 
     @abstractmethod
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -36,8 +40,8 @@ class RecurrentEncoder(Encoder):
         self.layer = layer
         (self.width,) = layer.output_shape
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        states: Tensor = self.layer(features, lengths=lengths)[0]
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        states: tuple[Tensor, Any] = self.layer(features, state, lengths)
         return states
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -54,11 +58,11 @@ class ConvRecurrentEncoder(Encoder):
         self.layer = layer
         self.width = layer.output_shape[0] * self.grid**2
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        images = self.layer(features, lengths=lengths)[0]  # (B, T, C, H, W)
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        images, last = self.layer(features, state, lengths)  # (B, T, C, H, W)
         pooled = F.adaptive_avg_pool2d(images.flatten(0, 1), self.grid)
         states: Tensor = pooled.flatten(1).unflatten(0, images.shape[:2])
-        return states
+        return states, last
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         return self.layer.final(states, lengths)
@@ -83,12 +87,11 @@ class WindowMLP(Encoder):
             nn.ReLU(),
         )
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         t = torch.arange(-self.window, 0, device=features.device) + lengths[:, None]
         rows = torch.arange(len(features), device=features.device)[:, None]
         window = features[rows, t.clamp(min=0)] * (t >= 0).unsqueeze(-1)
-        state: Tensor = self.dense(window.flatten(1))
-        return state[:, None]
+        return self.dense(window.flatten(1))[:, None], None
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         return states[:, 0]
@@ -106,13 +109,13 @@ class Conv1d(Encoder):
         )
         self.dropout = Dropout(dropout)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         mask = mask_of(lengths, features.shape[1])[:, None]  # (B, 1, T)
         x = features.transpose(1, 2)
         for index, layer in enumerate(self.layers):
             # Padding is zeroed before every layer, or a kernel at the end would read it.
             x = torch.relu(layer((self.dropout(x) if index else x) * mask))
-        return x.transpose(1, 2)
+        return x.transpose(1, 2), None
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         mask = mask_of(lengths, states.shape[1])

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
 from seqarena.models.dropout import Dropout
@@ -45,21 +46,11 @@ class Embedding(Frontend):
         return self.dropout(self.table(inputs)), lengths
 
 
-class Features(Frontend):
-    """Vectors as they are: log-mel frames, scaled series."""
-
-    def __init__(self, spec: DataSpec) -> None:
-        super().__init__()
-        self.output_shape = spec.feature_shape
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return inputs, lengths
-
-
 class Patches(Frontend):
     """`patch` steps side by side as one (Nie et al. 2023): a recurrence that much shorter.
 
-    Patches end where the sequence ends; what is left over at its beginning is dropped.
+    Patches end where the sequence ends; what is left over at its beginning is dropped. A patch of 1
+    leaves log-mel frames, channels and keys as they are.
     """
 
     def __init__(self, spec: DataSpec, patch: int) -> None:
@@ -72,6 +63,10 @@ class Patches(Frontend):
         return length // self.patch
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if not inputs.is_floating_point():  # keys of music, kept as bytes
+            inputs = inputs.float()
+        if self.patch == 1:
+            return inputs, lengths
         patches = lengths // self.patch
         steps = torch.arange(int(patches.max()) * self.patch, device=inputs.device)
         places = (lengths % self.patch)[:, None] + steps
@@ -144,6 +139,34 @@ class FrameCNN(Frontend):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         images, lengths = self.stem(inputs, lengths)
         return self.dense(images.flatten(2)), lengths
+
+
+class ImageRegions(Frontend):
+    """A picture as a sequence of regions, row by row: the part of a CNN's map that lies in each.
+
+    The grid is that of the data (`regions` of its options): one row of columns for a line of
+    writing, as in CRNN (Shi et al. 2017), a square for a scene, as in Xu et al. (2015).
+    """
+
+    def __init__(self, spec: DataSpec, embedding: int, dropout: float, channels: int) -> None:
+        super().__init__()
+        self.stem = FrameStem(spec, channels)
+        self.rows, self.columns = (int(count) for count in spec.options["regions"])
+        depth, height, width = self.stem.output_shape
+        self.cells = (-(-height // self.rows), -(-width // self.columns))  # of the map in a region
+        self.dense = dense_relu(depth * self.cells[0] * self.cells[1], embedding, dropout)
+        self.output_shape = (embedding,)
+
+    def steps(self, length: int) -> int:
+        return self.rows * self.columns
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        maps, _ = self.stem(inputs, lengths)
+        down, across = self.cells
+        whole = F.adaptive_avg_pool2d(maps[:, 0], (self.rows * down, self.columns * across))
+        cut = whole.unflatten(2, (self.rows, down)).unflatten(4, (self.columns, across))
+        regions = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, S, D)
+        return self.dense(regions), torch.full_like(lengths, self.rows * self.columns)
 
 
 def embedding_table(vocabulary: int, width: int, std: float) -> nn.Embedding:

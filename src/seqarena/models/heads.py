@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
-from seqarena.models.attention import Attention, AttentionPooling
+from seqarena.decode import Decoding, Hypothesis
+from seqarena.models.attention import Attention, AttentionPooling, mask_of
 from seqarena.models.dropout import Dropout
 
 
@@ -18,14 +20,25 @@ class Encoded(NamedTuple):
     states: Tensor  # (B, S, V)
     summary: Tensor  # (B, V), of the whole sequence
     lengths: Tensor  # (B,), after the frontend
+    state: Any = None  # of the recurrence after the last step, where the encoder tells it
 
 
 class Head(nn.Module, ABC):
     """The part of a model that depends on the task."""
 
+    aligned = True  # a row of logits belongs to a target, not to a step of the source
+
     @abstractmethod
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Return logits and, where there is attention, its weights ``(B, heads, U, S)``."""
+
+
+class Writer(Head):
+    """A head that answers in tokens."""
+
+    @abstractmethod
+    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
+        """Write at most `longest` tokens for each sequence; best first."""
 
 
 class PooledHead(Head):
@@ -42,5 +55,25 @@ class PooledHead(Head):
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         summary, weights = encoded.summary, None
         if self.pooling is not None:
-            summary, weights = self.pooling(*encoded)
+            summary, weights = self.pooling(*encoded[:3])
         return self.output(summary), weights
+
+
+class StepHead(Head):
+    """One answer per step, ``(B, T, outputs)``; with attention each step looks at the whole."""
+
+    def __init__(
+        self, width: int, attention: Attention | None, outputs: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.attention = attention
+        read = width if attention is None else attention.context + width
+        self.output = nn.Sequential(Dropout(dropout), nn.Linear(read, outputs))
+
+    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        states, weights = encoded.states, None
+        if self.attention is not None:
+            memory = self.attention.remember(states, mask_of(encoded.lengths, states.shape[1]))
+            contexts, weights = self.attention.along(states, memory)
+            states = torch.cat([contexts, states], dim=-1)
+        return self.output(states), weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -16,9 +16,13 @@ from seqarena.models.heads import Encoded, Head
 class Output(NamedTuple):
     """What a model says of a batch."""
 
-    logits: Tensor  # (B, outputs), or (B, U, V) where it answers in tokens
+    logits: Tensor  # (B, outputs), or (B, U, V) where it answers step by step
     lengths: Tensor  # (B,), after the frontend
     weights: Tensor | None  # (B, heads, U, S) where there is attention
+    state: Any = None  # of the recurrence after the last step, where the encoder tells it
+    aligned: bool = True  # see `Head`
+    surprise: Tensor | None = None  # (B, U), -log P of each true token, where logits are not kept
+    preferred: Tensor | None = None  # (B,), whether the true sequence is likelier than a false one
     said: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
     others: list[list[Hypothesis]] | None = None  # and what came next to it
 
@@ -30,17 +34,20 @@ class SequenceModel(nn.Module):
         super().__init__()
         self.frontend, self.encoder, self.head = frontend, encoder, head
 
-    def encode(self, batch: Batch) -> Encoded:
-        """Run ``inputs (B, T, *)``, ``lengths (B,)`` through frontend and encoder."""
-        features, lengths = self.frontend(batch.inputs, batch.lengths)
-        states = self.encoder(features, lengths)
-        return Encoded(states, self.encoder.summary(states, lengths), lengths)
+    def encode(self, batch: Batch, state: Any = None) -> Encoded:
+        """Run ``inputs (B, T, *)``, ``lengths (B,)`` through frontend and encoder.
 
-    def forward(self, batch: Batch) -> Output:
-        """Answer a batch; a head that speaks reads the targets up to each token."""
-        encoded = self.encode(batch)
+        `state` is that of the recurrence after what came before, if anything did.
+        """
+        features, lengths = self.frontend(batch.inputs, batch.lengths)
+        states, last = self.encoder(features, lengths, state)
+        return Encoded(states, self.encoder.summary(states, lengths), lengths, last)
+
+    def forward(self, batch: Batch, state: Any = None) -> Output:
+        """Answer a batch; a head that writes reads the targets up to each token."""
+        encoded = self.encode(batch, state)
         logits, weights = self.head(encoded, batch)
-        return Output(logits, encoded.lengths, weights)
+        return Output(logits, encoded.lengths, weights, encoded.state, self.head.aligned)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
 from seqarena.models.attention import ATTENTIONS, Attention
-from seqarena.models.cells import ConvLSTMCell
+from seqarena.models.cells import ConvCell, ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.encoders import (
     Conv1d,
     ConvRecurrentEncoder,
@@ -22,11 +22,11 @@ from seqarena.models.encoders import (
 )
 from seqarena.models.frontends import (
     Embedding,
-    Features,
     FlatFrames,
     FrameCNN,
     FrameStem,
     Frontend,
+    ImageRegions,
     Patches,
 )
 from seqarena.models.heads import Head
@@ -51,13 +51,17 @@ FRONTENDS: dict[str, FrontendChoice] = {
         lambda spec, h: Embedding(spec, h["embedding"], h["embedding_std"], h["dropout"]),
         {"embedding": 64, "embedding_std": 0.1},
     ),
-    "features": FrontendChoice(lambda spec, h: Features(spec)),
+    "features": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 1}),
     "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),
     "flat_frames": FrontendChoice(
         lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]), {"embedding": 64}
     ),
     "frame_cnn": FrontendChoice(
         lambda spec, h: FrameCNN(spec, h["embedding"], h["dropout"], h["channels"]),
+        {"embedding": 64, "channels": [8, 16]},
+    ),
+    "image_regions": FrontendChoice(
+        lambda spec, h: ImageRegions(spec, h["embedding"], h["dropout"], h["channels"]),
         {"embedding": 64, "channels": [8, 16]},
     ),
     "frame_stem": FrontendChoice(
@@ -67,8 +71,11 @@ FRONTENDS: dict[str, FrontendChoice] = {
 DEFAULT_FRONTENDS = {
     "text": "embedding",
     "audio": "features",
+    "signal": "features",
+    "music": "features",
     "series": "patches",
     "video": "flat_frames",
+    "image": "image_regions",
 }
 
 
@@ -79,7 +86,8 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
-    decoder: str = "lstm"  # the kind of recurrence that writes, where the task is to write
+    reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
+    decoder: str = "lstm"  # what writes, where that is the task: a kind of recurrence, or "ctc"
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
 
@@ -116,12 +124,16 @@ def conv1d(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     return Conv1d(shape[0], h["width"], h["kernel"], h["dropout"])
 
 
-def conv_lstm(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
-    """Build a ConvLSTM over images ``(C, H, W)``; its width is its channels."""
-    channels, height, columns = shape
-    return ConvRecurrentEncoder(
-        Unrolled(ConvLSTMCell((channels, height, columns), h["channels"], h["kernel"]))
-    )
+def convolutional(cell: type[ConvCell], *, bidirectional: bool = False) -> BuildEncoder:
+    """Build a recurrence over images ``(C, H, W)``; its width is its channels."""
+
+    def build(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+        def layer() -> Recurrent:
+            return Unrolled(cell(shape, h["channels"], h["kernel"]))
+
+        return ConvRecurrentEncoder(Bidirectional(layer(), layer()) if bidirectional else layer())
+
+    return build
 
 
 def build_model(
@@ -168,22 +180,39 @@ VIDEO = frozenset({"video"})
 ATTENTION_SPACE = {"attention": [32, 64]}
 
 VARIANTS: dict[str, Variant] = {
-    "window_mlp": Variant(encoder=window_mlp),
-    "conv1d": Variant(encoder=conv1d, space={"kernel": [3, 5]}),
+    "window_mlp": Variant(encoder=window_mlp, reads="once"),
+    "conv1d": Variant(encoder=conv1d, reads="whole", space={"kernel": [3, 5]}),
     "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
     "gru": Variant(encoder=recurrent("gru"), decoder="gru"),
     "lstm": Variant(encoder=recurrent("lstm")),
-    "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True)),
+    "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True), reads="whole"),
+    "bigru": Variant(encoder=recurrent("gru", bidirectional=True), reads="whole", decoder="gru"),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
+    "lstm_ctc": Variant(encoder=recurrent("lstm"), decoder="ctc"),
+    "bilstm_ctc": Variant(
+        encoder=recurrent("lstm", bidirectional=True), reads="whole", decoder="ctc"
+    ),
     "gru_attention": Variant(
-        encoder=recurrent("gru"), decoder="gru", attention="additive", space=ATTENTION_SPACE
+        encoder=recurrent("gru"),
+        reads="whole",
+        decoder="gru",
+        attention="additive",
+        space=ATTENTION_SPACE,
     ),
     "lstm_attention": Variant(
-        encoder=recurrent("lstm"), attention="additive", space=ATTENTION_SPACE
+        encoder=recurrent("lstm"), reads="whole", attention="additive", space=ATTENTION_SPACE
+    ),
+    "bilstm_attention": Variant(
+        encoder=recurrent("lstm", bidirectional=True),
+        reads="whole",
+        attention="additive",
+        space=ATTENTION_SPACE,
     ),
     # The other attentions, all over the same recurrence, so that nothing else differs.
     **{
-        f"lstm_{name}": Variant(encoder=recurrent("lstm"), attention=name, space=ATTENTION_SPACE)
+        f"lstm_{name}": Variant(
+            encoder=recurrent("lstm"), reads="whole", attention=name, space=ATTENTION_SPACE
+        )
         for name in ATTENTIONS
         if name != "additive"
     },
@@ -192,10 +221,32 @@ VARIANTS: dict[str, Variant] = {
         frontend="frame_cnn",
         modalities=VIDEO,
     ),
+    "cnn_bilstm": Variant(
+        encoder=recurrent("lstm", bidirectional=True),
+        reads="whole",
+        frontend="frame_cnn",
+        modalities=VIDEO,
+    ),
     "conv_lstm": Variant(
-        encoder=conv_lstm,
+        encoder=convolutional(ConvLSTMCell),
         frontend="frame_stem",
         modalities=VIDEO,
         space={"kernel": [3, 5]},
     ),
+    "conv_bilstm": Variant(
+        encoder=convolutional(ConvLSTMCell, bidirectional=True),
+        reads="whole",
+        frontend="frame_stem",
+        modalities=VIDEO,
+        space={"kernel": [3, 5]},
+    ),
+    **{
+        f"conv_{name}": Variant(
+            encoder=convolutional(cell),
+            frontend="frame_stem",
+            modalities=VIDEO,
+            space={"kernel": [3, 5]},
+        )
+        for name, cell in (("rnn", ConvRNNCell), ("gru", ConvGRUCell))
+    },
 }

@@ -1,12 +1,15 @@
 """What is asked of a model, by name."""
 
 from seqarena.errors import unknown
-from seqarena.tasks.base import Counts, Task, add
+from seqarena.tasks.base import Counts, StepTask, Task, add
 from seqarena.tasks.classification import Classification
 from seqarena.tasks.forecasting import Forecasting
+from seqarena.tasks.labelling import Labelling
+from seqarena.tasks.next_step import LanguageModelling, MusicModelling
+from seqarena.tasks.regression import Regression
 from seqarena.tasks.transduction import Transduction
 
-__all__ = ["TASKS", "Counts", "Task", "add", "task_for"]
+__all__ = ["TASKS", "Counts", "StepTask", "Task", "add", "task_for"]
 
 
 def task_for(name: str, where: str = "task") -> Task:
@@ -19,5 +22,9 @@ def task_for(name: str, where: str = "task") -> Task:
 TASKS: dict[str, Task] = {
     "classification": Classification(),
     "forecasting": Forecasting(),
+    "labelling": Labelling(),
+    "language_modelling": LanguageModelling(),
+    "music_modelling": MusicModelling(),
+    "regression": Regression(),
     "transduction": Transduction(),
 }

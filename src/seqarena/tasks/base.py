@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
-from seqarena.models.heads import Head, PooledHead
+from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.variants import Variant, build_model
+from seqarena.models.variants import Space, Variant, build_model
 
 Counts = Mapping[str, Tensor]
 
@@ -32,6 +33,7 @@ class Task(ABC):
     metrics: ClassVar[Mapping[str, bool]]  # name -> whether greater is better
     modalities: ClassVar[frozenset[str]]
     targets: ClassVar[frozenset[str]]  # what the items of data may be labelled with
+    space: ClassVar[Space] = {}  # the hyperparameters that it adds
 
     def model(
         self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
@@ -54,9 +56,13 @@ class Task(ABC):
         """Build what answers this task over an encoder's states of so many numbers."""
         return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
+    def objection(self, variant: Variant) -> str | None:
+        """Say why a variant cannot answer this task, if it cannot."""
+        return "writes by CTC, and nothing is written here" if variant.decoder == "ctc" else None
+
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:
-        """Return how many numbers the head gives per sequence, or per token that it says."""
+        """Return how many numbers the head gives for each thing that it says."""
 
     def answer(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
@@ -69,6 +75,27 @@ class Task(ABC):
             raise InputError("--decoding: this experiment's models write nothing")
         output: Output = model(batch)
         return output._replace(logits=output.logits.float())
+
+    def generate(
+        self,
+        model: SequenceModel,
+        steps: Array,
+        spec: DataSpec,
+        decoding: Decoding,
+        longest: int,
+    ) -> list[dict[str, Any]]:
+        """Continue one sequence ``(T, *)`` by at most `longest` steps; best first.
+
+        Raises `InputError` where models do not tell what comes next.
+        """
+        raise InputError("generate: this experiment's models do not tell what comes next")
+
+    def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
+        """Return each step after the first of ``(T, *)``, and the end, with its ``log P``.
+
+        Raises `InputError` where models do not tell what comes next.
+        """
+        raise InputError("score: this experiment's models do not tell what comes next")
 
     def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
         """Answer a batch and say what the loss of its targets is made of."""
@@ -108,6 +135,31 @@ class Task(ABC):
     @abstractmethod
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         """Turn what a model says into answers for people."""
+
+
+class StepTask(Task):
+    """An answer at every step, so that targets are in step with the sequence."""
+
+    def head(
+        self,
+        variant: Variant,
+        width: int,
+        attention: Attention | None,
+        spec: DataSpec,
+        hyperparameters: Mapping[str, Any],
+    ) -> Head:
+        return StepHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+
+
+def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:
+    """Cut the padding off ``(B, T, *)``."""
+    rows = steps.float().cpu().numpy()
+    return [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
+
+
+def padded(rows: list[Array]) -> Tensor:
+    """Pad rows ``(T, *)`` with zeros to ``(B, T, *)``."""
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True).float()
 
 
 def add(total: dict[str, Tensor], counts: Counts) -> None:

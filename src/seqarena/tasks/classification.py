@@ -18,7 +18,7 @@ class Classification(Task):
     """One of K classes; cross-entropy. ``macro_f1`` is the unweighted mean of the F1 of classes."""
 
     metrics: ClassVar = {"accuracy": True, "macro_f1": True}
-    modalities = frozenset({"text", "audio", "video"})
+    modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"label"})
 
     def outputs(self, spec: DataSpec) -> int:
@@ -33,11 +33,7 @@ class Classification(Task):
         return {"confusion": torch.bincount(pairs, minlength=k * k).view(k, k)}
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        confusion = counts["confusion"].double()
-        hits = confusion.diagonal()
-        # F1 = 2 TP / (2 TP + FP + FN); a class neither seen nor predicted scores 0.
-        f1 = 2 * hits / (confusion.sum(0) + confusion.sum(1)).clamp(min=1)
-        return {"accuracy": float(hits.sum() / confusion.sum()), "macro_f1": float(f1.mean())}
+        return confusion_scores(counts["confusion"])
 
     def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
         return (output.logits.argmax(1) == batch.targets).float()
@@ -54,3 +50,12 @@ class Classification(Task):
                 }
             )
         return answers
+
+
+def confusion_scores(counts: Tensor) -> dict[str, float]:
+    """Turn a confusion matrix ``(K, K)``, truths by answers, into accuracy and macro F1."""
+    confusion = counts.double()
+    hits = confusion.diagonal()
+    # F1 = 2 TP / (2 TP + FP + FN); a class neither seen nor predicted scores 0.
+    f1 = 2 * hits / (confusion.sum(0) + confusion.sum(1)).clamp(min=1)
+    return {"accuracy": float(hits.sum() / confusion.sum()), "macro_f1": float(f1.mean())}

@@ -1,10 +1,9 @@
-"""One sequence into another: translation, and whatever else is written token by token."""
+"""One sequence into another: translation, recognition, and whatever else is written in tokens."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -14,29 +13,38 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, JOINTS, PAD, UNKNOWN
-from seqarena.decode import Decoding, Hypothesis
+from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.attention import Attention
-from seqarena.models.decoder import RecurrentDecoder, Speaker
+from seqarena.models.ctc import CTCHead, ctc_surprise
+from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
-from seqarena.models.heads import Head
+from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, Task
+from seqarena.tasks.text_scores import TEXT_SCORES
 
 LONGER = 1.5  # than any target of train a hypothesis may be
 NEVER_SAID = "\N{REPLACEMENT CHARACTER}"  # a true token that no model can say is right with none
 
 
 class Transduction(Task):
-    """A text is written for each sequence (Graves 2012; Sutskever et al. 2014); cross-entropy.
+    """A text is written for each sequence (Graves 2012; Sutskever et al. 2014).
 
-    BLEU and chrF are sacrebleu's, of the corpus; ``exact_match`` is the share of texts that are
-    right to the last token; ``perplexity`` is of the true tokens, each told from those before it.
+    Cross-entropy of the next token, or CTC. ``perplexity`` is of the true texts, per token; the
+    others compare what is written, see `seqarena.tasks.text_scores`.
     """
 
-    metrics: ClassVar = {"bleu": True, "chrf": True, "exact_match": True, "perplexity": False}
-    modalities = frozenset({"text"})
+    metrics: ClassVar = {
+        **{name: score.greater for name, score in TEXT_SCORES.items()},
+        "perplexity": False,
+    }
+    modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"words", "characters"})
+    space: ClassVar = {"embedding": 64, "embedding_std": 1.0}
+
+    def objection(self, variant: Variant) -> str | None:
+        return None
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.target_vocabulary)
@@ -49,9 +57,11 @@ class Transduction(Task):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
+        dropout = hyperparameters["dropout"]
+        if variant.decoder == "ctc":
+            return CTCHead(width, self.outputs(spec), dropout)
         size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
         table = embedding_table(self.outputs(spec), size, std)
-        dropout = hyperparameters["dropout"]
         return RecurrentDecoder(variant.decoder, width, attention, table, dropout)
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
@@ -62,16 +72,22 @@ class Transduction(Task):
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
         """Write for a batch, greedily if nothing else is asked for."""
+        assert isinstance(model.head, Writer)
+        encoded = model.encode(batch)
         longest = math.ceil(LONGER * spec.longest_target)
-        written = (decoding or Decoding())(Speaker(model), batch, longest)
+        written = model.head.write(encoded, decoding or Decoding(), longest)
         said = [best for best, *_ in written]
         more = [others for _, *others in written]
-        return Output(torch.empty(0), batch.lengths, None, said, more)
+        return Output(torch.empty(0), encoded.lengths, None, said=said, others=more)
 
     def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        output: Output = model(batch)
-        said = self.answer(model, batch, spec).said
-        return output._replace(logits=output.logits.float(), said=said)
+        assert isinstance(model.head, Writer)
+        encoded = model.encode(batch)
+        logits, weights = model.head(encoded, batch)
+        longest = math.ceil(LONGER * spec.longest_target)
+        said = [best for (best,) in model.head.write(encoded, Decoding(), longest)]
+        output = Output(logits.float(), encoded.lengths, weights, aligned=model.head.aligned)
+        return output._replace(said=said)
 
     def rows(self, output: Output) -> list[Any]:
         assert output.said is not None
@@ -81,22 +97,22 @@ class Transduction(Task):
 
     def looked(self, output: Output, place: int) -> Array | None:
         assert output.said is not None
-        weights = output.said[place].weights  # (U, S), of what it wrote by itself
-        return None if weights is None else weights[None, :, : int(output.lengths[place])].numpy()
+        said, length = output.said[place], int(output.lengths[place])
+        if not output.aligned and output.logits.numel() and said.tokens:
+            return ctc_alignment(output.logits[place, :length].cpu(), said.tokens)[None]
+        if said.weights is None:
+            return None
+        return said.weights[None, :, :length].numpy()  # (U, S), of what it wrote by itself
 
     def claim(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, rows)
+        return Output(torch.empty(0), batch.lengths, None, said=rows)
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
-        said, truth = _texts(output, batch, spec)
+        texts = _texts(output, batch, spec)
         counts = {
-            "exact_match": torch.tensor(sum(map(str.__eq__, said, truth))),
-            "texts": torch.tensor(len(truth)),
+            name: torch.from_numpy(score.statistics(*texts)).sum(0)
+            for name, score in TEXT_SCORES.items()
         }
-        for name, metric in _metrics(alone=False).items():
-            # Its statistics of the sentences, which add up; the sum is scored below.
-            statistics = metric._extract_corpus_statistics(said, [truth])
-            counts[name] = torch.tensor(statistics).sum(0)
         if output.logits.numel():
             assert batch.target_lengths is not None
             counts["surprise"] = _surprise(output, batch).double().sum()
@@ -104,11 +120,7 @@ class Transduction(Task):
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {
-            name: float(metric._compute_score_from_stats(counts[name].tolist()).score)
-            for name, metric in _metrics(alone=False).items()
-        }
-        scores["exact_match"] = float(counts["exact_match"] / counts["texts"])
+        scores = {name: score.score(counts[name].numpy()) for name, score in TEXT_SCORES.items()}
         if "tokens" in counts:
             scores["perplexity"] = float((counts["surprise"] / counts["tokens"]).exp())
         return scores
@@ -117,12 +129,10 @@ class Transduction(Task):
         """Sentences are scored alone: their BLEU and chrF do not average to the corpus's."""
         if metric == "perplexity":
             assert batch.target_lengths is not None
-            return (_surprise(output, batch).sum(1) / batch.target_lengths).exp()
-        pairs = zip(*_texts(output, batch, spec), strict=True)
-        if metric == "exact_match":
-            return torch.tensor([float(said == truth) for said, truth in pairs])
-        scorer = _metrics(alone=True)[metric]
-        return torch.tensor([scorer.sentence_score(said, [truth]).score for said, truth in pairs])
+            return (_surprise(output, batch) / batch.target_lengths).exp()
+        score = TEXT_SCORES[metric]
+        rows = score.statistics(*_texts(output, batch, spec))
+        return torch.tensor([score.alone(row) for row in rows])
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         assert output.said is not None
@@ -158,16 +168,11 @@ def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], lis
 
 
 def _surprise(output: Output, batch: Batch) -> Tensor:
-    """Return ``-log P`` of each true token, ``(B, U)``, 0 where there is none."""
-    return F.cross_entropy(
-        output.logits.transpose(1, 2), batch.targets.long(), ignore_index=PAD, reduction="none"
+    """Return ``-log P`` of each true text, ``(B,)``."""
+    if not output.aligned:
+        return ctc_surprise(output.logits, output.lengths, batch)
+    truth = batch.targets.long()
+    tokens = F.cross_entropy(
+        output.logits.transpose(1, 2), truth, ignore_index=PAD, reduction="none"
     )
-
-
-@lru_cache(maxsize=2)
-def _metrics(*, alone: bool) -> dict[str, Any]:
-    """Make sacrebleu's metrics, of a corpus or of sentences scored alone."""
-    from sacrebleu.metrics.bleu import BLEU  # here: training needs none of it
-    from sacrebleu.metrics.chrf import CHRF
-
-    return {"bleu": BLEU(effective_order=alone), "chrf": CHRF()}
+    return tokens.sum(1)

@@ -30,6 +30,8 @@ from seqarena.errors import InputError
 
 Array = NDArray[Any]
 AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
+# Steps (T, *), weights (U, S), a name per query and per step, title, path.
+AlignmentPlot = Callable[[Array, Array, Sequence[str], Sequence[str], str, Path], None]
 
 TOKENS_A_ROW, FRAMES_A_ROW = 24, 12
 DECIMAL = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # steps between two ticks
@@ -37,9 +39,14 @@ DAILY = (1, 6, 12, 24, 48, 168, 336)
 
 
 def alignment(
-    weights: Array, said: Sequence[str], labels: Sequence[str], title: str, path: Path
+    steps: Array,
+    weights: Array,
+    said: Sequence[str],
+    labels: Sequence[str],
+    title: str,
+    path: Path,
 ) -> None:
-    """Draw what each written token looked at: weights ``(U, S)``, a row per token."""
+    """Draw what each query looked at: weights ``(U, S)``, a row per token, a column per step."""
     if weights.shape != (len(said), len(labels)):
         found = f"{weights.shape[0]} x {weights.shape[1]}"
         raise InputError(f"{path}: {found} weights for {len(said)} x {len(labels)} tokens")
@@ -58,6 +65,30 @@ def alignment(
         axes.set_xlabel("read")
         axes.set_ylabel("written")
         figure.colorbar(image, ax=axes, label="weight", fraction=0.04, pad=0.02)
+
+
+def alignment_audio(
+    steps: Array,
+    weights: Array,
+    said: Sequence[str],
+    labels: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw what each written token listened to, over the log-mel spectrogram ``(T, M)``."""
+    with picture(path, 9.0, 2.6 + 0.2 * len(said)) as figure:
+        headline(figure, title)
+        ratios = (0.2 * len(said) + 0.6, 1.6)
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+        extent = (0, len(steps), len(said) - 0.5, -0.5)
+        peaks = weights / weights.max(axis=1, keepdims=True)  # a row spread wide is seen as well
+        above.imshow(peaks.astype(float), cmap=HEAT, vmin=0, vmax=1, aspect="auto", extent=extent)
+        above.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
+        above.tick_params(length=0)
+        above.set_ylabel("written")
+        _spectrogram(below, steps)
+        _step_ticks(below, labels, DECIMAL)
+        below.set_xlabel("time (s)")
 
 
 def attention_text(
@@ -89,17 +120,7 @@ def attention_audio(
         headline(figure, title)
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
         _weight_steps(above, weights, len(steps))
-        low, high = np.percentile(steps, (2, 99.5))  # one click must not darken the rest
-        below.imshow(
-            steps.T,
-            aspect="auto",
-            origin="lower",
-            cmap="magma",
-            vmin=low,
-            vmax=high,
-            extent=(0, len(steps), 0, steps.shape[1]),
-        )
-        below.set_ylabel("mel band")
+        _spectrogram(below, steps)
         _step_ticks(below, labels, DECIMAL)
         below.set_xlabel("time (s)")
 
@@ -155,9 +176,32 @@ def attention_video(
 ATTENTION_PLOTS: dict[str, AttentionPlot] = {
     "text": attention_text,
     "audio": attention_audio,
+    "signal": attention_series,
     "series": attention_series,
     "video": attention_video,
 }
+
+
+ALIGNMENT_PLOTS: dict[str, AlignmentPlot] = {
+    "text": alignment,
+    "audio": alignment_audio,
+    "signal": alignment,
+    "video": alignment,
+}
+
+
+def _spectrogram(axes: Axes, steps: Array) -> None:
+    low, high = np.percentile(steps, (2, 99.5))  # one click must not darken the rest
+    axes.imshow(
+        steps.T,
+        aspect="auto",
+        origin="lower",
+        cmap="magma",
+        vmin=low,
+        vmax=high,
+        extent=(0, len(steps), 0, steps.shape[1]),
+    )
+    axes.set_ylabel("mel band")
 
 
 def _check(

@@ -1,0 +1,52 @@
+"""Connectionist temporal classification: a token or none at every step of the source."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqarena.data.batches import Batch
+from seqarena.data.tokens import PAD
+from seqarena.decode import Decoding, Hypothesis
+from seqarena.models.dropout import Dropout
+from seqarena.models.heads import Encoded, Writer
+
+
+class CTCHead(Writer):
+    """A token or a blank per step, each told by itself (Graves et al. 2006); padding is the blank.
+
+    What is written is read along the source, at most a token per step, so that it suits speech and
+    handwriting, not translation.
+    """
+
+    aligned = False
+
+    def __init__(self, width: int, vocabulary: int, dropout: float) -> None:
+        super().__init__()
+        self.output = nn.Sequential(Dropout(dropout), nn.Linear(width, vocabulary))
+
+    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return logits ``(B, S, V)``, a row per step of the source."""
+        return self.output(encoded.states), None
+
+    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
+        """Write what the steps say; their number is the limit, not `longest`."""
+        return decoding.along(self.output(encoded.states), encoded.lengths)
+
+
+def ctc_surprise(logits: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+    """Return ``-log P`` of each true text over all its alignments, ``(B,)``.
+
+    Logits are ``(B, S, V)``. A text that has no alignment, since it is longer than its source, says
+    nothing to learn from: it counts as 0.
+    """
+    assert batch.target_lengths is not None
+    return F.ctc_loss(
+        logits.float().log_softmax(-1).transpose(0, 1),
+        batch.targets.long(),
+        lengths,
+        batch.target_lengths - 1,  # without its end, which no step says
+        blank=PAD,
+        reduction="none",
+        zero_infinity=True,
+    )

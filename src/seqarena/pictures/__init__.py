@@ -1,0 +1,72 @@
+"""What a final looks like: its predictions, what it confused, what it attended to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.data.modalities import modality
+from seqarena.data.store import Array, DataSpec, Prepared
+from seqarena.errors import InputError
+from seqarena.pictures.classes import paint_classes, paint_labels
+from seqarena.pictures.final import Caption, Final, Painter
+from seqarena.pictures.steps import paint_next
+from seqarena.pictures.texts import paint_texts
+from seqarena.pictures.values import paint_forecasts, paint_numbers
+
+__all__ = ["PAINTERS", "Caption", "draw_attention", "draw_final"]
+
+ATTENTION_MAPS = 3  # of each final
+
+
+def draw_final(
+    out: Path,
+    prepared: Path,
+    task: str,
+    variant: str,
+    answers: list[Any],
+    weights: dict[int, Array],
+    drawn: list[int],
+) -> None:
+    """Write the pictures and predictions of one final into the folder `out`.
+
+    `answers` are what it said of each test example, as `Task.rows` has it; `weights` maps the drawn
+    examples to their attention ``(heads, U, S)``.
+    """
+    if task not in PAINTERS:
+        raise InputError(f"pictures: no painter for the task '{task}'")
+    out.mkdir(parents=True)
+    data = Prepared(prepared)
+    final = Final(out, data.spec, data.split("test"), variant, answers, drawn)
+    captions = PAINTERS[task](final)
+    for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
+        path = out / f"attention-{number}.png"
+        draw_attention(path, data.spec, final.test.sequence(index), attention, captions(index))
+
+
+def draw_attention(
+    path: Path, spec: DataSpec, steps: Array, weights: Array, caption: Caption
+) -> None:
+    """Draw attention ``(heads, U, S)`` over one sequence, the mean of its heads.
+
+    A row per query where the caption names them, else one row for all.
+    """
+    labels = modality(spec.modality).step_labels(steps, spec)
+    mean = weights.mean(0)
+    if caption.rows is None:
+        ATTENTION_PLOTS[spec.modality](steps, mean.mean(0), labels, caption.title, path)
+    else:
+        rows = [*caption.rows, "(end)"][: len(mean)]  # a text that was cut has no end
+        ALIGNMENT_PLOTS[spec.modality](steps, mean, rows, labels, caption.title, path)
+
+
+PAINTERS: dict[str, Painter] = {
+    "classification": paint_classes,
+    "labelling": paint_labels,
+    "forecasting": paint_forecasts,
+    "regression": paint_numbers,
+    "transduction": paint_texts,
+    "language_modelling": paint_next,
+    "music_modelling": paint_next,
+}

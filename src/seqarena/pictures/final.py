@@ -1,0 +1,46 @@
+"""What every painter gets, and what it gives back for the attention maps."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seqarena.data.store import DataSpec, Split
+
+
+class Caption(NamedTuple):
+    """What stands beside an attention map."""
+
+    title: str
+    rows: Sequence[str] | None = None  # what each query was about: tokens written, steps labelled
+
+
+@dataclass(frozen=True)
+class Final:
+    """One final over the test split."""
+
+    out: Path
+    spec: DataSpec
+    test: Split
+    variant: str
+    answers: list[Any]  # per test example, as `Task.rows` has it
+    drawn: list[int]  # the examples that every final is drawn on
+
+    def write_rows(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write ``predictions.csv``."""
+        with (self.out / "predictions.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows(rows)
+
+
+# Paints one final; the function that it returns captions the attention of a test example.
+Painter = Callable[[Final], Callable[[int], Caption]]
+
+
+def item_of(example: dict[str, Any]) -> str:
+    """Return what people know an example by: its text or its file."""
+    return str(example.get("text") or example.get("file") or example["id"])

@@ -1,0 +1,195 @@
+"""What comes next, at every step: language models and models of music."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqarena.data.batches import Batch
+from seqarena.data.store import Array, DataSpec
+from seqarena.data.tokens import END, PAD, UNKNOWN
+from seqarena.decode import Decoding
+from seqarena.models.continuation import Continuation
+from seqarena.models.model import Output, SequenceModel
+from seqarena.models.variants import Variant
+from seqarena.tasks.base import Counts, StepTask, padded, trimmed
+
+LIKELY = 10  # continuations that a prediction names
+
+
+class NextStep(StepTask):
+    """The next step from all before it; the surprise of a step is ``-log P``, in nats."""
+
+    targets = frozenset({"next"})
+
+    def objection(self, variant: Variant) -> str | None:
+        if variant.reads != "past":
+            return "looks ahead, and what comes next must not be seen"
+        return super().objection(variant)
+
+    @abstractmethod
+    def surprise(self, output: Output, batch: Batch) -> Tensor:
+        """Return ``-log P`` of each true step ``(B, T)``, 0 in padding."""
+
+    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+        assert batch.target_lengths is not None
+        return self.surprise(output, batch).sum(), int(batch.target_lengths.sum())
+
+    def rows(self, output: Output) -> list[Any]:
+        """Return the surprises ``(T,)`` of each sequence's true steps."""
+        assert output.surprise is not None
+        return list(trimmed(output.surprise, output.lengths))
+
+    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        output = self.answer(model, batch, spec)
+        return output._replace(surprise=self.surprise(output, batch), logits=torch.empty(0))
+
+    def claim(self, rows: list[Any], batch: Batch) -> Output:
+        return Output(torch.empty(0), batch.lengths, None, surprise=padded(rows))
+
+    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+        assert batch.target_lengths is not None
+        surprise = self.surprise(output, batch).double().sum()
+        return {"surprise": surprise, "steps": batch.target_lengths.sum()}
+
+    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+        assert batch.target_lengths is not None
+        return self.surprise(output, batch).sum(1) / batch.target_lengths
+
+
+class LanguageModelling(NextStep):
+    """The next token of a text (Mikolov et al. 2010).
+
+    ``perplexity`` is the exponential of the mean surprise per token, the end among them;
+    ``preference`` the share of texts that are likelier than a copy in which one word is replaced by
+    a word of another text.
+    """
+
+    metrics: ClassVar = {"perplexity": False, "preference": True}
+    modalities = frozenset({"text"})
+
+    def outputs(self, spec: DataSpec) -> int:
+        return len(spec.vocabulary)
+
+    def surprise(self, output: Output, batch: Batch) -> Tensor:
+        if output.surprise is not None:
+            return output.surprise
+        logits, truth = output.logits.transpose(1, 2), batch.targets.long()
+        return F.cross_entropy(logits, truth, ignore_index=PAD, reduction="none")
+
+    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        output = super().examine(model, batch, spec)
+        assert output.surprise is not None
+        other = one_word_replaced(batch)
+        rival = self.surprise(self.answer(model, other, spec), other).sum(1)
+        return output._replace(preferred=output.surprise.sum(1) < rival)
+
+    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+        counts = dict(super().counts(output, batch, spec))
+        if output.preferred is not None:
+            counts["preferred"] = output.preferred.sum()
+            counts["texts"] = torch.tensor(len(output.preferred))
+        return counts
+
+    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
+        scores = {"perplexity": float((counts["surprise"] / counts["steps"]).exp())}
+        if "texts" in counts:
+            scores["preference"] = float(counts["preferred"] / counts["texts"])
+        return scores
+
+    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+        """Return the perplexity of each text alone, or whether it is preferred."""
+        if metric == "preference":
+            assert output.preferred is not None
+            return output.preferred.float()
+        return super().per_example(metric, output, batch, spec).exp()
+
+    def generate(
+        self,
+        model: SequenceModel,
+        steps: Array,
+        spec: DataSpec,
+        decoding: Decoding,
+        longest: int,
+    ) -> list[dict[str, Any]]:
+        (said,) = decoding(Continuation(model, torch.from_numpy(steps)[None].long()), longest)
+        before = [spec.vocabulary[int(token)] for token in steps[1:]]
+        return [
+            {
+                "text": " ".join([*before, *(spec.vocabulary[token] for token in one.tokens)]),
+                "log_probability": one.log_probability,
+            }
+            for one in said
+        ]
+
+    def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
+        inputs, truth = torch.from_numpy(np.stack([steps, np.append(steps[1:], END)]))[:, None]
+        lengths = torch.tensor([len(steps)])
+        batch = Batch(inputs, lengths, truth, lengths)
+        (surprise,) = self.surprise(self.answer(model, batch, spec), batch).tolist()
+        words = [*(spec.vocabulary[int(token)] for token in steps[1:]), "(end)"]
+        return [(word, -nats) for word, nats in zip(words, surprise, strict=True)]
+
+    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+        last = output.lengths - 1
+        logits = output.logits[torch.arange(len(last), device=last.device), last].double()
+        logits[:, [PAD, UNKNOWN]] = -torch.inf
+        probabilities, tokens = torch.softmax(logits, 1).topk(min(LIKELY, logits.shape[1] - 2))
+        words = [*spec.vocabulary[:END], "(end)", *spec.vocabulary[END + 1 :]]
+        return [
+            {"next": {words[token]: p for token, p in zip(*row, strict=True)}}
+            for row in zip(tokens.tolist(), probabilities.tolist(), strict=True)
+        ]
+
+
+def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
+    """Replace one word of each text by another that occurs in the batch, as often as it does."""
+    assert batch.target_lengths is not None
+    generator = torch.Generator().manual_seed(seed)
+    words = batch.targets[(batch.targets != PAD) & (batch.targets != END)]
+    inputs, targets = batch.inputs.clone(), batch.targets.clone()
+    for row, length in enumerate(batch.target_lengths.tolist()):
+        place = int(torch.randint(max(length - 1, 1), (1,), generator=generator))
+        others = words[words != targets[row, place]]
+        if len(others):
+            other = others[int(torch.randint(len(others), (1,), generator=generator))]
+            targets[row, place] = other
+            if place + 1 < inputs.shape[1] and place + 1 < length:
+                inputs[row, place + 1] = other
+    return batch._replace(inputs=inputs, targets=targets)
+
+
+class MusicModelling(NextStep):
+    """The keys of the next frame, each on or off by itself given all frames before
+    (Boulanger-Lewandowski et al. 2012); ``nll`` is the surprise per frame, summed over the keys.
+    """
+
+    metrics: ClassVar = {"nll": False}
+    modalities = frozenset({"music"})
+
+    def outputs(self, spec: DataSpec) -> int:
+        (keys,) = spec.feature_shape
+        return keys
+
+    def surprise(self, output: Output, batch: Batch) -> Tensor:
+        if output.surprise is not None:
+            return output.surprise
+        assert batch.target_lengths is not None
+        truth = batch.targets.to(output.logits.dtype)
+        keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
+        real = torch.arange(keys.shape[1], device=keys.device) < batch.target_lengths[:, None]
+        return keys.sum(2) * real
+
+    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
+        return {"nll": float(counts["surprise"] / counts["steps"])}
+
+    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+        last = output.lengths - 1
+        logits = output.logits[torch.arange(len(last), device=last.device), last].double()
+        rows = torch.sigmoid(logits).tolist()
+        return [{"next": {str(key + 1): p for key, p in enumerate(row)}} for row in rows]

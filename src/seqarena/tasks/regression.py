@@ -1,0 +1,48 @@
+"""One number for a whole sequence."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqarena.data.batches import Batch
+from seqarena.data.store import DataSpec
+from seqarena.models.model import Output
+from seqarena.tasks.base import Counts, Task
+
+
+class Regression(Task):
+    """A number; squared error, so the model aims at the mean. MSE and MAE are in its own unit."""
+
+    metrics: ClassVar = {"mse": False, "mae": False}
+    modalities = frozenset({"text", "audio", "signal", "video", "image"})
+    targets = frozenset({"number"})
+
+    def outputs(self, spec: DataSpec) -> int:
+        return 1
+
+    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+        return F.mse_loss(output.logits, batch.targets, reduction="sum"), len(batch.targets)
+
+    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+        error = (output.logits - batch.targets).double() * spec.target["std"]
+        values = torch.tensor(len(error), device=error.device)
+        return {"absolute": error.abs().sum(), "squared": error.square().sum(), "values": values}
+
+    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
+        values = counts["values"]
+        return {
+            "mse": float(counts["squared"] / values),
+            "mae": float(counts["absolute"] / values),
+        }
+
+    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+        error = (output.logits - batch.targets).squeeze(1) * spec.target["std"]
+        return error.abs() if metric == "mae" else error.square()
+
+    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+        values = output.logits.double().squeeze(1) * spec.target["std"] + spec.target["mean"]
+        return [{"value": value} for value in values.tolist()]
