@@ -17,6 +17,7 @@ DATASETS = {
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
+    "turning_digits": "seqarena.data.datasets.turning_digits:TurningDigits",
 }
 
 
