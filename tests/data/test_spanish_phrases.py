@@ -9,31 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqarena.data.datasets.spanish_phrases import (
-    CURRENCIES,
-    DRAW,
-    UNITS,
-    Pair,
-    SpanishPhrases,
-    amount,
-    and_half,
-    calendar,
+from seqarena.data.datasets.spanish_phrases import SpanishPhrases
+from seqarena.data.datasets.spanish_phrases.dates import calendar, clock, departure, the
+from seqarena.data.datasets.spanish_phrases.draws import DRAW
+from seqarena.data.datasets.spanish_phrases.lexicon import CURRENCIES, UNITS
+from seqarena.data.datasets.spanish_phrases.numerals import (
     cardinal,
-    clock,
     decimal,
-    departure,
-    enumeration,
-    fill,
-    noun,
     ordinal,
-    phrases,
-    quantity,
-    relative,
     share,
     spanish,
-    the,
+)
+from seqarena.data.datasets.spanish_phrases.pair import Pair
+from seqarena.data.datasets.spanish_phrases.quantities import (
+    amount,
+    and_half,
+    enumeration,
+    noun,
+    quantity,
+    relative,
     unit_gender,
 )
+from seqarena.data.datasets.spanish_phrases.templates import fill, phrases
 from seqarena.files import digest_of
 
 

@@ -17,6 +17,9 @@ DATASETS = {
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
+    "turning_digits": "seqarena.data.datasets.turning_digits:TurningDigits",
+    "copy_memory": "seqarena.data.datasets.long_memory:CopyMemory",
+    "adding": "seqarena.data.datasets.long_memory:Adding",
 }
 
 
