@@ -17,6 +17,8 @@ DATASETS = {
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
+    "japanese_vowels": "seqarena.data.datasets.uea:JapaneseVowels",
+    "basic_motions": "seqarena.data.datasets.uea:BasicMotions",
 }
 
 
