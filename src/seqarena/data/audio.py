@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,8 @@ from seqarena.data.labelled import (
     write_labelled,
 )
 from seqarena.data.modality import Modality
-from seqarena.data.store import SPLITS, Array, DataSpec
+from seqarena.data.scaling import scale_by_train
+from seqarena.data.store import Array, DataSpec
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
 
@@ -32,7 +32,6 @@ SUFFIXES = {".wav", ".flac"}
 MAX_RATE, MAX_CHANNELS = 384_000, 8
 # Resampling releases the GIL and log-mel does not: a third thread gains nothing.
 THREADS = 2
-CHUNK = 1 << 16  # steps read at once when all of them are counted or scaled
 LEAST_STD = 1e-3  # a mel band that never changes stays near 0
 
 
@@ -72,7 +71,7 @@ class Audio(Modality):
                 )
             finally:
                 pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
-        mean, std = _scale_by_train(out)
+        mean, std = scale_by_train(out, least_std=LEAST_STD)
         encoding = options.model_dump(exclude={"valid", "test"})
         return DataSpec(
             modality="audio",
@@ -188,26 +187,3 @@ def _recordings(source: Path) -> list[Path]:
     if not found:
         raise InputError(f"{source}: no WAV or FLAC files in this folder")
     return found
-
-
-def _scale_by_train(out: Path) -> tuple[Array, Array]:
-    """Scale the written splits in place; return train's mean and std, float32 ``(mels,)``."""
-    train = np.load(out / "train" / "inputs.npy", mmap_mode="r")
-    total, squares = (
-        sum(part(chunk.astype(np.float64)).sum(axis=0) for chunk in _chunks(train))
-        for part in (np.positive, np.square)
-    )
-    mean = total / len(train)
-    std = np.sqrt(np.maximum(squares / len(train) - mean**2, LEAST_STD**2))
-    mean, std = mean.astype(np.float32), std.astype(np.float32)
-    for split in SPLITS:
-        inputs = np.load(out / split / "inputs.npy", mmap_mode="r+")
-        for chunk in _chunks(inputs):
-            chunk -= mean
-            chunk /= std
-        inputs.flush()
-    return mean, std
-
-
-def _chunks(array: Array) -> Iterator[Array]:
-    return (array[start : start + CHUNK] for start in range(0, len(array), CHUNK))

@@ -4,6 +4,7 @@ The raw form is the same for a built-in data set and for the user's own files:
 
 - text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``
 - audio, video: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
+- signal: the same, each file a CSV: a header of channels, one row per step
 - series: ``series.csv`` with a time column, the target and covariates, one row per step
 """
 
@@ -18,7 +19,7 @@ from seqarena.data.store import Array, DataSpec
 
 
 class Modality(ABC):
-    """One kind of data: text, audio, series, video."""
+    """One kind of data: text, audio, series, video, signal."""
 
     Options: ClassVar[type[Strict]]  # the `prepare:` section of an experiment
 

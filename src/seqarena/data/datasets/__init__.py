@@ -20,6 +20,8 @@ DATASETS = {
     "turning_digits": "seqarena.data.datasets.turning_digits:TurningDigits",
     "copy_memory": "seqarena.data.datasets.long_memory:CopyMemory",
     "adding": "seqarena.data.datasets.long_memory:Adding",
+    "japanese_vowels": "seqarena.data.datasets.uea:JapaneseVowels",
+    "basic_motions": "seqarena.data.datasets.uea:BasicMotions",
 }
 
 

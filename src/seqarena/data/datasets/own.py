@@ -1,4 +1,4 @@
-"""The user's own files: a table, or a folder of recordings or clips."""
+"""The user's own files: a table, or a folder of recordings, clips or signals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.errors import InputError, unknown
 
 TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
-FILES = {"audio": (".wav", ".flac"), "video": (".mp4", ".avi")}
+FILES = {"audio": (".wav", ".flac"), "video": (".mp4", ".avi"), "signal": (".csv",)}
 LABELS = MANIFESTS["file"]
 
 
@@ -26,8 +26,8 @@ class OwnFiles(Dataset):
     """A path of the user's.
 
     - text, series: a table in CSV, TSV or Parquet
-    - audio, video: a folder with ``labels.csv`` (``file,label``), or with one sub-folder per class,
-      directly or below ``train``, ``valid`` and ``test``
+    - audio, video, signal: a folder with ``labels.csv`` (``file,label``), or with one sub-folder
+      per class, directly or below ``train``, ``valid`` and ``test``
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
     would reach the user's original.
@@ -107,6 +107,8 @@ def _classes(folder: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[PurePosi
     """Yield name, class and split (or '') of the files in CLASS/ or SPLIT/CLASS/."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes):
         name = PurePosixPath(path.relative_to(folder).as_posix())
+        if name.name == LABELS:  # no signal, though a CSV
+            raise InputError(f"{path}: expected at {folder / LABELS}")
         *splits, label = name.parts[:-1] or ("",)
         if not label or len(splits) > 1 or any(split not in SPLITS for split in splits):
             raise InputError(f"{path}: expected CLASS/FILE or SPLIT/CLASS/FILE below {folder}")

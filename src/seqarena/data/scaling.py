@@ -1,0 +1,41 @@
+"""Scales learned from train and applied to every split, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from seqarena.data.store import SPLITS, Array
+
+CHUNK = 1 << 16  # steps read at once
+CONSTANT = 1e-6  # of its mean: a smaller deviation is the rounding of float32
+
+
+def scale_by_train(out: Path, *, least_std: float = 0.0) -> tuple[Array, Array]:
+    """Scale the written splits ``(S, D)`` in place; return train's mean and std, float32 ``(D,)``.
+
+    No deviation is taken for less than `least_std`; a feature that is constant over train is
+    centred only.
+    """
+    train = np.load(out / "train" / "inputs.npy", mmap_mode="r")
+    total, squares = (
+        sum(part(chunk.astype(np.float64)).sum(axis=0) for chunk in _chunks(train))
+        for part in (np.positive, np.square)
+    )
+    mean = total / len(train)
+    std = np.sqrt(np.maximum(squares / len(train) - mean**2, least_std**2))
+    std = np.where(std > CONSTANT * np.abs(mean), std, 1.0)
+    mean, std = mean.astype(np.float32), std.astype(np.float32)
+    for split in SPLITS:
+        inputs = np.load(out / split / "inputs.npy", mmap_mode="r+")
+        for chunk in _chunks(inputs):
+            chunk -= mean
+            chunk /= std
+        inputs.flush()
+    return mean, std
+
+
+def _chunks(array: Array) -> Iterator[Array]:
+    return (array[start : start + CHUNK] for start in range(0, len(array), CHUNK))
