@@ -17,6 +17,8 @@ DATASETS = {
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
+    "bach_chorales": "seqarena.data.datasets.chorales:BachChorales",
+    "jsb_chorales": "seqarena.data.datasets.chorales:JsbChorales",
 }
 
 
