@@ -14,6 +14,7 @@ MODALITIES = {
     "audio": "seqarena.data.audio:Audio",
     "video": "seqarena.data.video:Video",
     "signal": "seqarena.data.signal:Signal",
+    "music": "seqarena.data.music:Music",
 }
 
 

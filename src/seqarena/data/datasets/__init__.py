@@ -22,6 +22,8 @@ DATASETS = {
     "adding": "seqarena.data.datasets.long_memory:Adding",
     "japanese_vowels": "seqarena.data.datasets.uea:JapaneseVowels",
     "basic_motions": "seqarena.data.datasets.uea:BasicMotions",
+    "bach_chorales": "seqarena.data.datasets.chorales:BachChorales",
+    "jsb_chorales": "seqarena.data.datasets.chorales:JsbChorales",
 }
 
 

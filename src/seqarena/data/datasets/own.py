@@ -18,7 +18,12 @@ from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.errors import InputError, unknown
 
 TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
-FILES = {"audio": (".wav", ".flac"), "video": (".mp4", ".avi"), "signal": (".csv",)}
+FILES = {
+    "audio": (".wav", ".flac"),
+    "video": (".mp4", ".avi"),
+    "signal": (".csv",),
+    "music": (".mid", ".midi"),
+}
 LABELS = MANIFESTS["file"]
 
 
@@ -28,6 +33,7 @@ class OwnFiles(Dataset):
     - text, series: a table in CSV, TSV or Parquet
     - audio, video, signal: a folder with ``labels.csv`` (``file,label``), or with one sub-folder
       per class, directly or below ``train``, ``valid`` and ``test``
+    - music: a folder of MIDI files, with or without ``labels.csv`` (``file``)
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
     would reach the user's original.
@@ -54,6 +60,8 @@ class OwnFiles(Dataset):
             _write_table(self.path, raw / TABLES[self.modality])
         elif (self.path / LABELS).is_file():
             _copy_listed(self.path, raw)
+        elif self.modality == "music":
+            _copy_unlabelled(self.path, raw, FILES[self.modality])
         else:
             _copy_classes(self.path, raw, FILES[self.modality])
 
@@ -77,9 +85,9 @@ def _write_table(path: Path, table: Path) -> None:
 
 
 def _copy_listed(folder: Path, raw: Path) -> None:
-    """Copy ``labels.csv`` and the files that it lists."""
+    """Copy ``labels.csv`` and the files that it lists; prepare asks for their answers."""
     manifest = folder / LABELS
-    for line, record in read_records(manifest, ("file", "label")):
+    for line, record in read_records(manifest, ("file",)):
         name = PurePosixPath(record["file"])
         if name.is_absolute() or ".." in name.parts:
             raise InputError(f"{manifest} line {line}: '{name}' lies outside {folder}")
@@ -87,6 +95,18 @@ def _copy_listed(folder: Path, raw: Path) -> None:
             raise InputError(f"{manifest} line {line}: no file '{record['file']}' in {folder}")
         _copy(folder, raw, name)
     shutil.copyfile(manifest, raw / LABELS)
+
+
+def _copy_unlabelled(folder: Path, raw: Path, suffixes: tuple[str, ...]) -> None:
+    """Copy the files below a folder, and write the ``labels.csv`` that lists them."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    if not found:
+        raise InputError(f"{folder}: no {' or '.join(suffixes)} files in this folder")
+    names = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
+    for name in names:
+        _copy(folder, raw, name)
+    with (raw / LABELS).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["file"], *([name] for name in names)])
 
 
 def _copy_classes(folder: Path, raw: Path, suffixes: tuple[str, ...]) -> None:
