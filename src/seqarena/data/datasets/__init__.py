@@ -15,6 +15,7 @@ DATASETS = {
     "spanish_phrases": "seqarena.data.datasets.spanish_phrases:SpanishPhrases",
     "bike_sharing": "seqarena.data.datasets.bike_sharing:BikeSharing",
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
+    "spoken_phrases": "seqarena.data.datasets.spoken_phrases:SpokenPhrases",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
     "turning_digits": "seqarena.data.datasets.turning_digits:TurningDigits",
