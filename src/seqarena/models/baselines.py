@@ -15,6 +15,8 @@ import numpy as np
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError, unknown
+from seqarena.models.dtw import dtw_nearest
+from seqarena.models.keys import independent_keys, repeat_frame, surprises
 
 CHUNK = 2048  # windows held at once by the linear forecast
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -23,9 +25,9 @@ INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to answer for the test split: ``(N, classes)``, ``(N, horizon)`` or texts."""
+    """A way to answer for the test split, in the rows of its task."""
 
-    answer: Callable[[Prepared], Array | list[Hypothesis]]
+    answer: Callable[[Prepared], Array | list[Any]]
     task: str
     modalities: frozenset[str]
 
@@ -161,11 +163,33 @@ def baseline_for(name: str, task: str, modality: str, where: str) -> Baseline:
     return found
 
 
+def median(prepared: Prepared) -> Array:
+    """Always the median of train's numbers."""
+    targets = prepared.split("train").targets
+    return np.tile(np.median(targets, axis=0), (len(prepared.split("test")), 1)).astype(np.float32)
+
+
+def majority_step(prepared: Prepared) -> list[Array]:
+    """Always the most common class of train's steps: ``(T, classes)`` for each test sequence."""
+    counts = np.bincount(prepared.split("train").targets, minlength=len(prepared.spec.classes) + 1)
+    common = np.eye(len(counts) - 1, dtype=np.float32)[counts[1:].argmax()]
+    return [np.tile(common, (length, 1)) for length in prepared.split("test").lengths]
+
+
 TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
+SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
+ALL = TEXT | FRAMES | SIGNAL | frozenset({"image"})
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(majority, "classification", TEXT | FRAMES),
+    "majority": Baseline(majority, "classification", ALL),
+    "majority_step": Baseline(majority_step, "labelling", ALL),
+    "median": Baseline(median, "regression", ALL),
+    "dtw_nearest": Baseline(dtw_nearest, "classification", FRAMES | SIGNAL),
+    "independent_keys": Baseline(
+        lambda p: surprises(p, independent_keys(p)), "music_modelling", MUSIC
+    ),
+    "repeat_frame": Baseline(lambda p: surprises(p, repeat_frame(p)), "music_modelling", MUSIC),
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
-    "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES),
+    "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
     "persistence": Baseline(persistence, "forecasting", SERIES),
     "seasonal_naive_day": Baseline(seasonal_naive(24), "forecasting", SERIES),
     "seasonal_naive_week": Baseline(seasonal_naive(168), "forecasting", SERIES),

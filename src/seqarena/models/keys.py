@@ -27,5 +27,13 @@ def repeat_frame(prepared: Prepared) -> list[Array]:
     return [np.where(piece > 0, stays, comes) for piece in pieces]
 
 
+def surprises(prepared: Prepared, logits: list[Array]) -> list[Array]:
+    """Turn logits ``(T, 88)`` of the test pieces into ``-log P`` of their true frames, ``(T,)``."""
+    test = prepared.split("test")
+    sounds = (test.target(index) for index in range(len(test)))
+    pairs = zip(logits, sounds, strict=True)
+    return [(np.logaddexp(0, odds) - keys * odds).sum(axis=1) for odds, keys in pairs]
+
+
 def _log_odds(times: Array, of: Array | int) -> Array:
     return np.log((times + SEEN) / (of - times + SEEN)).astype(np.float32)
