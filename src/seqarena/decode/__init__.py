@@ -2,10 +2,13 @@
 
 All that a search sees of a model is a `Stepper`. It works on many sequences at once on the model's
 device: the hypotheses of a sequence stand side by side as queries of one memory, which is projected
-once and never repeated, and a sequence that is done leaves the batch.
+once and never repeated, and a sequence that is done leaves the batch. A model that tells a symbol
+for every step of its source at once needs no stepper: `ctc_greedy` and `ctc_prefix_beam` read its
+logits.
 """
 
 from seqarena.decode.beam import beam_search
+from seqarena.decode.ctc import ctc_alignment, ctc_greedy, ctc_prefix_beam
 from seqarena.decode.decoding import Decoding
 from seqarena.decode.sampling import greedy, nucleus, sample
 from seqarena.decode.stepper import Hypothesis, State, Step, Stepper
@@ -17,6 +20,9 @@ __all__ = [
     "Step",
     "Stepper",
     "beam_search",
+    "ctc_alignment",
+    "ctc_greedy",
+    "ctc_prefix_beam",
     "greedy",
     "nucleus",
     "sample",
