@@ -59,7 +59,7 @@ def one_by_one(logits: Tensor, width: int) -> list[tuple[Tokens, float]]:
                 else:
                     found[(*prefix, symbol)][1] += (blank + token) * chance
         best = sorted(found.items(), key=lambda item: -sum(item[1]))[:width]
-        beam = {prefix: (blank, token) for prefix, (blank, token) in best}
+        beam = {prefix: (blank, token) for prefix, (blank, token) in best if blank + token > 0}
     return [(prefix, math.log(sum(both))) for prefix, both in beam.items()]
 
 
@@ -113,9 +113,9 @@ def test_a_narrow_beam_is_the_textbook_one(width: int, scale: float) -> None:
 
 
 def test_a_beam_counts_no_more_than_all_paths() -> None:
-    logits = draw(7, 30, 8, 3)
+    logits = draw(7, 30, 7, 3)
     means = []
-    for width in (1, 4, 2_000):
+    for width in (1, 4, 300):
         found = ctc_prefix_beam(logits, whole(logits), width=width)
         missed = [exact(x, h) - h.log_probability for x, (h,) in zip(logits, found, strict=True)]
         assert min(missed) > -1e-9

@@ -61,7 +61,7 @@ def ctc_prefix_beam(
         torch.ones(count, 1, 1, dtype=torch.bool, device=logs.device),
     )
     for step in range(steps):
-        beam = _advance(beam, logs[:, step], width, blank)
+        beam = _keep(beam, *_extend(beam, logs[:, step], blank), width, blank)
     totals = torch.logaddexp(beam.ending_blank, beam.ending_token).tolist()
     return [
         [
@@ -83,8 +83,12 @@ class Prefixes(NamedTuple):
     begins: Tensor  # (B, W, W), whether the tokens of the one are the first of the other
 
 
-def _advance(beam: Prefixes, logs: Tensor, width: int, blank: int) -> Prefixes:
-    """Take one step whose symbols have log-probabilities ``(B, V)``."""
+def _extend(beam: Prefixes, logs: Tensor, blank: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Take one step whose symbols have log-probabilities ``(B, V)``.
+
+    Return the log-probability of each prefix extended by each token, at the blank that of the
+    prefix as it is ``(B, W, V)``; and that again by how its paths end, in a blank or a token.
+    """
     ends = (beam.lengths - 1).clamp(min=0)[..., None]
     last = beam.tokens.gather(2, ends).squeeze(2)
     total = torch.logaddexp(beam.ending_blank, beam.ending_token)
@@ -100,7 +104,19 @@ def _advance(beam: Prefixes, logs: Tensor, width: int, blank: int) -> Prefixes:
     merged = extended.gather(2, index).masked_fill(~parents, -torch.inf).amax(1)
     ending_token = torch.logaddexp(ending_token, merged)
     extended.scatter_(2, index.where(parents, blank), -torch.inf)
-    extended[..., blank] = torch.logaddexp(ending_blank, ending_token)  # not extended
+    extended[..., blank] = torch.logaddexp(ending_blank, ending_token)
+    return extended, ending_blank, ending_token
+
+
+def _keep(
+    beam: Prefixes,
+    extended: Tensor,
+    ending_blank: Tensor,
+    ending_token: Tensor,
+    width: int,
+    blank: int,
+) -> Prefixes:
+    """Keep the likeliest of what `_extend` returns."""
     vocabulary = extended.shape[2]
     flat = extended.flatten(1)
     totals, places = flat.topk(min(width, flat.shape[1]), 1)
@@ -129,7 +145,7 @@ def ctc_alignment(logits: Tensor, tokens: Sequence[int], blank: int = 0) -> Arra
     forward-backward algorithm (Graves et al. 2006, section 4.1); each row is divided by its sum,
     the steps that the token is expected to last. Raises `InputError` when no path reads so.
     """
-    logs = torch.log_softmax(logits.double(), 1).cpu().numpy()
+    logs = torch.log_softmax(logits.detach().double(), 1).cpu().numpy()
     states = np.full(2 * len(tokens) + 1, blank)
     states[1::2] = tokens
     emitted = logs[:, states]
