@@ -13,6 +13,7 @@ MODALITIES = {
     "series": "seqarena.data.series:Series",
     "audio": "seqarena.data.audio:Audio",
     "video": "seqarena.data.video:Video",
+    "image": "seqarena.data.image:Images",
 }
 
 

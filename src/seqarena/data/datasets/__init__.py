@@ -17,6 +17,9 @@ DATASETS = {
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",
     "free_spoken_digits": "seqarena.data.datasets.spoken_digits:FreeSpokenDigits",
     "moving_digits": "seqarena.data.datasets.moving_digits:MovingDigits",
+    "image_captchas": "seqarena.data.datasets.captchas:ImageCaptchas",
+    "captcha_v2": "seqarena.data.datasets.captchas:CaptchaV2",
+    "emoji_drawings": "seqarena.data.datasets.drawings:EmojiDrawings",
 }
 
 

@@ -1,4 +1,4 @@
-"""The user's own files: a table, or a folder of recordings or clips."""
+"""The user's own files: a table, or a folder of recordings, clips or pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.errors import InputError, unknown
 
 TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
-FILES = {"audio": (".wav", ".flac"), "video": (".mp4", ".avi")}
+FILES = {
+    "audio": (".wav", ".flac"),
+    "video": (".mp4", ".avi"),
+    "image": (".png", ".jpg", ".jpeg"),
+}
 LABELS = MANIFESTS["file"]
 
 
@@ -26,8 +30,8 @@ class OwnFiles(Dataset):
     """A path of the user's.
 
     - text, series: a table in CSV, TSV or Parquet
-    - audio, video: a folder with ``labels.csv`` (``file,label``), or with one sub-folder per class,
-      directly or below ``train``, ``valid`` and ``test``
+    - audio, video, image: a folder with ``labels.csv`` (``file`` and ``label`` or ``target``), or
+      with one sub-folder per class, directly or below ``train``, ``valid`` and ``test``
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
     would reach the user's original.
@@ -79,7 +83,7 @@ def _write_table(path: Path, table: Path) -> None:
 def _copy_listed(folder: Path, raw: Path) -> None:
     """Copy ``labels.csv`` and the files that it lists."""
     manifest = folder / LABELS
-    for line, record in read_records(manifest, ("file", "label")):
+    for line, record in read_records(manifest, ("file",)):
         name = PurePosixPath(record["file"])
         if name.is_absolute() or ".." in name.parts:
             raise InputError(f"{manifest} line {line}: '{name}' lies outside {folder}")
