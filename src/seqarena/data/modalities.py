@@ -15,6 +15,7 @@ MODALITIES = {
     "video": "seqarena.data.video:Video",
     "signal": "seqarena.data.signal:Signal",
     "music": "seqarena.data.music:Music",
+    "image": "seqarena.data.image:Images",
 }
 
 

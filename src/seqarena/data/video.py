@@ -27,6 +27,7 @@ from seqarena.data.labelled import (
     write_labelled,
 )
 from seqarena.data.modality import Modality
+from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
@@ -35,7 +36,6 @@ SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 PROCESSES = 2
 MEMORY = 2 << 30  # bytes of address space that a child may have
 TIMEOUT = 60.0  # seconds for one clip
-CHUNK = 1024  # frames at a time
 
 Side = Annotated[int, Field(ge=4, le=512)]
 
@@ -69,7 +69,7 @@ class Video(Modality):
             feature_shape=(3 if options.colour else 1, options.height, options.width),
             step="frame",
             step_size=1.0,
-            frames=_mean_and_std(Split(out / "train").inputs),
+            frames=mean_and_std(Split(out / "train").inputs),
             options=options.model_dump(exclude={"valid", "test"}),
             **written,
         )
@@ -84,21 +84,6 @@ class Video(Modality):
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""
         return [str(number + 1) for number in range(len(steps))]
-
-
-def _mean_and_std(frames: Array) -> dict[str, list[float]]:
-    """Describe bytes ``(S, C, H, W)`` by the mean and standard deviation of each channel."""
-    counts = np.zeros((frames.shape[1], 256))
-    for start in range(0, len(frames), CHUNK):
-        for count, pixels in zip(counts, frames[start:][:CHUNK].swapaxes(0, 1), strict=True):
-            count += np.bincount(pixels.ravel(), minlength=256)
-    values = np.arange(256)
-    means = [np.average(values, weights=count) for count in counts]
-    stds = [
-        np.average((values - mean) ** 2, weights=count) ** 0.5
-        for count, mean in zip(counts, means, strict=True)
-    ]
-    return {"mean": [float(m) for m in means], "std": [max(float(s), 1.0) for s in stds]}
 
 
 @contextmanager

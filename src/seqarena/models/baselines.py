@@ -17,6 +17,7 @@ from seqarena.decode import Hypothesis
 from seqarena.errors import InputError, unknown
 from seqarena.models.dtw import dtw_nearest
 from seqarena.models.keys import independent_keys, repeat_frame, surprises
+from seqarena.models.nearest_image import nearest_image
 
 CHUNK = 2048  # windows held at once by the linear forecast
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -178,7 +179,8 @@ def majority_step(prepared: Prepared) -> list[Array]:
 
 TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
 SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
-ALL = TEXT | FRAMES | SIGNAL | frozenset({"image"})
+IMAGE = frozenset({"image"})
+ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {
     "majority": Baseline(majority, "classification", ALL),
     "majority_step": Baseline(majority_step, "labelling", ALL),
@@ -195,4 +197,5 @@ BASELINES: dict[str, Baseline] = {
     "seasonal_naive_week": Baseline(seasonal_naive(168), "forecasting", SERIES),
     "linear": Baseline(linear, "forecasting", SERIES),
     "nearest_text": Baseline(nearest_text, "transduction", TEXT),
+    "nearest_image": Baseline(nearest_image, "transduction", IMAGE),
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.regions import look_over_image
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
@@ -54,10 +55,14 @@ def draw_attention(
     """
     labels = modality(spec.modality).step_labels(steps, spec)
     mean = weights.mean(0)
-    if caption.rows is None:
+    rows = [*(caption.rows or ()), "(end)"][: len(mean)]  # a text that was cut has no end
+    if spec.modality == "image":  # not a line of steps but a grid of regions
+        names = rows if caption.rows is not None else ["looked at"]
+        grid = tuple(spec.options["regions"])
+        look_over_image(steps[0], mean[: len(names)], names, grid, caption.title, path)
+    elif caption.rows is None:
         ATTENTION_PLOTS[spec.modality](steps, mean.mean(0), labels, caption.title, path)
     else:
-        rows = [*caption.rows, "(end)"][: len(mean)]  # a text that was cut has no end
         ALIGNMENT_PLOTS[spec.modality](steps, mean, rows, labels, caption.title, path)
 
 

@@ -25,6 +25,9 @@ DATASETS = {
     "basic_motions": "seqarena.data.datasets.uea:BasicMotions",
     "bach_chorales": "seqarena.data.datasets.chorales:BachChorales",
     "jsb_chorales": "seqarena.data.datasets.chorales:JsbChorales",
+    "image_captchas": "seqarena.data.datasets.captchas:ImageCaptchas",
+    "captcha_v2": "seqarena.data.datasets.captchas:CaptchaV2",
+    "emoji_drawings": "seqarena.data.datasets.drawings:EmojiDrawings",
 }
 
 

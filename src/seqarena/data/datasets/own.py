@@ -1,4 +1,4 @@
-"""The user's own files: a table, or a folder of recordings, clips or signals."""
+"""The user's own files: a table, or a folder of recordings, clips, pictures, signals or scores."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a mod
 FILES = {
     "audio": (".wav", ".flac"),
     "video": (".mp4", ".avi"),
+    "image": (".png", ".jpg", ".jpeg"),
     "signal": (".csv",),
     "music": (".mid", ".midi"),
 }
@@ -31,8 +32,8 @@ class OwnFiles(Dataset):
     """A path of the user's.
 
     - text, series: a table in CSV, TSV or Parquet
-    - audio, video, signal: a folder with ``labels.csv`` (``file,label``), or with one sub-folder
-      per class, directly or below ``train``, ``valid`` and ``test``
+    - audio, video, image, signal: a folder with ``labels.csv`` (``file`` and ``label``, ``labels`` or
+      ``target``), or with one sub-folder per class, directly or below ``train``, ``valid``, ``test``
     - music: a folder of MIDI files, with or without ``labels.csv`` (``file``)
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
