@@ -32,8 +32,8 @@ class OwnFiles(Dataset):
     """A path of the user's.
 
     - text, series: a table in CSV, TSV or Parquet
-    - audio, video, image, signal: a folder with ``labels.csv`` (``file`` and ``label``, ``labels`` or
-      ``target``), or with one sub-folder per class, directly or below ``train``, ``valid``, ``test``
+    - audio, video, image, signal: a folder with ``labels.csv`` (``file`` and ``label``, ``labels``
+      or ``target``), or with one sub-folder per class, also below ``train``, ``valid``, ``test``
     - music: a folder of MIDI files, with or without ``labels.csv`` (``file``)
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
