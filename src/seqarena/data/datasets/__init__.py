@@ -12,6 +12,8 @@ from seqarena.errors import InputError, unknown
 # Named, not imported: text needs neither the audio nor the video libraries.
 DATASETS = {
     "movie_reviews": "seqarena.data.datasets.reviews:MovieReviews",
+    "hutto_sentences": "seqarena.data.datasets.hutto:HuttoSentences",
+    "pronoun_gaps": "seqarena.data.datasets.pronouns:PronounGaps",
     "spanish_phrases": "seqarena.data.datasets.spanish_phrases:SpanishPhrases",
     "bike_sharing": "seqarena.data.datasets.bike_sharing:BikeSharing",
     "spoken_digits": "seqarena.data.datasets.spoken_digits:SpokenDigits",

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import csv
-import tempfile
 from pathlib import Path
 
 from seqarena.data.datasets.base import Dataset
-from seqarena.data.sources import members, pypi, unpack
-from seqarena.errors import InputError
-
-SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
-ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-MEMBER = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
+from seqarena.data.datasets.hutto import rated
 
 
 class MovieReviews(Dataset):
@@ -32,19 +26,12 @@ class MovieReviews(Dataset):
 
     def write(self, raw: Path) -> None:
         """Write ``examples.csv`` with the columns ``id,text,label``."""
-        sdist = pypi("vaderSentiment", "3.3.2", SHA256, sdist=True)
-        with tempfile.TemporaryDirectory() as folder:
-            unpack(sdist, Path(folder))
-            text = members(Path(folder) / ARCHIVE, MEMBER)[MEMBER].decode("utf-8")
-        rows = [line.split("\t") for line in text.split("\r\n") if line]
-        if any(len(row) != 3 for row in rows):
-            raise InputError(f"{MEMBER}: expected id, rating and text in every line")
         with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["id", "text", "label"])
-            for name, rating, sentence in rows:
-                if float(rating) != 0:
-                    writer.writerow([name, sentence, _label(float(rating))])
+            for name, rating, sentence in rated("film"):
+                if rating != 0:
+                    writer.writerow([name, sentence, _label(rating)])
 
 
 def _label(rating: float) -> str:

@@ -1,0 +1,78 @@
+"""Baselines that label a step by those beside it; fitted on train, tuned on valid.
+
+Each answers with ``(T, classes)`` probabilities for every step of a test sequence, labelled or not.
+The target of a step is the index of its class and 1 more; 0 is unlabelled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from seqarena.data.store import Array, Prepared, Split
+from seqarena.data.tokens import PAD
+
+REACH = 2  # tokens to one side
+INVERSE_PENALTIES = (0.1, 1.0, 10.0)
+
+
+def majority_step(prepared: Prepared) -> list[Array]:
+    """Always the most common label of train."""
+    labels = _labels(prepared.split("train"))
+    common = np.bincount(labels[labels > 0] - 1).argmax()
+    answer = np.eye(len(prepared.spec.classes), dtype=np.float32)[common]
+    return [np.tile(answer, (length, 1)) for length in prepared.split("test").lengths]
+
+
+def neighbour_logistic(prepared: Prepared) -> list[Array]:
+    """Logistic regression over a token and the two on either side, one-hot by position."""
+    return _logistic(prepared, ahead=REACH)
+
+
+def left_neighbour_logistic(prepared: Prepared) -> list[Array]:
+    """Logistic regression over a token and the two before it, one-hot by position."""
+    return _logistic(prepared, ahead=0)
+
+
+def _logistic(prepared: Prepared, ahead: int) -> list[Array]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    train, valid = (_labelled(prepared.split(name), ahead) for name in ("train", "valid"))
+    best: tuple[float, Any] | None = None
+    for c in INVERSE_PENALTIES:
+        classifier = LogisticRegression(C=c, max_iter=500)
+        model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), classifier).fit(*train)
+        score = float(model.score(*valid))
+        if best is None or score > best[0]:
+            best = score, model
+    assert best is not None
+    test = prepared.split("test")
+    answer = np.zeros((int(test.lengths.sum()), len(prepared.spec.classes)), np.float32)
+    answer[:, best[1].classes_ - 1] = best[1].predict_proba(_neighbours(test, ahead))
+    return np.split(answer, np.cumsum(test.lengths)[:-1])
+
+
+def _labelled(split: Split, ahead: int) -> tuple[Array, Array]:
+    """Return the neighbours ``(N, D)`` and labels ``(N,)`` of the labelled steps."""
+    labels = _labels(split)
+    return _neighbours(split, ahead)[labels > 0], labels[labels > 0]
+
+
+def _neighbours(split: Split, ahead: int) -> Array:
+    """Return each token between those beside it, ``(all steps, REACH + 1 + ahead)``.
+
+    Beyond the ends stands `PAD`.
+    """
+    padded = (
+        np.pad(split.sequence(index), (REACH, ahead), constant_values=PAD)
+        for index in range(len(split))
+    )
+    return np.concatenate([sliding_window_view(tokens, REACH + 1 + ahead) for tokens in padded])
+
+
+def _labels(split: Split) -> Array:
+    return np.concatenate([split.target(index) for index in range(len(split))])
