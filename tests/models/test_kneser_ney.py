@@ -136,8 +136,8 @@ def test_a_trigram_beats_the_unigram_on_held_out_text(prepared: Prepared) -> Non
     test = prepared.split("test")
     answers = [baseline(prepared) for baseline in (unigram, kneser_ney_trigram)]
     for answer in answers:
-        assert [len(logs) for logs in answer] == test.target_lengths.tolist()
-    alone, trigram = (np.exp(-np.concatenate(answer).mean()) for answer in answers)
+        assert [len(nats) for nats in answer] == test.target_lengths.tolist()
+    alone, trigram = (np.exp(np.concatenate(answer).mean()) for answer in answers)
     assert trigram < 0.6 * alone < 0.1 * len(prepared.spec.vocabulary)
 
 
@@ -145,14 +145,14 @@ def test_the_unigram_is_the_share_in_train(prepared: Prepared) -> None:
     train, test = (np.asarray(prepared.split(name).targets) for name in ("train", "test"))
     share = np.bincount(train, minlength=len(prepared.spec.vocabulary)) / len(train)
     common = np.flatnonzero(share > 1e-3)
-    logs = np.concatenate(unigram(prepared))
+    nats = np.concatenate(unigram(prepared))
     for token in common:
-        assert np.exp(logs[test == token]) == pytest.approx(share[token], rel=0.05)
+        assert np.exp(-nats[test == token]) == pytest.approx(share[token], rel=0.05)
 
 
 def test_a_sequence_is_scored_alike_alone_and_among_others(prepared: Prepared) -> None:
     train, test = (prepared.split(name) for name in ("train", "test"))
     model = KneserNey([train.target(i) for i in range(len(train))], len(prepared.spec.vocabulary))
     one_by_one = [model.log_probabilities([test.target(i)])[0] for i in range(20)]
-    for logs, alone in zip(kneser_ney_trigram(prepared), one_by_one, strict=False):
-        np.testing.assert_array_equal(logs, alone)
+    for nats, alone in zip(kneser_ney_trigram(prepared), one_by_one, strict=False):
+        np.testing.assert_array_equal(-nats, alone)

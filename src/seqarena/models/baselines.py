@@ -17,7 +17,13 @@ from seqarena.decode import Hypothesis
 from seqarena.errors import InputError, unknown
 from seqarena.models.dtw import dtw_nearest
 from seqarena.models.keys import independent_keys, repeat_frame, surprises
+from seqarena.models.kneser_ney import kneser_ney_trigram, unigram
 from seqarena.models.nearest_image import nearest_image
+from seqarena.models.neighbours import (
+    left_neighbour_logistic,
+    majority_step,
+    neighbour_logistic,
+)
 
 CHUNK = 2048  # windows held at once by the linear forecast
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -170,13 +176,6 @@ def median(prepared: Prepared) -> Array:
     return np.tile(np.median(targets, axis=0), (len(prepared.split("test")), 1)).astype(np.float32)
 
 
-def majority_step(prepared: Prepared) -> list[Array]:
-    """Always the most common class of train's steps: ``(T, classes)`` for each test sequence."""
-    counts = np.bincount(prepared.split("train").targets, minlength=len(prepared.spec.classes) + 1)
-    common = np.eye(len(counts) - 1, dtype=np.float32)[counts[1:].argmax()]
-    return [np.tile(common, (length, 1)) for length in prepared.split("test").lengths]
-
-
 TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
 SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
 IMAGE = frozenset({"image"})
@@ -184,6 +183,10 @@ ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {
     "majority": Baseline(majority, "classification", ALL),
     "majority_step": Baseline(majority_step, "labelling", ALL),
+    "neighbour_logistic": Baseline(neighbour_logistic, "labelling", TEXT),
+    "left_neighbour_logistic": Baseline(left_neighbour_logistic, "labelling", TEXT),
+    "unigram": Baseline(unigram, "language_modelling", TEXT),
+    "kneser_ney_trigram": Baseline(kneser_ney_trigram, "language_modelling", TEXT),
     "median": Baseline(median, "regression", ALL),
     "dtw_nearest": Baseline(dtw_nearest, "classification", FRAMES | SIGNAL),
     "independent_keys": Baseline(

@@ -6,13 +6,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.models.model import Output
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, padded, trimmed
+from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
 from seqarena.tasks.classification import confusion_scores
 
 UNLABELLED = -1  # a step of which no label is asked
@@ -44,8 +43,7 @@ class Labelling(StepTask):
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
-        logits = output.logits.transpose(1, 2)
-        loss = F.cross_entropy(logits, truth, ignore_index=UNLABELLED, reduction="sum")
+        loss = cross_entropies(output.logits, truth, UNLABELLED).sum()
         return loss, int((truth != UNLABELLED).sum())
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:

@@ -17,7 +17,7 @@ from seqarena.decode import Decoding
 from seqarena.models.continuation import Continuation
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, padded, trimmed
+from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
 
 LIKELY = 10  # continuations that a prediction names
 
@@ -79,8 +79,7 @@ class LanguageModelling(NextStep):
     def surprise(self, output: Output, batch: Batch) -> Tensor:
         if output.surprise is not None:
             return output.surprise
-        logits, truth = output.logits.transpose(1, 2), batch.targets.long()
-        return F.cross_entropy(logits, truth, ignore_index=PAD, reduction="none")
+        return cross_entropies(output.logits, batch.targets, PAD)
 
     def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
         output = super().examine(model, batch, spec)

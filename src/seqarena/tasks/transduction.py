@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
@@ -21,7 +20,7 @@ from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, Task
+from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.text_scores import TEXT_SCORES
 
 LONGER = 1.5  # than any target of train a hypothesis may be
@@ -171,8 +170,4 @@ def _surprise(output: Output, batch: Batch) -> Tensor:
     """Return ``-log P`` of each true text, ``(B,)``."""
     if not output.aligned:
         return ctc_surprise(output.logits, output.lengths, batch)
-    truth = batch.targets.long()
-    tokens = F.cross_entropy(
-        output.logits.transpose(1, 2), truth, ignore_index=PAD, reduction="none"
-    )
-    return tokens.sum(1)
+    return cross_entropies(output.logits, batch.targets, PAD).sum(1)
