@@ -112,7 +112,10 @@ def generate(
     for name, steps in read(predictor, source):
         first, *others = predictor.generate(steps, way, longest)
         rows.append({"input": name, **first, **({"others": others} if others else {})})
-    _show(rows, predictor, output)
+    if "roll" in rows[0]:
+        _write_music(rows, predictor, output)
+    else:
+        _show(rows, predictor, output)
 
 
 def load_best(experiment: str, variant: str | None) -> Predictor:
@@ -170,6 +173,27 @@ def _draw_attention(path: Path, predictor: Predictor, steps: Any, answer: dict[s
         draw_attention(partial, predictor.spec, steps, answer["attention"], caption)
 
 
+def _write_music(rows: list[dict[str, Any]], predictor: Predictor, output: Path | None) -> None:
+    """Write every continuation as MIDI and as sound, numbered where there are several."""
+    from seqarena.data.sound import write_midi, write_wav
+
+    if output is None:
+        raise InputError("--output: music is written to a file; expected a name such as bach.mid")
+    steps = predictor.spec.options["steps_per_quarter"]
+    rolls = [answer.pop("roll") for row in rows for answer in (row, *row.get("others", ()))]
+    for number, roll in enumerate(rolls, start=1):
+        stem = (
+            output.with_suffix("")
+            if len(rolls) == 1
+            else output.with_name(f"{output.stem}-{number}")
+        )
+        for suffix, write in ((".mid", write_midi), (".wav", write_wav)):
+            with new_file(stem.with_suffix(suffix)) as partial:
+                write(partial, roll, steps)
+            print(stem.with_suffix(suffix))
+    _show(rows, predictor, None)
+
+
 def _show(rows: list[dict[str, Any]], predictor: Predictor, output: Path | None) -> None:
     """Print answers as a table, or write them as JSON."""
     if output is None:
@@ -195,6 +219,7 @@ def _terms(terms: Any) -> str:
 SHOWN: dict[str, Callable[[Any], str]] = {
     "forecast": _numbers,
     "value": lambda value: f"{value:.4g}",
+    "frames": str,
     "label": str,
     "labels": " ".join,
     "probability": lambda value: f"{value:.3f}",

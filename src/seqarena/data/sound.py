@@ -35,7 +35,9 @@ def write_midi(path: Path, roll: Array, steps_per_quarter: int, *, tempo: float 
 
 def write_wav(path: Path, roll: Array, steps_per_quarter: int, *, tempo: float = TEMPO) -> None:
     """Write a roll ``(T, 88)`` as mono sound at 22,050 Hz, with `RELEASE` seconds to die away."""
-    soundfile.write(path, rendered(roll, 60 / tempo / steps_per_quarter), RATE, subtype="PCM_16")
+    soundfile.write(
+        path, rendered(roll, 60 / tempo / steps_per_quarter), RATE, subtype="PCM_16", format="WAV"
+    )
 
 
 def rendered(roll: Array, step: float) -> Array:

@@ -1,14 +1,16 @@
-"""A model of what comes next as a search sees it."""
+"""Models of what comes next: a language model as a search sees it, and frames of keys."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END, PAD, UNKNOWN
-from seqarena.decode import State, Step
+from seqarena.decode import Decoding, State, Step
 from seqarena.decode.stepper import change_all
+from seqarena.errors import InputError
 from seqarena.models.model import SequenceModel
 
 
@@ -41,3 +43,32 @@ class Continuation:
         logits[..., [PAD, UNKNOWN]] = -torch.inf
         after = change_all(output.state, lambda tensor: tensor.unflatten(0, tokens.shape))
         return Step(logits, state._replace(hypotheses=after), None)
+
+
+def continue_frames(
+    model: SequenceModel, begun: Tensor, decoding: Decoding, longest: int
+) -> tuple[Tensor, Tensor]:
+    """Continue a roll ``(T, K)`` by so many frames, each key drawn by itself given all before.
+
+    Returns `decoding.best` continuations ``(B, longest, K)`` and their log-probabilities ``(B,)``;
+    "greedy" takes each key's likelier state. Raises `InputError` for a beam: keys have no end.
+    """
+    if decoding.method == "beam":
+        raise InputError("--decoding: frames are drawn by 'sample' or 'greedy', not by 'beam'")
+    generator = torch.Generator(begun.device).manual_seed(decoding.seed)
+    frames = begun.expand(decoding.best, *begun.shape)
+    ones = torch.ones(decoding.best, dtype=torch.long, device=begun.device)
+    state, total, said = None, torch.zeros(decoding.best, device=begun.device), []
+    if len(begun) > 1:
+        state = model.encode(Batch(frames[:, :-1], ones * (len(begun) - 1), ones)).state
+    last = frames[:, -1:]
+    for _ in range(longest):
+        output = model(Batch(last, ones, ones), state)
+        odds, state = output.logits.float(), output.state
+        chances = torch.sigmoid(odds / decoding.temperature)
+        drawn = torch.bernoulli(chances, generator=generator)
+        last = drawn if decoding.method == "sample" else (odds > 0).to(odds.dtype)
+        logs = F.binary_cross_entropy_with_logits(odds, last, reduction="none")
+        total = total - logs.sum((1, 2))
+        said.append(last)
+    return torch.cat(said, dim=1), total

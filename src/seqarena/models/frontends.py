@@ -163,7 +163,9 @@ class ImageRegions(Frontend):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         maps, _ = self.stem(inputs, lengths)
         down, across = self.cells
-        whole = F.adaptive_avg_pool2d(maps[:, 0], (self.rows * down, self.columns * across))
+        whole, size = maps[:, 0], (self.rows * down, self.columns * across)
+        if whole.shape[2:] != size:  # pooling to the same size is a slow copy
+            whole = F.adaptive_avg_pool2d(whole, size)
         cut = whole.unflatten(2, (self.rows, down)).unflatten(4, (self.columns, across))
         regions = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, S, D)
         return self.dense(regions), torch.full_like(lengths, self.rows * self.columns)

@@ -14,7 +14,7 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
 from seqarena.decode import Decoding
-from seqarena.models.continuation import Continuation
+from seqarena.models.continuation import Continuation, continue_frames
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
@@ -186,6 +186,25 @@ class MusicModelling(NextStep):
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
         return {"nll": float(counts["surprise"] / counts["steps"])}
+
+    def generate(
+        self,
+        model: SequenceModel,
+        steps: Array,
+        spec: DataSpec,
+        decoding: Decoding,
+        longest: int,
+    ) -> list[dict[str, Any]]:
+        """Return the beginning and its continuations as rolls ``(T, 88)`` of bytes."""
+        begun = torch.from_numpy(steps)
+        frames, totals = continue_frames(model, begun, decoding, longest)
+        heard = begun[1:].expand(len(frames), *begun[1:].shape)  # without the silence before it
+        rolls = torch.cat([heard, frames], dim=1).to(torch.uint8).numpy()
+        answers = [
+            {"log_probability": total, "frames": len(roll), "roll": roll}
+            for roll, total in zip(rolls, totals.tolist(), strict=True)
+        ]
+        return sorted(answers, key=lambda answer: -answer["log_probability"])
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
