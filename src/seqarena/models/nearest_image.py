@@ -13,13 +13,15 @@ def nearest_image(prepared: Prepared) -> list[Hypothesis]:
     from sklearn.neighbors import NearestNeighbors
 
     train, test = prepared.split("train"), prepared.split("test")
-    known = _flat(train)
+    known, asked = _flat(train), _flat(test)
     mean = known.mean(axis=0)
-    neighbours = NearestNeighbors(n_neighbors=1, metric="cosine").fit(known - mean)
-    places = neighbours.kneighbors(_flat(test) - mean, return_distance=False)[:, 0]
+    known -= mean
+    asked -= mean
+    neighbours = NearestNeighbors(n_neighbors=1, metric="cosine").fit(known)
+    places = neighbours.kneighbors(asked, return_distance=False)[:, 0]
     return [Hypothesis(train.target(place)[:-1].tolist(), 0.0, 0.0, None) for place in places]
 
 
 def _flat(split: Split) -> Array:
     """Return the pixels of each picture, ``(N, C * H * W)`` float32."""
-    return np.asarray(split.inputs[split.starts].reshape(len(split), -1), np.float32)
+    return np.array(split.inputs[split.starts].reshape(len(split), -1), np.float32)
