@@ -25,7 +25,7 @@ ALPHABET = "23456789ACEFGHJKLMNPRTVWXY"
 LENGTHS = (4, 5, 6)
 WIDTH, HEIGHT = 160, 50
 FONT_SIZES = (32, 36, 40)
-SIZES = {"train": 6_000, "valid": 500, "test": 500}
+SIZES = {"train": 4_000, "valid": 500, "test": 500}
 PROCESSES = 2
 CHUNK = 100  # pictures handed to a process at once
 
