@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("fit", "batches", "conv_lstm", "search")
+NAMES = ("fit", "batches", "conv_lstm", "translation", "search")
 
 
 def main() -> None:

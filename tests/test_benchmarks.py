@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from benchmarks import fit, loops
+from benchmarks import fit, joey, loops, translation
+
+from seqarena.data.store import DataSpec
+from seqarena.models.decoder import Speaker
+from seqarena.models.variants import VARIANTS
 
 
 @pytest.mark.parametrize(("modality", "variant", "own", "_bare", "_lightning"), fit.CASES)
@@ -22,3 +28,79 @@ def test_the_bare_loop_trains_the_model_of_every_case(
     optimizer = loops.stock_optimizer(model, hyperparameters)
     loops.bare_epoch(model, optimizer, loops.Epochs(prepared, 8))
     assert not all(map(torch.equal, before, model.parameters()))
+
+
+@pytest.fixture
+def phrases(
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Prepare texts to be written, as `translation.phrases` does."""
+    monkeypatch.setitem(VARIANTS, translation.NAME, translation.VARIANT)  # gone after the test
+    spec = replace(
+        specs["text"],
+        classes=(),
+        target_vocabulary=("<pad>", "<unk>", "<end>", "no", "yes", *"abcdefgh"),
+        longest_target=4,
+        target_unit="words",
+    )
+    prepare(tmp_path / "prepared", spec, (64, 16, 8))
+    return tmp_path
+
+
+def test_a_round_of_translation_trains(phrases: Path) -> None:
+    step = translation.train(phrases, 16)
+    first, second = step(), step()
+    assert len(first) == 4
+    assert sum(loss for loss, *_ in second) < sum(loss for loss, *_ in first)
+    batches = translation.chosen(phrases, 16)
+    others = list(joey.mixed(batches))
+    for each in (0, 2):
+        assert sorted(sequences(batches, each)) == sorted(sequences(others, each))
+    assert sequences(batches, 0) != sequences(others, 0)
+
+
+def sequences(batches: list[Any], place: int) -> list[list[int]]:
+    return [
+        row[:length].tolist()
+        for batch in batches
+        for row, length in zip(batch[place], batch[place + 1], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_the_loop_over_sentences_finds_what_beam_search_finds(phrases: Path, epochs: int) -> None:
+    model = translation.trained(phrases, 16, epochs)
+    (batch,) = translation.chosen(phrases, 16, "valid", 16)
+    for longest in (1, 6):
+        with torch.inference_mode():
+            together = translation.beam_of_all(model, batch, longest)
+            alone = [
+                translation.beam_of_one(Speaker(model), one, longest)
+                for one in translation.alone(batch)
+            ]
+        assert [each.tokens for each in alone] == [each.tokens for each in together]
+        for one, other in zip(alone, together, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+def test_what_joeynmt_cannot_hold_is_not_trained(phrases: Path) -> None:
+    weights = translation.trained(phrases, 16, 1).state_dict()
+    assert not weights["head.attention.key.bias"].any()
+    assert not weights["head.output.bias"].any()
+    for name in ("weight", "bias"):
+        hidden, cell = weights[f"head.bridge.{name}"].chunk(2)
+        assert torch.equal(hidden, cell)
+
+
+def test_a_missing_peer_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv(joey.CHECKOUT, str(tmp_path))
+    assert not joey.found()
+    assert capsys.readouterr().out.count("\n") == 1
+    monkeypatch.delenv(joey.CHECKOUT)
+    assert not joey.found()
+    assert "JOEYNMT" in capsys.readouterr().out

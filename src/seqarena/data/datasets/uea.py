@@ -16,7 +16,7 @@ from seqarena.errors import InputError
 VERSION = "1.2.0"
 SHA256 = "dbffc6731d2d683b668dceb5e2bbc5804bebc8446b4c580803a281684d90e4ae"
 FOLDER = "sktime/datasets/data"
-ARCHIVE = "the UEA archive (Bagnall et al., 2018, arXiv:1811.00075), in the wheel of sktime 1.2.0"
+ARCHIVE = f"UEA archive (Bagnall et al., 2018, arXiv:1811.00075), in the wheel of sktime {VERSION}"
 
 Example = tuple[list[list[str]], str]  # channels of numbers as written, and the label
 
@@ -81,8 +81,8 @@ class BasicMotions(_Archived):
     TRAIN for valid.
     """
 
-    origin = f"a student project at the University of East Anglia; {ARCHIVE}"
-    licence = "published without one in the UEA archive; BSD-3-Clause (sktime)"
+    origin = f"four students with a smart watch; {ARCHIVE}"
+    licence = "none stated by the UEA archive; BSD-3-Clause (sktime, which carries it)"
 
     problem = "BasicMotions"
     channels = tuple(f"{what}_{axis}" for what in ("acceleration", "rotation") for axis in "xyz")
