@@ -71,7 +71,7 @@ class Batches:
         generator = np.random.default_rng([self.seed, epoch])
         chosen = generator.permutation(len(self.split))[: self.epoch_examples]
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
-        chosen = chosen[np.argsort(self.split.lengths[chosen], kind="stable")]
+        chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
         for batch in generator.permutation(len(self)):
             yield self._gather(chosen[batch * self.batch_size :][: self.batch_size])
 
@@ -81,6 +81,11 @@ class Batches:
         for start in range(0, len(order), self.batch_size):
             indices = order[start : start + self.batch_size]
             yield indices, self._gather(indices)
+
+    def _sizes(self) -> list[Array]:
+        """Return what batches are made alike in, the most important last."""
+        of_targets, lengths = self.split.target_lengths, self.split.lengths
+        return [lengths] if of_targets is None else [of_targets, lengths]
 
     def _gather(self, indices: Array) -> Batch:
         split = self.split
