@@ -2,7 +2,8 @@
 
 The raw form is the same for a built-in data set and for the user's own files:
 
-- text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``
+- text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``; the column
+  of the answer is that of its targets (see `seqarena.data.targets`), here and below
 - audio, video: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
 - signal: the same, each file a CSV: a header of channels, one row per step
 - series: ``series.csv`` with a time column, the target and covariates, one row per step

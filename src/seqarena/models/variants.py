@@ -192,6 +192,12 @@ VARIANTS: dict[str, Variant] = {
     "bilstm_ctc": Variant(
         encoder=recurrent("lstm", bidirectional=True), reads="whole", decoder="ctc"
     ),
+    "stacked_bilstm_ctc": Variant(
+        encoder=recurrent("lstm", bidirectional=True),
+        reads="whole",
+        decoder="ctc",
+        space={"layers": [2, 3]},
+    ),
     "gru_attention": Variant(
         encoder=recurrent("gru"),
         reads="whole",
