@@ -4,8 +4,9 @@ The raw form is the same for a built-in data set and for the user's own files:
 
 - text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``; the column
   of the answer is that of its targets (see `seqarena.data.targets`), here and below
-- audio, video: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
+- audio, video, image: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
 - signal: the same, each file a CSV: a header of channels, one row per step
+- music: MIDI files, and ``labels.csv`` with ``file`` and optionally ``split,group``
 - series: ``series.csv`` with a time column, the target and covariates, one row per step
 """
 
@@ -20,7 +21,7 @@ from seqarena.data.store import Array, DataSpec
 
 
 class Modality(ABC):
-    """One kind of data: text, audio, series, video, signal."""
+    """One kind of data: text, audio, series, video, image, signal, music."""
 
     Options: ClassVar[type[Strict]]  # the `prepare:` section of an experiment
 
