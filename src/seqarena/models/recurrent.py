@@ -95,6 +95,11 @@ class Unrolled(Recurrent):
         return torch.stack(outputs, dim=1), state
 
 
+def layer_of(kind: str, inputs: int, width: int) -> Recurrent:
+    """Return a layer of one kind of cell: its kernel where there is one."""
+    return Fused(kind, inputs, width) if kind in FUSED else Unrolled(CELLS[kind](inputs, width))
+
+
 class Bidirectional(Recurrent):
     """Two layers, one reading backwards: outputs ``(B, T, 2 * width)`` (Schuster & Paliwal 1997).
 

@@ -31,7 +31,7 @@ from seqarena.models.frontends import (
 )
 from seqarena.models.heads import Head
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent import Bidirectional, Fused, Recurrent, Stack, Unrolled
+from seqarena.models.recurrent import Bidirectional, Recurrent, Stack, Unrolled, layer_of
 
 Hyperparameters = Mapping[str, Any]
 Space = Mapping[str, Any]  # dimensions as in params.yaml
@@ -96,12 +96,12 @@ BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the enc
 
 
 def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
-    """Build fused recurrent layers of one kind; the depth is the hyperparameter `layers`."""
+    """Build recurrent layers of one kind; the depth is the hyperparameter `layers`."""
 
     def layer(inputs: int, width: int) -> Recurrent:
         if not bidirectional:
-            return Fused(kind, inputs, width)
-        return Bidirectional(Fused(kind, inputs, width), Fused(kind, inputs, width))
+            return layer_of(kind, inputs, width)
+        return Bidirectional(layer_of(kind, inputs, width), layer_of(kind, inputs, width))
 
     def build(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
         layers: list[Recurrent] = []
@@ -187,6 +187,8 @@ VARIANTS: dict[str, Variant] = {
     "lstm": Variant(encoder=recurrent("lstm")),
     "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True), reads="whole"),
     "bigru": Variant(encoder=recurrent("gru", bidirectional=True), reads="whole", decoder="gru"),
+    "peephole_lstm": Variant(encoder=recurrent("peephole_lstm")),
+    "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
     "lstm_ctc": Variant(encoder=recurrent("lstm"), decoder="ctc"),
     "bilstm_ctc": Variant(
