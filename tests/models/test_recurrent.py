@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ VECTORS: dict[str, Callable[[], Recurrent]] = {
     **{f"fused {kind}": (lambda kind=kind: Fused(kind, 3, 5)) for kind in FUSED},
     **{f"unrolled {kind}": (lambda kind=kind: Unrolled(CELLS[kind](3, 5))) for kind in CELLS},
     "stack": lambda: Stack([Fused("lstm", 3, 4), Unrolled(CELLS["gru"](4, 5))]),
+    "residual": lambda: Stack([Fused("lstm", 3, 4), Fused("lstm", 4, 4)], residual=True),
 }
 IMAGES = {"unrolled conv_lstm": lambda: Unrolled(ConvLSTMCell((2, 6, 6), 3))}
 SHAPES = dict.fromkeys(VECTORS, (3,)) | dict.fromkeys(IMAGES, (2, 6, 6))
@@ -37,6 +39,17 @@ BOTH_WAYS = {
     ),
 }
 LENGTHS = torch.tensor([2, 7, 4, 1])
+
+
+class Echo(Recurrent):
+    """Shows what it is given."""
+
+    output_shape = (50,)
+
+    def forward(
+        self, x: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        return x, state
 
 
 def inputs(*shape: int) -> Tensor:
@@ -160,11 +173,30 @@ def test_a_stack_is_its_layers_in_turn() -> None:
     torch.testing.assert_close(states, (state, last))
 
 
+def test_a_residual_stack_of_silent_layers_is_the_identity() -> None:
+    stack, x = Stack([Fused("lstm", 3, 3), Fused("lstm", 3, 3)], residual=True).double(), inputs(3)
+    for parameter in stack.parameters():
+        nn.init.zeros_(parameter)
+    outputs, _ = stack(x)
+    assert torch.equal(outputs, x)
+
+
+def test_a_residual_goes_around_layers_that_keep_the_width() -> None:
+    first, second = Fused("gru", 3, 4).double(), Fused("gru", 4, 4).double()
+    x = inputs(3)
+    widened, _ = first(x)
+    outputs, _ = Stack([first, second], residual=True)(x)
+    torch.testing.assert_close(outputs, widened + second(widened)[0])
+
+
+def test_dropout_leaves_the_residual_whole() -> None:
+    outputs, _ = Stack([Echo(), Echo()], dropout=0.5, residual=True)(torch.ones(8, 9, 50))
+    assert outputs.unique().tolist() == [2.0, 6.0]  # 2 from below, and of it 0 or 4
+
+
 def test_dropout_lies_between_layers_only() -> None:
-    stack = Stack([Fused("rnn", 3, 50), Fused("rnn", 50, 50)], dropout=0.9)
+    stack = Stack([Fused("rnn", 3, 50), Echo()], dropout=0.9)
     x = torch.randn(2, 4, 3)
-    stack.layers[1] = nn.Identity()  # shows what the second layer is given
-    stack.layers[1].forward = lambda given, state, lengths: (given, state)  # type: ignore[method-assign]
     given, _ = stack(x)
     assert float((given == 0).float().mean()) == pytest.approx(0.9, abs=0.1)
     assert not (stack.layers[0](x)[0] == 0).any()

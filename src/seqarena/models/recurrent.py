@@ -130,11 +130,18 @@ class Bidirectional(Recurrent):
 
 
 class Stack(Recurrent):
-    """Layers on layers, dropout between them (Graves et al. 2013); a stack is a layer."""
+    """Layers on layers, dropout between them (Graves et al. 2013); a stack is a layer.
 
-    def __init__(self, layers: Sequence[Recurrent], dropout: float = 0.0) -> None:
+    A `residual` one adds what a layer is given to what it says wherever their widths agree
+    (He et al. 2016; Wu et al. 2016, section 3.1).
+    """
+
+    def __init__(
+        self, layers: Sequence[Recurrent], dropout: float = 0.0, *, residual: bool = False
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.residual = residual
         self.dropout = Dropout(dropout)
         self.output_shape = layers[-1].output_shape
 
@@ -144,7 +151,8 @@ class Stack(Recurrent):
         states = (None,) * len(self.layers) if state is None else state
         after = []
         for index, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
-            x, new = layer(self.dropout(x) if index else x, before, lengths)
+            outputs, new = layer(self.dropout(x) if index else x, before, lengths)
+            x = x + outputs if self.residual and x.shape == outputs.shape else outputs
             after.append(new)
         return x, tuple(after)
 

@@ -95,7 +95,7 @@ class Variant:
 BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the encoder
 
 
-def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
+def recurrent(kind: str, *, bidirectional: bool = False, residual: bool = False) -> BuildEncoder:
     """Build recurrent layers of one kind; the depth is the hyperparameter `layers`."""
 
     def layer(inputs: int, width: int) -> Recurrent:
@@ -109,7 +109,9 @@ def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
         for _ in range(h.get("layers", 1)):
             layers.append(layer(inputs, h["width"]))
             (inputs,) = layers[-1].output_shape
-        return RecurrentEncoder(layers[0] if len(layers) == 1 else Stack(layers, h["dropout"]))
+        if len(layers) == 1:
+            return RecurrentEncoder(layers[0])
+        return RecurrentEncoder(Stack(layers, h["dropout"], residual=residual))
 
     return build
 
@@ -190,6 +192,7 @@ VARIANTS: dict[str, Variant] = {
     "peephole_lstm": Variant(encoder=recurrent("peephole_lstm")),
     "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
+    "residual_lstm": Variant(encoder=recurrent("lstm", residual=True), space={"layers": [2, 3]}),
     "lstm_ctc": Variant(encoder=recurrent("lstm"), decoder="ctc"),
     "bilstm_ctc": Variant(
         encoder=recurrent("lstm", bidirectional=True), reads="whole", decoder="ctc"
