@@ -20,6 +20,7 @@ from seqarena.models.recurrent import (
     Reorder,
     Stack,
     Unrolled,
+    VariationalLSTM,
     reordered,
     reversal,
 )
@@ -29,6 +30,7 @@ VECTORS: dict[str, Callable[[], Recurrent]] = {
     **{f"unrolled {kind}": (lambda kind=kind: Unrolled(CELLS[kind](3, 5))) for kind in CELLS},
     "stack": lambda: Stack([Fused("lstm", 3, 4), Unrolled(CELLS["gru"](4, 5))]),
     "residual": lambda: Stack([Fused("lstm", 3, 4), Fused("lstm", 4, 4)], residual=True),
+    "variational": lambda: VariationalLSTM(3, 5, 0.0),
 }
 IMAGES = {"unrolled conv_lstm": lambda: Unrolled(ConvLSTMCell((2, 6, 6), 3))}
 SHAPES = dict.fromkeys(VECTORS, (3,)) | dict.fromkeys(IMAGES, (2, 6, 6))
@@ -200,6 +202,35 @@ def test_dropout_lies_between_layers_only() -> None:
     given, _ = stack(x)
     assert float((given == 0).float().mean()) == pytest.approx(0.9, abs=0.1)
     assert not (stack.layers[0](x)[0] == 0).any()
+
+
+def test_a_variational_lstm_reads_through_the_same_masks_at_every_step() -> None:
+    torch.manual_seed(0)
+    layer, x = VariationalLSTM(3, 5, 0.5).double(), inputs(3)
+    given: list[Tensor] = []
+    layer.dropout.register_forward_hook(lambda _, args, result: given.append(result))
+    outputs, (h, c, mask) = layer(x)
+    kernel = nn.LSTMCell(3, 5).double()
+    kernel.load_state_dict(layer.cell.state_dict())
+    wanted = (torch.zeros_like(h), torch.zeros_like(c))
+    for t, step in enumerate(given[0].unbind(1)):
+        wanted = kernel(step, (wanted[0] * mask, wanted[1]))
+        torch.testing.assert_close(outputs[:, t], wanted[0])
+    torch.testing.assert_close((h, c), wanted)
+    assert mask.unique().tolist() == [0.0, 2.0] and len(mask.unique(dim=0)) > 1
+
+
+def test_a_variational_lstm_goes_on_with_the_mask_it_had() -> None:
+    layer, x = VariationalLSTM(3, 50, 0.5), torch.randn(4, 7, 3)
+    _, state = layer(x[:, :3])
+    assert torch.equal(layer(x[:, 3:], state)[1][2], state[2])
+
+
+def test_a_variational_lstm_is_an_lstm_in_evaluation() -> None:
+    layer, kernel = VariationalLSTM(3, 5, 0.5).double().eval(), Fused("lstm", 3, 5).double()
+    layer.cell.load_state_dict(weights_of(kernel))
+    x = inputs(3)
+    torch.testing.assert_close(layer(x)[0], kernel(x)[0])
 
 
 def test_an_unknown_kernel_names_the_nearest() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.models import initial
+from seqarena.models.dropout import Dropout
 
 State = tuple[Tensor, ...]
 
@@ -99,6 +100,26 @@ class LSTMCell(GatedCell):
         h, c = state
         gates = projected + F.linear(h, self.weight_hh, self.bias_hh)
         return _lstm(gates, c, dim=-1)
+
+
+class VariationalLSTMCell(LSTMCell):
+    """LSTM that reads its state through one dropout mask per sequence (Gal & Ghahramani 2016).
+
+    The mask is part of the state: ``(h, c, mask of h)``.
+    """
+
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
+        super().__init__(inputs, width)
+        self.dropout = Dropout(dropout)
+
+    def initial_state(self, x: Tensor) -> State:
+        h, c = super().initial_state(x)
+        return h, c, self.dropout(torch.ones_like(h))
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c, mask = state
+        output, after = super().advance(projected, (h * mask, c))
+        return output, (*after, mask)
 
 
 class PeepholeLSTMCell(GatedCell):

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from seqarena.errors import unknown
 from seqarena.models import initial
-from seqarena.models.cells import CELLS, Cell, State
-from seqarena.models.dropout import Dropout
+from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
+from seqarena.models.dropout import Dropout, LockedDropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -98,6 +98,22 @@ class Unrolled(Recurrent):
 def layer_of(kind: str, inputs: int, width: int) -> Recurrent:
     """Return a layer of one kind of cell: its kernel where there is one."""
     return Fused(kind, inputs, width) if kind in FUSED else Unrolled(CELLS[kind](inputs, width))
+
+
+class VariationalLSTM(Unrolled):
+    """LSTM with a dropout mask per sequence on its inputs, another on its recurrence.
+
+    Gal & Ghahramani (2016), masks tied over the gates; no kernel masks its recurrence.
+    """
+
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
+        super().__init__(VariationalLSTMCell(inputs, width, dropout))
+        self.dropout = LockedDropout(dropout)
+
+    def forward(
+        self, x: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        return super().forward(self.dropout(x), state, lengths)
 
 
 class Bidirectional(Recurrent):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from seqarena.data.store import DataSpec
@@ -31,7 +32,14 @@ from seqarena.models.frontends import (
 )
 from seqarena.models.heads import Head
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent import Bidirectional, Recurrent, Stack, Unrolled, layer_of
+from seqarena.models.recurrent import (
+    Bidirectional,
+    Recurrent,
+    Stack,
+    Unrolled,
+    VariationalLSTM,
+    layer_of,
+)
 
 Hyperparameters = Mapping[str, Any]
 Space = Mapping[str, Any]  # dimensions as in params.yaml
@@ -88,6 +96,7 @@ class Variant:
     attention: str | None = None  # looks over all states; without it the summary is used
     reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
     decoder: str = "lstm"  # what writes, where that is the task: a kind of recurrence, or "ctc"
+    drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
 
@@ -114,6 +123,13 @@ def recurrent(kind: str, *, bidirectional: bool = False, residual: bool = False)
         return RecurrentEncoder(Stack(layers, h["dropout"], residual=residual))
 
     return build
+
+
+def variational(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build LSTMs that drop the same of what they read at all steps of a sequence."""
+    widths = (*shape, *(h["width"],) * h["layers"])
+    layers = [VariationalLSTM(*pair, h["dropout"]) for pair in pairwise(widths)]
+    return RecurrentEncoder(Stack(layers))
 
 
 def window_mlp(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
@@ -143,7 +159,8 @@ def build_model(
 ) -> SequenceModel:
     """Build one variant for the data; raises `InputError` where it does not fit the modality."""
     variant = variant_for(name, spec.modality, "variants")
-    frontend = frontend_of(variant, spec.modality).build(spec, hyperparameters)
+    of_frontend = {**hyperparameters, "dropout": 0.0} if variant.drops_inputs else hyperparameters
+    frontend = frontend_of(variant, spec.modality).build(spec, of_frontend)
     if frontend.steps(spec.max_length) < 1:
         raise InputError(f"variants: '{name}' leaves no step of {spec.max_length} to look at")
     encoder = variant.encoder(
@@ -193,6 +210,7 @@ VARIANTS: dict[str, Variant] = {
     "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
     "residual_lstm": Variant(encoder=recurrent("lstm", residual=True), space={"layers": [2, 3]}),
+    "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
     "lstm_ctc": Variant(encoder=recurrent("lstm"), decoder="ctc"),
     "bilstm_ctc": Variant(
         encoder=recurrent("lstm", bidirectional=True), reads="whole", decoder="ctc"
