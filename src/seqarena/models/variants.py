@@ -96,6 +96,7 @@ class Variant:
     attention: str | None = None  # looks over all states; without it the summary is used
     reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
     decoder: str = "lstm"  # what writes, where that is the task: a kind of recurrence, or "ctc"
+    feeding: bool = False  # what the decoder saw and said at a step is an input of the next
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
@@ -229,6 +230,13 @@ VARIANTS: dict[str, Variant] = {
         encoder=recurrent("lstm", bidirectional=True),
         reads="whole",
         attention="additive",
+        space=ATTENTION_SPACE,
+    ),
+    "lstm_attention_feeding": Variant(
+        encoder=recurrent("lstm"),
+        reads="whole",
+        attention="additive",
+        feeding=True,
         space=ATTENTION_SPACE,
     ),
     # The other attentions, all over the same recurrence, so that nothing else differs.
