@@ -40,6 +40,7 @@ from seqarena.models.recurrent import (
     VariationalLSTM,
     layer_of,
 )
+from seqarena.models.transformer import Transformer
 
 Hyperparameters = Mapping[str, Any]
 Space = Mapping[str, Any]  # dimensions as in params.yaml
@@ -131,6 +132,11 @@ def variational(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encod
     widths = (*shape, *(h["width"],) * h["layers"])
     layers = [VariationalLSTM(*pair, h["dropout"]) for pair in pairwise(widths)]
     return RecurrentEncoder(Stack(layers))
+
+
+def transformer(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the encoder of self-attention."""
+    return Transformer(shape[0], h["width"], h["layers"], h["heads"], h["dropout"])
 
 
 def window_mlp(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
@@ -247,6 +253,12 @@ VARIANTS: dict[str, Variant] = {
         for name in ATTENTIONS
         if name != "additive"
     },
+    "transformer": Variant(
+        encoder=transformer,
+        reads="whole",
+        attention="additive",
+        space={**ATTENTION_SPACE, "layers": [2, 3], "heads": [2, 4]},
+    ),
     "cnn_lstm": Variant(
         encoder=recurrent("lstm"),
         frontend="frame_cnn",
