@@ -69,6 +69,10 @@ def test_the_plain_variants_compete_in_every_experiment_on_whole_sequences() -> 
         ({"metric": "mae"}, r"\.metric: .*known: accuracy, macro_f1"),
         ({"variants": ["gru", "ltsm"]}, r"\.variants: no variant named 'ltsm'; .*'lstm'"),
         ({"variants": ["conv_lstm"]}, r"\.variants: .*'conv_lstm' takes video, not text"),
+        (
+            {"variants": ["lstm_attention_feeding"]},
+            r"\.variants: 'lstm_attention_feeding' feeds on what it writes, and nothing is written",
+        ),
         ({"baselines": ["majorty"]}, r"\.baselines: no baseline named .*'majority'"),
         (
             {"baselines": ["linear"]},

@@ -17,7 +17,7 @@ from seqarena.data.text import Text, TextOptions
 from seqarena.decode import Decoding, Hypothesis
 from seqarena.errors import InputError
 from seqarena.fit import Training
-from seqarena.models.variants import added_space
+from seqarena.models.variants import VARIANTS, added_space
 from seqarena.pictures import draw_final
 from seqarena.predict import Predictor, save_model
 
@@ -62,6 +62,18 @@ def trained(pairs: Path) -> tuple[Training, Predictor]:
 
 def read(predictor: Predictor, *texts: str) -> list[Any]:
     return [Text().read(text, predictor.spec)[0][1] for text in texts]
+
+
+@pytest.mark.parametrize("variant", ["lstm_attention", "lstm_attention_feeding"])
+def test_what_was_said_is_fed_where_the_variant_asks_for_it(
+    variant: str, trained: tuple[Training, Predictor]
+) -> None:
+    training, predictor = trained
+    chosen = predictor.about["hyperparameters"]
+    head = training.task.model(variant, training.spec, chosen).head
+    fed = head.recurrence.kernel.input_size - chosen["embedding"]
+    assert fed == (chosen["width"] if VARIANTS[variant].feeding else 0)
+    assert VARIANTS[variant].feeding == (variant != "lstm_attention")
 
 
 def test_it_writes_what_it_learned_in_the_order_of_the_other_language(trained: Any) -> None:

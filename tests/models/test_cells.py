@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.cells import CELLS, Cell, ConvLSTMCell
+from seqarena.models.cells import CELLS, Cell, ConvLSTMCell, GatedCell
 
 STEPS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 
 
-@pytest.mark.parametrize("kind", CELLS)
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize("kind", STEPS)
 def test_one_step_equals_the_cell_of_torch(kind: str) -> None:
     cell, reference = CELLS[kind](3, 5).double(), STEPS[kind](3, 5).double()
     reference.load_state_dict(cell.state_dict())
@@ -23,6 +30,70 @@ def test_one_step_equals_the_cell_of_torch(kind: str) -> None:
     for mine, theirs in zip(new, wanted if kind == "lstm" else (wanted,), strict=True):
         torch.testing.assert_close(mine, theirs)
     torch.testing.assert_close(output, new[0])
+
+
+def drawn(kind: str) -> tuple[GatedCell, tuple[Tensor, ...]]:
+    """A cell with nothing at zero, an input and a state."""
+    torch.manual_seed(0)
+    cell = CELLS[kind](3, 5).double()
+    for parameter in cell.parameters():
+        nn.init.normal_(parameter)
+    return cell, tuple(torch.randn(4, n, dtype=torch.float64) for n in (3, 5, 5))
+
+
+def test_peepholes_equal_the_formulas_of_the_paper() -> None:
+    cell, (x, h, c) = drawn("peephole_lstm")
+    h_wanted, c_wanted, p = torch.empty_like(h), torch.empty_like(c), cell.peepholes.tolist()
+    # Gers et al. 2002, section 3, unit by unit: the output gate alone sees the new cell state.
+    net = x @ cell.weight_ih.T + cell.bias_ih + h @ cell.weight_hh.T + cell.bias_hh
+    for row, unit in product(range(4), range(5)):
+        i, f, g, o = net[row, unit::5].tolist()
+        before = float(c[row, unit])
+        after = sigmoid(f + p[1][unit] * before) * before
+        after += sigmoid(i + p[0][unit] * before) * math.tanh(g)
+        c_wanted[row, unit] = after
+        h_wanted[row, unit] = sigmoid(o + p[2][unit] * after) * math.tanh(after)
+    output, (h_new, c_new) = cell(x, (h, c))
+    torch.testing.assert_close(h_new, h_wanted)
+    torch.testing.assert_close(c_new, c_wanted)
+    assert output is h_new
+
+
+def test_layer_norm_equals_the_formulas_of_the_paper() -> None:
+    cell, (x, h, c) = drawn("layer_norm_lstm")
+
+    def normed(z: Tensor, norm: nn.LayerNorm) -> Tensor:  # Ba et al. 2016, equations 15-19
+        deviation = (z - z.mean(1, keepdim=True)).square().mean(1, keepdim=True) + norm.eps
+        return (z - z.mean(1, keepdim=True)) / deviation.sqrt() * norm.weight
+
+    products = normed(h @ cell.weight_hh.T, cell.norm_hh) + normed(
+        x @ cell.weight_ih.T, cell.norm_ih
+    )
+    i, f, g, o = (products + cell.bias_ih + cell.bias_hh).split(5, dim=1)  # eq. 20
+    c_wanted = f.sigmoid() * c + i.sigmoid() * g.tanh()  # eq. 21
+    shifted = normed(c_wanted, cell.norm_cell) + cell.norm_cell.bias
+    output, (h_new, c_new) = cell(x, (h, c))
+    torch.testing.assert_close(c_new, c_wanted)
+    torch.testing.assert_close(h_new, o.sigmoid() * shifted.tanh())  # eq. 22
+    assert output is h_new
+
+
+@pytest.mark.parametrize("gate", [0, 1, 2])
+def test_each_peephole_is_looked_through(gate: int) -> None:
+    cell, (x, h, c) = drawn("peephole_lstm")
+    seen = cell(x, (h, c))[1]
+    with torch.no_grad():
+        cell.peepholes[gate] = 0
+    h_new, c_new = cell(x, (h, c))[1]
+    assert not torch.allclose(h_new, seen[0])
+    assert torch.equal(c_new, seen[1]) == (gate == 2), "the output gate does not touch the cell"
+
+
+def test_closed_peepholes_leave_an_lstm() -> None:
+    cell, plain = CELLS["peephole_lstm"](3, 5), CELLS["lstm"](3, 5)
+    plain.load_state_dict(cell.state_dict(), strict=False)
+    x, h, c = (torch.randn(4, n) for n in (3, 5, 5))
+    torch.testing.assert_close(cell(x, (h, c)), plain(x, (h, c)))
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

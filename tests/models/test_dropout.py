@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqarena.models.dropout import Dropout
+from seqarena.models.dropout import Dropout, LockedDropout
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9])
@@ -44,3 +44,14 @@ def test_the_seed_settles_the_mask() -> None:
 def test_nothing_is_dropped_in_evaluation() -> None:
     x = torch.randn(8, 8)
     assert Dropout(0.9).eval()(x) is x
+
+
+def test_a_locked_mask_is_one_for_all_steps_of_a_sequence() -> None:
+    torch.manual_seed(0)
+    layer, steps = LockedDropout(0.5), torch.ones(40, 7, 50)
+    masks = layer(steps)
+    assert torch.equal(masks, masks[:, :1].expand_as(masks))
+    assert len(masks[:, 0].unique(dim=0)) == 40
+    assert masks.unique().tolist() == [0.0, 2.0]
+    assert not torch.equal(layer(steps), masks)
+    assert layer.eval()(steps) is steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from seqarena.models.recurrent import (
     Reorder,
     Stack,
     Unrolled,
+    VariationalLSTM,
     reordered,
     reversal,
 )
@@ -27,6 +29,8 @@ VECTORS: dict[str, Callable[[], Recurrent]] = {
     **{f"fused {kind}": (lambda kind=kind: Fused(kind, 3, 5)) for kind in FUSED},
     **{f"unrolled {kind}": (lambda kind=kind: Unrolled(CELLS[kind](3, 5))) for kind in CELLS},
     "stack": lambda: Stack([Fused("lstm", 3, 4), Unrolled(CELLS["gru"](4, 5))]),
+    "residual": lambda: Stack([Fused("lstm", 3, 4), Fused("lstm", 4, 4)], residual=True),
+    "variational": lambda: VariationalLSTM(3, 5, 0.0),
 }
 IMAGES = {"unrolled conv_lstm": lambda: Unrolled(ConvLSTMCell((2, 6, 6), 3))}
 SHAPES = dict.fromkeys(VECTORS, (3,)) | dict.fromkeys(IMAGES, (2, 6, 6))
@@ -37,6 +41,17 @@ BOTH_WAYS = {
     ),
 }
 LENGTHS = torch.tensor([2, 7, 4, 1])
+
+
+class Echo(Recurrent):
+    """Shows what it is given."""
+
+    output_shape = (50,)
+
+    def forward(
+        self, x: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        return x, state
 
 
 def inputs(*shape: int) -> Tensor:
@@ -77,7 +92,7 @@ def test_padding_never_changes_an_output(name: str) -> None:
         torch.testing.assert_close(final[row : row + 1], last)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", FUSED)
 def test_unrolled_equals_the_kernel_with_the_same_weights(kind: str) -> None:
     kernel, layer = Fused(kind, 3, 5).double(), Unrolled(CELLS[kind](3, 5)).double()
     layer.cell.load_state_dict(weights_of(kernel))
@@ -88,7 +103,7 @@ def test_unrolled_equals_the_kernel_with_the_same_weights(kind: str) -> None:
     torch.testing.assert_close(state, last)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", FUSED)
 def test_ragged_state_is_that_of_each_last_step(kind: str) -> None:
     kernel, layer = Fused(kind, 3, 5).double(), Unrolled(CELLS[kind](3, 5)).double()
     layer.cell.load_state_dict(weights_of(kernel))
@@ -160,14 +175,62 @@ def test_a_stack_is_its_layers_in_turn() -> None:
     torch.testing.assert_close(states, (state, last))
 
 
+def test_a_residual_stack_of_silent_layers_is_the_identity() -> None:
+    stack, x = Stack([Fused("lstm", 3, 3), Fused("lstm", 3, 3)], residual=True).double(), inputs(3)
+    for parameter in stack.parameters():
+        nn.init.zeros_(parameter)
+    outputs, _ = stack(x)
+    assert torch.equal(outputs, x)
+
+
+def test_a_residual_goes_around_layers_that_keep_the_width() -> None:
+    first, second = Fused("gru", 3, 4).double(), Fused("gru", 4, 4).double()
+    x = inputs(3)
+    widened, _ = first(x)
+    outputs, _ = Stack([first, second], residual=True)(x)
+    torch.testing.assert_close(outputs, widened + second(widened)[0])
+
+
+def test_dropout_leaves_the_residual_whole() -> None:
+    outputs, _ = Stack([Echo(), Echo()], dropout=0.5, residual=True)(torch.ones(8, 9, 50))
+    assert outputs.unique().tolist() == [2.0, 6.0]  # 2 from below, and of it 0 or 4
+
+
 def test_dropout_lies_between_layers_only() -> None:
-    stack = Stack([Fused("rnn", 3, 50), Fused("rnn", 50, 50)], dropout=0.9)
+    stack = Stack([Fused("rnn", 3, 50), Echo()], dropout=0.9)
     x = torch.randn(2, 4, 3)
-    stack.layers[1] = nn.Identity()  # shows what the second layer is given
-    stack.layers[1].forward = lambda given, state, lengths: (given, state)  # type: ignore[method-assign]
     given, _ = stack(x)
     assert float((given == 0).float().mean()) == pytest.approx(0.9, abs=0.1)
     assert not (stack.layers[0](x)[0] == 0).any()
+
+
+def test_a_variational_lstm_reads_through_the_same_masks_at_every_step() -> None:
+    torch.manual_seed(0)
+    layer, x = VariationalLSTM(3, 5, 0.5).double(), inputs(3)
+    given: list[Tensor] = []
+    layer.dropout.register_forward_hook(lambda _, args, result: given.append(result))
+    outputs, (h, c, mask) = layer(x)
+    kernel = nn.LSTMCell(3, 5).double()
+    kernel.load_state_dict(layer.cell.state_dict())
+    wanted = (torch.zeros_like(h), torch.zeros_like(c))
+    for t, step in enumerate(given[0].unbind(1)):
+        wanted = kernel(step, (wanted[0] * mask, wanted[1]))
+        torch.testing.assert_close(outputs[:, t], wanted[0])
+    torch.testing.assert_close((h, c), wanted)
+    assert mask.unique().tolist() == [0.0, 2.0] and len(mask.unique(dim=0)) > 1
+
+
+def test_a_variational_lstm_goes_on_with_the_mask_it_had() -> None:
+    layer, x = VariationalLSTM(3, 50, 0.5), torch.randn(4, 7, 3)
+    _, state = layer(x[:, :3])
+    assert torch.equal(layer(x[:, 3:], state)[1][2], state[2])
+
+
+def test_a_variational_lstm_is_an_lstm_in_evaluation() -> None:
+    layer, kernel = VariationalLSTM(3, 5, 0.5).double().eval(), Fused("lstm", 3, 5).double()
+    layer.cell.load_state_dict(weights_of(kernel))
+    x = inputs(3)
+    torch.testing.assert_close(layer(x)[0], kernel(x)[0])
 
 
 def test_an_unknown_kernel_names_the_nearest() -> None:

@@ -15,6 +15,7 @@ from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.heads import PooledHead
 from seqarena.models.model import SequenceModel, count_parameters
@@ -137,6 +138,16 @@ def test_order_matters_to_the_recurrent_ones(
             model = build(variant, specs["audio"], hyperparameters)
             ahead, behind = (model(collate([x])).logits for x in (steps, steps[::-1].copy()))
             assert not torch.allclose(ahead, behind, atol=1e-3), variant
+
+
+def test_what_a_variational_encoder_drops_its_frontend_keeps(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    for modality in ("text", "video"):
+        chosen = hyperparameters("variational_lstm", modality, dropout=0.5)
+        model = build_model("variational_lstm", specs[modality], chosen, pooled(2))
+        left = [m.p for m in model.frontend.modules() if isinstance(m, Dropout)]
+        assert left == [0.0] and model.encoder.layer.layers[0].dropout.p == 0.5
 
 
 def test_the_dense_window_sees_the_end_of_a_long_sequence(

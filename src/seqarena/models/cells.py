@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.models import initial
+from seqarena.models.dropout import Dropout
 
 State = tuple[Tensor, ...]
 
@@ -101,6 +102,78 @@ class LSTMCell(GatedCell):
         return _lstm(gates, c, dim=-1)
 
 
+class VariationalLSTMCell(LSTMCell):
+    """LSTM that reads its state through one dropout mask per sequence (Gal & Ghahramani 2016).
+
+    The mask is part of the state: ``(h, c, mask of h)``.
+    """
+
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
+        super().__init__(inputs, width)
+        self.dropout = Dropout(dropout)
+
+    def initial_state(self, x: Tensor) -> State:
+        h, c = super().initial_state(x)
+        return h, c, self.dropout(torch.ones_like(h))
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c, mask = state
+        output, after = super().advance(projected, (h * mask, c))
+        return output, (*after, mask)
+
+
+class PeepholeLSTMCell(GatedCell):
+    """LSTM whose gates see the cell through diagonal weights (Gers et al. 2002, section 3).
+
+    Input and forget gate see the cell before the step, the output gate the cell after it. The
+    weights start at zero, so that it starts as an LSTM without.
+    """
+
+    gates = 4
+    states = 2
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width)
+        self.peepholes = nn.Parameter(torch.zeros(3, width))  # of the input, forget, output gate
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c = state
+        i, f, g, o = (projected + F.linear(h, self.weight_hh, self.bias_hh)).chunk(4, -1)
+        to_input, to_forget, to_output = self.peepholes
+        kept = torch.sigmoid(f + to_forget * c) * c
+        c = kept + torch.sigmoid(i + to_input * c) * torch.tanh(g)
+        h = torch.sigmoid(o + to_output * c) * torch.tanh(c)
+        return h, (h, c)
+
+
+class LayerNormLSTMCell(GatedCell):
+    """LSTM with layer norm of both products and of the new cell (Ba et al. 2016, eq. 20-22).
+
+    The shifts of the products' norms would only be added to the biases, so there are none.
+    """
+
+    gates = 4
+    states = 2
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width)
+        self.norm_ih = nn.LayerNorm(4 * width, bias=False)
+        self.norm_hh = nn.LayerNorm(4 * width, bias=False)
+        self.norm_cell = nn.LayerNorm(width)
+
+    def project(self, x: Tensor) -> Tensor:
+        product: Tensor = self.norm_ih(F.linear(x, self.weight_ih))
+        return product + self.bias_ih
+
+    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+        h, c = state
+        gates = projected + self.norm_hh(F.linear(h, self.weight_hh)) + self.bias_hh
+        i, f, g, o = gates.chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(self.norm_cell(c))
+        return h, (h, c)
+
+
 class ConvCell(Cell):
     """Cells whose products are convolutions, so that the state keeps the shape of the image.
 
@@ -177,4 +250,10 @@ def _lstm(gates: Tensor, c: Tensor, dim: int) -> tuple[Tensor, State]:
     return h, (h, c)
 
 
-CELLS: dict[str, type[GatedCell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+CELLS: dict[str, type[GatedCell]] = {
+    "rnn": RNNCell,
+    "gru": GRUCell,
+    "lstm": LSTMCell,
+    "peephole_lstm": PeepholeLSTMCell,
+    "layer_norm_lstm": LayerNormLSTMCell,
+}

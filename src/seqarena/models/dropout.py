@@ -30,3 +30,12 @@ class Dropout(nn.Module):
         drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
         kept = drawn >= round(self.p * LEVELS) - LEVELS // 2
         return x * (kept * (1 / (1 - self.p)))
+
+
+class LockedDropout(Dropout):
+    """One mask per sequence of ``(B, T, *)``, for all its steps (Gal & Ghahramani 2016)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * super().forward(torch.ones_like(x[:, :1]))

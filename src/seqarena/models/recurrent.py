@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from seqarena.errors import unknown
 from seqarena.models import initial
-from seqarena.models.cells import CELLS, Cell, State
-from seqarena.models.dropout import Dropout
+from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
+from seqarena.models.dropout import Dropout, LockedDropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -95,6 +95,27 @@ class Unrolled(Recurrent):
         return torch.stack(outputs, dim=1), state
 
 
+def layer_of(kind: str, inputs: int, width: int) -> Recurrent:
+    """Return a layer of one kind of cell: its kernel where there is one."""
+    return Fused(kind, inputs, width) if kind in FUSED else Unrolled(CELLS[kind](inputs, width))
+
+
+class VariationalLSTM(Unrolled):
+    """LSTM with a dropout mask per sequence on its inputs, another on its recurrence.
+
+    Gal & Ghahramani (2016), masks tied over the gates; no kernel masks its recurrence.
+    """
+
+    def __init__(self, inputs: int, width: int, dropout: float) -> None:
+        super().__init__(VariationalLSTMCell(inputs, width, dropout))
+        self.dropout = LockedDropout(dropout)
+
+    def forward(
+        self, x: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        return super().forward(self.dropout(x), state, lengths)
+
+
 class Bidirectional(Recurrent):
     """Two layers, one reading backwards: outputs ``(B, T, 2 * width)`` (Schuster & Paliwal 1997).
 
@@ -125,11 +146,18 @@ class Bidirectional(Recurrent):
 
 
 class Stack(Recurrent):
-    """Layers on layers, dropout between them (Graves et al. 2013); a stack is a layer."""
+    """Layers on layers, dropout between them (Graves et al. 2013); a stack is a layer.
 
-    def __init__(self, layers: Sequence[Recurrent], dropout: float = 0.0) -> None:
+    A `residual` one adds what a layer is given to what it says wherever their widths agree
+    (He et al. 2016; Wu et al. 2016, section 3.1).
+    """
+
+    def __init__(
+        self, layers: Sequence[Recurrent], dropout: float = 0.0, *, residual: bool = False
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
+        self.residual = residual
         self.dropout = Dropout(dropout)
         self.output_shape = layers[-1].output_shape
 
@@ -139,7 +167,8 @@ class Stack(Recurrent):
         states = (None,) * len(self.layers) if state is None else state
         after = []
         for index, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
-            x, new = layer(self.dropout(x) if index else x, before, lengths)
+            outputs, new = layer(self.dropout(x) if index else x, before, lengths)
+            x = x + outputs if self.residual and x.shape == outputs.shape else outputs
             after.append(new)
         return x, tuple(after)
 

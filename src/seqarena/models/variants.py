@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from seqarena.data.store import DataSpec
@@ -31,7 +32,15 @@ from seqarena.models.frontends import (
 )
 from seqarena.models.heads import Head
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent import Bidirectional, Fused, Recurrent, Stack, Unrolled
+from seqarena.models.recurrent import (
+    Bidirectional,
+    Recurrent,
+    Stack,
+    Unrolled,
+    VariationalLSTM,
+    layer_of,
+)
+from seqarena.models.transformer import Transformer
 
 Hyperparameters = Mapping[str, Any]
 Space = Mapping[str, Any]  # dimensions as in params.yaml
@@ -88,6 +97,8 @@ class Variant:
     attention: str | None = None  # looks over all states; without it the summary is used
     reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
     decoder: str = "lstm"  # what writes, where that is the task: a kind of recurrence, or "ctc"
+    feeding: bool = False  # what the decoder saw and said at a step is an input of the next
+    drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
 
@@ -95,13 +106,13 @@ class Variant:
 BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the encoder
 
 
-def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
-    """Build fused recurrent layers of one kind; the depth is the hyperparameter `layers`."""
+def recurrent(kind: str, *, bidirectional: bool = False, residual: bool = False) -> BuildEncoder:
+    """Build recurrent layers of one kind; the depth is the hyperparameter `layers`."""
 
     def layer(inputs: int, width: int) -> Recurrent:
         if not bidirectional:
-            return Fused(kind, inputs, width)
-        return Bidirectional(Fused(kind, inputs, width), Fused(kind, inputs, width))
+            return layer_of(kind, inputs, width)
+        return Bidirectional(layer_of(kind, inputs, width), layer_of(kind, inputs, width))
 
     def build(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
         layers: list[Recurrent] = []
@@ -109,9 +120,23 @@ def recurrent(kind: str, *, bidirectional: bool = False) -> BuildEncoder:
         for _ in range(h.get("layers", 1)):
             layers.append(layer(inputs, h["width"]))
             (inputs,) = layers[-1].output_shape
-        return RecurrentEncoder(layers[0] if len(layers) == 1 else Stack(layers, h["dropout"]))
+        if len(layers) == 1:
+            return RecurrentEncoder(layers[0])
+        return RecurrentEncoder(Stack(layers, h["dropout"], residual=residual))
 
     return build
+
+
+def variational(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build LSTMs that drop the same of what they read at all steps of a sequence."""
+    widths = (*shape, *(h["width"],) * h["layers"])
+    layers = [VariationalLSTM(*pair, h["dropout"]) for pair in pairwise(widths)]
+    return RecurrentEncoder(Stack(layers))
+
+
+def transformer(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the encoder of self-attention."""
+    return Transformer(shape[0], h["width"], h["layers"], h["heads"], h["dropout"])
 
 
 def window_mlp(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
@@ -141,7 +166,8 @@ def build_model(
 ) -> SequenceModel:
     """Build one variant for the data; raises `InputError` where it does not fit the modality."""
     variant = variant_for(name, spec.modality, "variants")
-    frontend = frontend_of(variant, spec.modality).build(spec, hyperparameters)
+    of_frontend = {**hyperparameters, "dropout": 0.0} if variant.drops_inputs else hyperparameters
+    frontend = frontend_of(variant, spec.modality).build(spec, of_frontend)
     if frontend.steps(spec.max_length) < 1:
         raise InputError(f"variants: '{name}' leaves no step of {spec.max_length} to look at")
     encoder = variant.encoder(
@@ -187,7 +213,11 @@ VARIANTS: dict[str, Variant] = {
     "lstm": Variant(encoder=recurrent("lstm")),
     "bilstm": Variant(encoder=recurrent("lstm", bidirectional=True), reads="whole"),
     "bigru": Variant(encoder=recurrent("gru", bidirectional=True), reads="whole", decoder="gru"),
+    "peephole_lstm": Variant(encoder=recurrent("peephole_lstm")),
+    "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
     "stacked_lstm": Variant(encoder=recurrent("lstm"), space={"layers": [2, 3]}),
+    "residual_lstm": Variant(encoder=recurrent("lstm", residual=True), space={"layers": [2, 3]}),
+    "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
     "lstm_ctc": Variant(encoder=recurrent("lstm"), decoder="ctc"),
     "bilstm_ctc": Variant(
         encoder=recurrent("lstm", bidirectional=True), reads="whole", decoder="ctc"
@@ -214,6 +244,13 @@ VARIANTS: dict[str, Variant] = {
         attention="additive",
         space=ATTENTION_SPACE,
     ),
+    "lstm_attention_feeding": Variant(
+        encoder=recurrent("lstm"),
+        reads="whole",
+        attention="additive",
+        feeding=True,
+        space=ATTENTION_SPACE,
+    ),
     # The other attentions, all over the same recurrence, so that nothing else differs.
     **{
         f"lstm_{name}": Variant(
@@ -222,6 +259,12 @@ VARIANTS: dict[str, Variant] = {
         for name in ATTENTIONS
         if name != "additive"
     },
+    "transformer": Variant(
+        encoder=transformer,
+        reads="whole",
+        attention="additive",
+        space={**ATTENTION_SPACE, "layers": [2, 3], "heads": [2, 4]},
+    ),
     "cnn_lstm": Variant(
         encoder=recurrent("lstm"),
         frontend="frame_cnn",

@@ -59,7 +59,9 @@ class Task(ABC):
 
     def objection(self, variant: Variant) -> str | None:
         """Say why a variant cannot answer this task, if it cannot."""
-        return "writes by CTC, and nothing is written here" if variant.decoder == "ctc" else None
+        if variant.decoder == "ctc":
+            return "writes by CTC, and nothing is written here"
+        return "feeds on what it writes, and nothing is written here" if variant.feeding else None
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:

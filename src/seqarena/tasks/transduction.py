@@ -61,7 +61,9 @@ class Transduction(Task):
             return CTCHead(width, self.outputs(spec), dropout)
         size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
         table = embedding_table(self.outputs(spec), size, std)
-        return RecurrentDecoder(variant.decoder, width, attention, table, dropout)
+        return RecurrentDecoder(
+            variant.decoder, width, attention, table, dropout, feeding=variant.feeding
+        )
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None

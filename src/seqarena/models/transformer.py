@@ -1,0 +1,59 @@
+"""The encoder that has no recurrence: every step looks at every other (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqarena.errors import InputError
+from seqarena.models.attention import mask_of
+from seqarena.models.dropout import Dropout
+from seqarena.models.encoders import Encoder
+
+PERIOD = 10_000  # steps; the longest wave of the positions is 2 pi times as long
+
+
+class Transformer(Encoder):
+    """Layers of self-attention, norms before each part (Xiong et al. 2020), then one norm more.
+
+    Its summary is the mean of the states; raises `InputError` where heads do not divide the width.
+    """
+
+    def __init__(self, inputs: int, width: int, layers: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        if width % heads:
+            raise InputError(
+                f"models.transformer: {heads} heads need a width that {heads} divides, "
+                f"found {width}"
+            )
+        self.width = width
+        self.project = nn.Linear(inputs, width)
+        self.dropout = Dropout(dropout)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width, heads, 4 * width, dropout, batch_first=True, norm_first=True
+            )
+            for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        x = self.project(features)
+        x = self.dropout(x + positions(x.shape[1], self.width).to(x))
+        padding = ~mask_of(lengths, x.shape[1])
+        for layer in self.layers:
+            x = layer(x, src_key_padding_mask=padding)
+        return self.norm(x), None
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        mask = mask_of(lengths, states.shape[1])
+        return (states * mask.unsqueeze(-1)).sum(1) / lengths[:, None]
+
+
+def positions(steps: int, width: int) -> Tensor:
+    """Return ``(T, width)`` sines and cosines of each step, in turn (Vaswani et al., 3.5)."""
+    waves = torch.arange(-(-width // 2)) * (2 / width)
+    angles = torch.arange(steps)[:, None] / PERIOD**waves
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
