@@ -2,9 +2,9 @@
 
 The raw form is the same for a built-in data set and for the user's own files:
 
-- text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``; the column
-  of the answer is that of its targets (see `seqarena.data.targets`), here and below
-- audio, video, image: ``labels.csv`` with ``file,label`` and optionally ``split,group``, and the files
+- text: ``examples.csv`` with the columns ``text,label`` and optionally ``split,group,id``; for
+  ``label`` here and below stands what its targets are called (see `seqarena.data.targets`)
+- audio, video, image: ``labels.csv`` with ``file,label``, optionally ``split,group``, and the files
 - signal: the same, each file a CSV: a header of channels, one row per step
 - music: MIDI files, and ``labels.csv`` with ``file`` and optionally ``split,group``
 - series: ``series.csv`` with a time column, the target and covariates, one row per step
