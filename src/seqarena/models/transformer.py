@@ -43,7 +43,7 @@ class Transformer(Encoder):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        # Scaled as in section 3.4, so that embeddings, small at first, stand out from the positions.
+        # Scaled as in section 3.4, so that small embeddings stand out from the positions.
         x = self.project(features) * math.sqrt(self.width)
         x = self.dropout(x + positions(x.shape[1], self.width).to(x))
         padding = ~mask_of(lengths, x.shape[1])
