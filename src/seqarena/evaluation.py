@@ -26,6 +26,7 @@ from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
+from seqarena.pictures.lengths import draw_lengths
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
 from seqarena.tasks import add
@@ -65,6 +66,7 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     }
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
+    _diagnose(arena, prepared, tested, baselines)
     return summary
 
 
@@ -232,3 +234,16 @@ def _draw_experiment(
         writer.writerow(["variant", "seed", metric])
         for variant, entry in summary["variants"].items():
             writer.writerows([variant, n + 1, value] for n, value in enumerate(entry["values"]))
+
+
+def _diagnose(
+    arena: Arena,
+    prepared: Prepared,
+    tested: dict[str, list[Tested]],
+    baselines: dict[str, Tested],
+) -> None:
+    """Draw what lies behind the scores, beside the comparison."""
+    plots, metric, test = arena.results / "plots", arena.config.metric, prepared.split("test")
+    shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
+    references = {name: t.per_example[None] for name, t in baselines.items()}
+    draw_lengths(plots / "lengths.png", metric, test, prepared.spec, shares, references)

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.diagnostics import by_length
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
 from seqarena.errors import InputError
@@ -150,4 +151,14 @@ def test_scores(baselines, contest, tmp_path):
 def test_scores_of_seeds_that_agree(contest, tmp_path):
     path = tmp_path / "scores.png"
     scores(contest({"gru": 1.0}, {}, spread=0.0)[0], path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_quality_by_length(count, tmp_path):
+    path = tmp_path / "lengths.png"
+    lengths = np.linspace(4, 30, 6)
+    variants = {f"variant_{n}": RANDOM.normal(0.5, 0.1, (3, 6)) for n in range(count)}
+    baselines = {"near": np.full((1, 6), 0.4), "far": np.full((1, 6), -40.0)}
+    by_length(lengths, variants, baselines, "length in tokens", "BLEU", path)
     assert_picture(path)
