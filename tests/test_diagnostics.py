@@ -8,9 +8,22 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 
+from seqarena.config import Experiment
+from seqarena.data.batches import Batches
 from seqarena.data.store import DataSpec, Prepared
+from seqarena.fit import Training
+from seqarena.pictures.gradients import (
+    by_distance,
+    draw_gradients,
+    feature_gradients,
+    first_model,
+)
 from seqarena.pictures.lengths import bins_of, draw_lengths, lengths_of
+from seqarena.predict import Predictor, save_model
+from seqarena.tasks import task_for
 
 
 def test_bins_hold_as_many_examples_each_and_never_part_a_length() -> None:
@@ -60,3 +73,63 @@ def test_there_is_no_picture_where_lengths_hardly_vary(
     shares = {"gru": np.ones((2, len(test)))}
     draw_lengths(tmp_path / "lengths.png", "mae", test, data.spec, shares, {})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("variant", ["gru", "lstm_attention", "conv1d"])
+def test_gradients_by_features_are_those_that_autograd_gives_for_inputs(
+    variant: str, prepared: dict[str, Path], hyperparameters: Callable[..., dict]
+) -> None:
+    data, task = Prepared(prepared["signal"]), task_for("classification")
+    model = task.model(variant, data.spec, hyperparameters(variant, "signal")).eval()
+    _, batch = next(Batches(data.split("test"), 8).in_order())
+    norms, ends = feature_gradients(model, task, batch)
+    inputs = batch.inputs.clone().requires_grad_()  # a patch of 1 leaves them as they are
+    task.loss(model(batch._replace(inputs=inputs)), batch)[0].backward()
+    assert inputs.grad is not None
+    torch.testing.assert_close(norms, inputs.grad.norm(dim=2))
+    assert ends.tolist() == (batch.lengths - 1).tolist()
+    beyond = torch.arange(norms.shape[1]) > ends[:, None]
+    assert not norms[beyond].any() and norms[~beyond].any()
+
+
+def test_where_every_step_is_answered_the_last_answer_counts(
+    prepared: dict[str, Path], hyperparameters: Callable[..., dict]
+) -> None:
+    data, task = Prepared(prepared["signal"]), task_for("labelling")
+    model = task.model("gru", data.spec, hyperparameters("gru", "signal")).eval()
+    _, batch = next(Batches(data.split("test"), 8).in_order())
+    targets = torch.zeros(batch.inputs.shape[:2], dtype=torch.long)
+    targets[:, 0], targets[4:, 1] = 1, 2  # of the rest, no step has a label
+    norms, ends = feature_gradients(
+        model, task, batch._replace(targets=targets, target_lengths=batch.lengths)
+    )
+    assert ends.tolist() == [0] * 4 + [1] * 4
+    assert norms[:4, 0].all() and not norms[:4, 1:].any()
+    assert norms[4:, :2].all() and not norms[4:, 2:].any()
+
+
+def test_distances_are_counted_back_from_the_end_of_each_sequence() -> None:
+    norms = torch.tensor([[1.0, 10.0, 100.0, 0.0], [3.0, 30.0, 300.0, 3000.0]])
+    mean = by_distance(norms, torch.tensor([2, 3]))
+    np.testing.assert_allclose(mean, [1550, 155, 15.5])  # further back there is but one
+
+
+def test_a_final_began_with_the_weights_that_are_drawn_again(
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+    experiment: Callable[..., Experiment],
+    hyperparameters: Callable[..., dict],
+    tmp_path: Path,
+) -> None:
+    long = replace(specs["signal"], max_length=40)
+    data, chosen = prepare(tmp_path / "data", long, (8, 8, 40)), hyperparameters("gru", "signal")
+    training = Training(experiment("signal"), Prepared(data), "gru", chosen, 3)
+    about = {"task": "classification", "variant": "gru", "hyperparameters": chosen, "seed": 3}
+    begun = {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
+    next(training.epochs())
+    save_model(tmp_path / "m", training.model.state_dict(), training.spec, about)
+    again = first_model(Predictor(tmp_path / "m")).state_dict()
+    torch.testing.assert_close(again, begun)
+    test = Prepared(data).split("test")
+    draw_gradients(tmp_path / "gradients.png", test, long, {"gru": tmp_path / "m"}, 0)
+    assert (tmp_path / "gradients.png").is_file()

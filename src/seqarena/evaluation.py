@@ -26,6 +26,7 @@ from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
+from seqarena.pictures.gradients import draw_gradients
 from seqarena.pictures.lengths import draw_lengths
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
@@ -66,7 +67,7 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     }
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
-    _diagnose(arena, prepared, tested, baselines)
+    _diagnose(arena, prepared, finals, tested, baselines)
     return summary
 
 
@@ -239,6 +240,7 @@ def _draw_experiment(
 def _diagnose(
     arena: Arena,
     prepared: Prepared,
+    finals: dict[str, list[Record]],
     tested: dict[str, list[Tested]],
     baselines: dict[str, Tested],
 ) -> None:
@@ -247,3 +249,5 @@ def _diagnose(
     shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
     references = {name: t.per_example[None] for name, t in baselines.items()}
     draw_lengths(plots / "lengths.png", metric, test, prepared.spec, shares, references)
+    first = {variant: _model(arena, group[0]) for variant, group in finals.items()}
+    draw_gradients(plots / "gradients.png", test, prepared.spec, first, arena.config.protocol.seed)

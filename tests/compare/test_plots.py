@@ -5,7 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
-from seqarena.compare.plots.diagnostics import by_length
+from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
 from seqarena.errors import InputError
@@ -161,4 +161,12 @@ def test_quality_by_length(count, tmp_path):
     variants = {f"variant_{n}": RANDOM.normal(0.5, 0.1, (3, 6)) for n in range(count)}
     baselines = {"near": np.full((1, 6), 0.4), "far": np.full((1, 6), -40.0)}
     by_length(lengths, variants, baselines, "length in tokens", "BLEU", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("fall", [0.9, 0.2, 1.1])
+def test_how_far_gradients_reach(fall, tmp_path):
+    path, distances = tmp_path / "gradients.png", np.arange(60)
+    line = Reach(distances, 0.8**distances, np.where(distances < 50, fall**distances, 0))
+    reaches({"gru": line, "lstm": line}, "steps before the end", path)
     assert_picture(path)

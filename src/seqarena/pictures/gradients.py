@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seqarena.compare.plots.diagnostics import Reach, reaches
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, DataSpec, Split
+from seqarena.models.frontends import Patches
 from seqarena.models.model import Output, SequenceModel
 from seqarena.predict import Predictor
 from seqarena.tasks import StepTask, Task
@@ -34,15 +35,16 @@ def draw_gradients(
     if test.lengths.max() < LONG:
         return
     batch = Batches(test, EXAMPLES).gather(long_ones(test, seed))
-    lines = {}
+    lines, about = {}, "the end"
     for variant, folder in finals.items():
         trained = Predictor(folder)
-        first = first_weights(trained)
-        models = (first, trained.model)
-        start, end = (distances(*feature_gradients(m, trained.task, batch)) for m in models)
-        span = int(batch.lengths.max()) // len(end)  # steps that a patch holds
+        models = first_model(trained), trained.model
+        start, end = (by_distance(*feature_gradients(m, trained.task, batch)) for m in models)
+        frontend = trained.model.frontend
+        span = spec.step_size * (frontend.patch if isinstance(frontend, Patches) else 1)
         lines[variant] = Reach(np.arange(len(end)) * span, start, end)
-    reaches(lines, f"{spec.step}s before the end", path)
+        about = "the answer in question" if isinstance(trained.task, StepTask) else about
+    reaches(lines, f"{spec.step}s before {about}", path)
 
 
 def long_ones(test: Split, seed: int) -> Array:
@@ -53,9 +55,63 @@ def long_ones(test: Split, seed: int) -> Array:
     return np.sort(np.random.default_rng(seed).choice(longest, count, replace=False))
 
 
-def first_weights(trained: Predictor) -> SequenceModel:
+def first_model(trained: Predictor) -> SequenceModel:
     """Return a final's model as its training began."""
     about = trained.about
     torch.manual_seed(about["seed"])
     model = trained.task.model(about["variant"], trained.spec, about["hyperparameters"])
     return model.eval()
+
+
+def feature_gradients(model: SequenceModel, task: Task, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the norm of each sequence's own loss gradient by the features of each step ``(B, S)``.
+
+    Beside it the step ``(B,)`` where each sequence ends, from which to count back. Where every step
+    is answered, that is the last one with a target, and its loss alone counts: else each step would
+    show the loss at itself, and nothing of what comes from afar. The model must be in eval mode,
+    and on the CPU: cuDNN goes back through a recurrence in training alone.
+    """
+    begun: list[Tensor] = []
+
+    def leaf(_frontend: nn.Module, _inputs: Any, made: tuple[Tensor, Tensor]) -> Any:
+        begun.append(made[0].detach().requires_grad_())
+        return begun[0], made[1]
+
+    with model.frontend.register_forward_hook(leaf):
+        output: Output = model(batch)
+    ends = output.lengths - 1
+    if isinstance(task, StepTask):
+        ends = _last_answered(batch)
+        output, batch = _at(ends, output, batch)
+    loss, _ = task.loss(output, batch)
+    (gradient,) = torch.autograd.grad(loss, begun)
+    return gradient.flatten(2).norm(dim=2), ends
+
+
+def _last_answered(batch: Batch) -> Tensor:
+    last = batch.lengths - 1
+    if batch.targets.dim() > 2:  # keys of music: a rest has none
+        return last
+    steps = torch.arange(batch.targets.shape[1])
+    return torch.where(batch.targets != 0, steps, 0).amax(1)
+
+
+def _at(ends: Tensor, output: Output, batch: Batch) -> tuple[Output, Batch]:
+    """Keep of answers and targets the one at ``ends (B,)``."""
+    rows = torch.arange(len(ends))
+    answered = output._replace(logits=output.logits[rows, ends][:, None])
+    targets = batch.targets[rows, ends][:, None]
+    return answered, batch._replace(targets=targets, target_lengths=torch.ones_like(ends))
+
+
+def by_distance(norms: Tensor, ends: Tensor) -> Array:
+    """Average ``(B, S)`` over sequences by the steps before ``ends (B,)``: ``(K,)``.
+
+    It ends where fewer than three in four reach so far: the mean would be that of a few.
+    """
+    farthest = int(ends.sort().values[len(ends) // 4])
+    places = ends[:, None] - torch.arange(farthest + 1)
+    real = places >= 0
+    found = norms.gather(1, places.clamp(min=0)) * real
+    mean: Array = (found.sum(0) / real.sum(0)).numpy()
+    return mean

@@ -32,12 +32,12 @@ def draw_lengths(
     bins = bins_of(lengths)
     if len(bins) < 3:
         return
-    binned = [
+    lines, references = (
         {name: np.stack([shares[:, bin].mean(1) for bin in bins], 1) for name, shares in of.items()}
         for of in (variants, baselines)
-    ]
+    )
     centres = np.array([lengths[bin].mean() for bin in bins])
-    by_length(centres, *binned, unit, f"{metric_name(metric)}, mean of examples", path)
+    by_length(centres, lines, references, unit, f"{metric_name(metric)}, mean of examples", path)
 
 
 def lengths_of(test: Split, spec: DataSpec) -> tuple[Array, str]:

@@ -15,6 +15,7 @@ from seqarena.compare.formats import Format
 from seqarena.compare.plots.style import BLUE, INK, MIST, ORANGE, SOFT, columns_for, picture
 
 Array = NDArray[Any]
+DEEPEST = 1e-10  # of the largest gradient: less than this has vanished
 
 
 class Shown(NamedTuple):
@@ -60,6 +61,48 @@ def by_length(
         figure.supylabel(metric, size=10, color=SOFT)
 
 
+class Reach(NamedTuple):
+    """The gradient at each distance before the end, ``(K,)`` each."""
+
+    distances: Array
+    first: Array  # with the weights that training began with
+    trained: Array
+
+
+def reaches(lines: Mapping[str, Reach], unit: str, path: Path) -> None:
+    """Draw gradients over how long before the end they arrive, a panel per variant; log scale."""
+    highest = max(float(np.max([line.first.max(), line.trained.max()])) for line in lines.values())
+    with picture(path, *_size(len(lines))) as figure:
+        panels = _panels(figure, lines)
+        for axes, (name, own) in zip(panels, lines.items(), strict=True):
+            for other, line in lines.items():
+                if other != name:
+                    axes.plot(line.distances, _above_zero(line.trained), color=MIST, lw=0.8)
+            dashes: dict[str, Any] = {"color": ORANGE, "lw": 1.3, "ls": (0, (4, 2))}
+            axes.plot(own.distances, _above_zero(own.first), **dashes, label="first weights")
+            axes.plot(own.distances, _above_zero(own.trained), color=BLUE, lw=1.8, label="trained")
+        lowest = min(axes.dataLim.y0 for axes in panels)
+        panels[0].set_yscale("log")
+        panels[0].yaxis.set_major_formatter(_power_of_ten)
+        panels[0].set_ylim(max(lowest, highest * DEEPEST) / 2, highest * 2)
+        panels[0].invert_xaxis()  # time runs to the right
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper right", ncols=2)
+        figure.supxlabel(unit, size=10, color=SOFT)
+        figure.supylabel("gradient of the loss (norm)", size=10, color=SOFT)
+
+
+def _power_of_ten(value: float, _place: object) -> str:
+    """Write a tick without mathtext, which no picture here reads."""
+    exponent = round(np.log10(value))
+    return "10" + f"{exponent}".translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _above_zero(values: Array) -> Array:
+    """A logarithm has no place for zero: the line is interrupted."""
+    return np.where(values > 0, values, np.nan)
+
+
 def _range_of(variants: Mapping[str, Array], baselines: Mapping[str, Array]) -> tuple[float, float]:
     """Span the variants and what is near them; a far baseline would press them together."""
     values = np.concatenate([values.ravel() for values in variants.values()])
@@ -86,7 +129,7 @@ def _panels(figure: Figure, names: Sequence[str] | Mapping[str, Any]) -> list[Ax
     for axes, name in zip(panels, names, strict=False):
         axes.set_title(name, size=10, color=INK)
         axes.grid()
-        axes.tick_params(length=0)
+        axes.tick_params(which="both", length=0)
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     return panels[: len(names)]
