@@ -15,6 +15,9 @@ from seqarena.config import Experiment
 from seqarena.data.batches import Batches
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Training
+from seqarena.models.cells import CELLS
+from seqarena.models.recurrent import Unrolled
+from seqarena.pictures.gates import draw_gates, gates_of
 from seqarena.pictures.gradients import (
     by_distance,
     draw_gradients,
@@ -133,3 +136,54 @@ def test_a_final_began_with_the_weights_that_are_drawn_again(
     test = Prepared(data).split("test")
     draw_gradients(tmp_path / "gradients.png", test, long, {"gru": tmp_path / "m"}, 0)
     assert (tmp_path / "gradients.png").is_file()
+
+
+@pytest.mark.parametrize(("kind", "modality"), [("gru", "series"), ("lstm", "text")])
+def test_gates_are_those_that_made_the_states(
+    kind: str,
+    modality: str,
+    prepared: dict[str, Path],
+    hyperparameters: Callable[..., dict],
+    tmp_path: Path,
+) -> None:
+    data = Prepared(prepared[modality])
+    task = task_for("forecasting" if modality == "series" else "classification")
+    model = task.model(kind, data.spec, hyperparameters(kind, modality)).eval()
+    steps = data.split("test").sequence(0)
+    gates = gates_of(model, steps)
+    assert gates is not None
+    cell = CELLS[kind](*model.frontend.output_shape, model.encoder.width)
+    weights = model.encoder.layer.kernel.state_dict()
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in weights.items()})
+    with torch.inference_mode():
+        inputs = torch.from_numpy(steps.copy())[None]
+        features, lengths = model.frontend(inputs, torch.tensor([len(steps)]))
+        states, _ = model.encoder(features, lengths)
+        unrolled, _ = Unrolled(cell)(features)
+        torch.testing.assert_close(states, unrolled)
+        state = cell.initial_state(features[:, 0])
+        for step, projected in enumerate(cell.project(features[0])):
+            parts = {name: torch.from_numpy(gate[step]) for name, gate in gates.items()}
+            _, after = cell.advance(projected[None], state)
+            if kind == "lstm":  # c = f c + i g and h = o tanh(c)
+                fresh = torch.tanh((projected + cell.weight_hh @ state[0][0] + cell.bias_hh)[16:24])
+                kept = parts["forget"] * state[1][0] + parts["input"] * fresh
+                torch.testing.assert_close(kept, after[1][0])
+                torch.testing.assert_close(parts["output"] * torch.tanh(kept), after[0][0])
+            else:  # h = n + z (h - n), n = tanh(W x + r U h)
+                recurrent = (cell.weight_hh @ state[0][0] + cell.bias_hh)[16:]
+                fresh = torch.tanh(projected[16:] + parts["reset"] * recurrent)
+                mixed = fresh + parts["update"] * (state[0][0] - fresh)
+                torch.testing.assert_close(mixed, after[0][0])
+            state = after
+    draw_gates(tmp_path / "gates.png", data.spec, steps, gates, "what it read")
+    assert (tmp_path / "gates.png").is_file()
+
+
+@pytest.mark.parametrize("variant", ["rnn", "bilstm", "stacked_lstm", "conv1d"])
+def test_what_is_not_one_layer_of_gates_has_none(
+    variant: str, prepared: dict[str, Path], hyperparameters: Callable[..., dict]
+) -> None:
+    data = Prepared(prepared["signal"])
+    model = task_for("classification").model(variant, data.spec, hyperparameters(variant, "signal"))
+    assert gates_of(model, data.split("test").sequence(0)) is None

@@ -26,6 +26,7 @@ from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
+from seqarena.pictures.gates import gates_of
 from seqarena.pictures.gradients import draw_gradients
 from seqarena.pictures.lengths import draw_lengths
 from seqarena.predict import Predictor
@@ -80,11 +81,13 @@ def _test_finals(
     with new_folder(arena.results / "finals") as pictures, _painters() as painters:
         drawing = []
         for final in (final for group in finals.values() for final in group):
-            outcome = test_model(Predictor(_model(arena, final)), test, arena, drawn)
+            predictor = Predictor(_model(arena, final))
+            outcome = test_model(predictor, test, arena, drawn)
             tested[final["variant"]].append(outcome)
             out = pictures / _name(final)
             what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
-            drawing.append(painters.submit(draw_final, out, arena.prepared, *what))
+            gates = gates_of(predictor.model, test.sequence(drawn[0]))
+            drawing.append(painters.submit(draw_final, out, arena.prepared, *what, gates))
         for picture in drawing:
             picture.result()
     return tested

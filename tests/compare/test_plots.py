@@ -6,6 +6,7 @@ from matplotlib.image import imread
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
 from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
+from seqarena.compare.plots.gates import gate_maps
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
 from seqarena.errors import InputError
@@ -169,4 +170,12 @@ def test_how_far_gradients_reach(fall, tmp_path):
     path, distances = tmp_path / "gradients.png", np.arange(60)
     line = Reach(distances, 0.8**distances, np.where(distances < 50, fall**distances, 0))
     reaches({"gru": line, "lstm": line}, "steps before the end", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("steps", [3, 30, 300])
+def test_gates(steps, tmp_path):
+    path = tmp_path / "gates.png"
+    gates = {name: RANDOM.random((steps, 24)) for name in ("input", "forget", "output")}
+    gate_maps(gates, [f"word{n}" for n in range(steps)], "token", "a title", path)
     assert_picture(path)
