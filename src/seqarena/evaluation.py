@@ -26,6 +26,7 @@ from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
+from seqarena.pictures.decodings import draw_decodings
 from seqarena.pictures.gates import gates_of
 from seqarena.pictures.gradients import draw_gradients
 from seqarena.pictures.lengths import draw_lengths
@@ -68,7 +69,7 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     }
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
-    _diagnose(arena, prepared, finals, tested, baselines)
+    _diagnose(arena, prepared, finals, tested, baselines, summary)
     return summary
 
 
@@ -246,6 +247,7 @@ def _diagnose(
     finals: dict[str, list[Record]],
     tested: dict[str, list[Tested]],
     baselines: dict[str, Tested],
+    summary: dict[str, Any],
 ) -> None:
     """Draw what lies behind the scores, beside the comparison."""
     plots, metric, test = arena.results / "plots", arena.config.metric, prepared.split("test")
@@ -253,4 +255,8 @@ def _diagnose(
     references = {name: t.per_example[None] for name, t in baselines.items()}
     draw_lengths(plots / "lengths.png", metric, test, prepared.spec, shares, references)
     first = {variant: _model(arena, group[0]) for variant, group in finals.items()}
-    draw_gradients(plots / "gradients.png", test, prepared.spec, first, arena.config.protocol.seed)
+    seed = arena.config.protocol.seed
+    draw_gradients(plots / "gradients.png", test, prepared.spec, first, seed)
+    better = max if summary["greater_is_better"] else min
+    best = better(first, key=lambda variant: summary["variants"][variant]["mean"])
+    draw_decodings(plots, Predictor(first[best]), test, metric, seed)

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.decodings import trade_off
 from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
 from seqarena.compare.plots.gates import gate_maps
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
@@ -178,4 +179,11 @@ def test_gates(steps, tmp_path):
     path = tmp_path / "gates.png"
     gates = {name: RANDOM.random((steps, 24)) for name in ("input", "forget", "output")}
     gate_maps(gates, [f"word{n}" for n in range(steps)], "token", "a title", path)
+    assert_picture(path)
+
+
+def test_ways_of_writing(tmp_path):
+    path = tmp_path / "decoding.png"
+    points = {"greedy": (0.9, 30.0), "sample": (0.9, 21.0), "beam 1": (1.0, 30.0)}
+    trade_off({**points, "beam 10": (9.0, 31.5)}, "bleu", True, 128, path)
     assert_picture(path)

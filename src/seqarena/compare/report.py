@@ -28,6 +28,7 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "scatter": "Predicted and true",
     "confusion": "What it confused",
     "lengths": "Quality by length",
+    "decoding": "Ways of writing, the best variant’s",
     "gates": "Gates over one sequence",
     "gradients": "How far back gradients reach",
     "curves": "Learning curves",
