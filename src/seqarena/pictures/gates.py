@@ -48,8 +48,10 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
 def draw_gates(path: Path, spec: DataSpec, steps: Array, gates: Gates, title: str) -> None:
     """Draw gates over the steps that they were computed for, a patch by its first step."""
     count = len(next(iter(gates.values())))
-    labels = modality(spec.modality).step_labels(steps, spec)
-    if spec.modality == "image":
-        labels = [str(region) for region in range(1, count + 1)]
+    if spec.modality == "image":  # one step that is read region by region
+        labels, unit = [str(region) for region in range(1, count + 1)], "region"
+    else:
+        labels, unit = modality(spec.modality).step_labels(steps, spec), spec.step
     patch = len(labels) // count
-    gate_maps(gates, labels[len(labels) - patch * count :: patch], spec.step, title, path)
+    first = len(labels) - patch * count  # what is left over is dropped at the beginning
+    gate_maps(gates, labels[first::patch], unit, title, path)
