@@ -8,6 +8,7 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from seqarena.errors import InputError
 from seqarena.fit import Training
 from seqarena.models.variants import VARIANTS, added_space
 from seqarena.pictures import draw_final
+from seqarena.pictures.decodings import draw_decodings, ways
 from seqarena.predict import Predictor, save_model
 
 WORDS = {"uno": "one", "dos": "two", "tres": "three", "seis": "six", "diez": "ten"}
@@ -151,3 +153,22 @@ def test_what_goes_to_a_painter_leaves_the_attention_as_it_is(trained: Any) -> N
     before = looked.copy()
     ForkingPickler.dumps(rows)
     assert (looked == before).all() and looked.sum(-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_ways_of_writing_are_compared(trained: Any, pairs: Path, tmp_path: Path) -> None:
+    _, predictor = trained
+    test = Prepared(pairs).split("test")
+    draw_decodings(tmp_path, predictor, test, "perplexity", 0)
+    assert not list(tmp_path.iterdir()), "the perplexity of true texts is the same in every way"
+    draw_decodings(tmp_path, predictor, test, "exact_match", 0)
+    with (tmp_path / "decoding.csv").open() as file:
+        rows = {row["decoding"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["greedy", "sample", *(f"beam {w}" for w in (1, 2, 3, 5, 8, 10))]
+    answers = predictor.predict([test.sequence(index) for index in range(len(test))])
+    truth = [example["target"] for example in test.examples()]
+    right = np.mean([one["text"] == other for one, other in zip(answers, truth, strict=True)])
+    assert float(rows["greedy"]["exact_match"]) == pytest.approx(right)
+    assert rows["beam 1"]["exact_match"] == rows["greedy"]["exact_match"]
+    assert all(float(row["milliseconds"]) > 0 for row in rows.values())
+    assert (tmp_path / "decoding.png").is_file()
+    assert "sample" not in ways(aligned=False, seed=0), "CTC draws none"

@@ -26,6 +26,10 @@ from seqarena.fit import answers
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
+from seqarena.pictures.decodings import draw_decodings
+from seqarena.pictures.gates import gates_of
+from seqarena.pictures.gradients import draw_gradients
+from seqarena.pictures.lengths import draw_lengths
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
 from seqarena.tasks import add
@@ -65,6 +69,7 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     }
     summary = _summarise(arena, finals, tested, baselines, test)
     _draw_experiment(arena, summary, finals)
+    _diagnose(arena, prepared, finals, tested, baselines, summary)
     return summary
 
 
@@ -77,11 +82,13 @@ def _test_finals(
     with new_folder(arena.results / "finals") as pictures, _painters() as painters:
         drawing = []
         for final in (final for group in finals.values() for final in group):
-            outcome = test_model(Predictor(_model(arena, final)), test, arena, drawn)
+            predictor = Predictor(_model(arena, final))
+            outcome = test_model(predictor, test, arena, drawn)
             tested[final["variant"]].append(outcome)
             out = pictures / _name(final)
             what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
-            drawing.append(painters.submit(draw_final, out, arena.prepared, *what))
+            gates = gates_of(predictor.model, test.sequence(drawn[0]))
+            drawing.append(painters.submit(draw_final, out, arena.prepared, *what, gates))
         for picture in drawing:
             picture.result()
     return tested
@@ -232,3 +239,24 @@ def _draw_experiment(
         writer.writerow(["variant", "seed", metric])
         for variant, entry in summary["variants"].items():
             writer.writerows([variant, n + 1, value] for n, value in enumerate(entry["values"]))
+
+
+def _diagnose(
+    arena: Arena,
+    prepared: Prepared,
+    finals: dict[str, list[Record]],
+    tested: dict[str, list[Tested]],
+    baselines: dict[str, Tested],
+    summary: dict[str, Any],
+) -> None:
+    """Draw what lies behind the scores, beside the comparison."""
+    plots, metric, test = arena.results / "plots", arena.config.metric, prepared.split("test")
+    shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
+    references = {name: t.per_example[None] for name, t in baselines.items()}
+    draw_lengths(plots / "lengths.png", metric, test, prepared.spec, shares, references)
+    first = {variant: _model(arena, group[0]) for variant, group in finals.items()}
+    seed = arena.config.protocol.seed
+    draw_gradients(plots / "gradients.png", test, prepared.spec, first, seed)
+    better = max if summary["greater_is_better"] else min
+    best = better(first, key=lambda variant: summary["variants"][variant]["mean"])
+    draw_decodings(plots, Predictor(first[best]), test, metric, seed)

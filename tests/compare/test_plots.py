@@ -5,6 +5,9 @@ import pytest
 from matplotlib.image import imread
 
 from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.decodings import trade_off
+from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
+from seqarena.compare.plots.gates import gate_maps
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
 from seqarena.errors import InputError
@@ -150,4 +153,37 @@ def test_scores(baselines, contest, tmp_path):
 def test_scores_of_seeds_that_agree(contest, tmp_path):
     path = tmp_path / "scores.png"
     scores(contest({"gru": 1.0}, {}, spread=0.0)[0], path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_quality_by_length(count, tmp_path):
+    path = tmp_path / "lengths.png"
+    lengths = np.linspace(4, 30, 6)
+    variants = {f"variant_{n}": RANDOM.normal(0.5, 0.1, (3, 6)) for n in range(count)}
+    baselines = {"near": np.full((1, 6), 0.4), "far": np.full((1, 6), -40.0)}
+    by_length(lengths, variants, baselines, "length in tokens", "BLEU", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("fall", [0.9, 0.2, 1.1])
+def test_how_far_gradients_reach(fall, tmp_path):
+    path, distances = tmp_path / "gradients.png", np.arange(60)
+    line = Reach(distances, 0.8**distances, np.where(distances < 50, fall**distances, 0))
+    reaches({"gru": line, "lstm": line}, "steps before the end", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("steps", [3, 30, 300])
+def test_gates(steps, tmp_path):
+    path = tmp_path / "gates.png"
+    gates = {name: RANDOM.random((steps, 24)) for name in ("input", "forget", "output")}
+    gate_maps(gates, [f"word{n}" for n in range(steps)], "token", "a title", path)
+    assert_picture(path)
+
+
+def test_ways_of_writing(tmp_path):
+    path = tmp_path / "decoding.png"
+    points = {"greedy": (0.9, 30.0), "sample": (0.9, 21.0), "beam 1": (1.0, 30.0)}
+    trade_off({**points, "beam 10": (9.0, 31.5)}, "bleu", True, 128, path)
     assert_picture(path)

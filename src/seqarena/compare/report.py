@@ -21,12 +21,16 @@ from seqarena.files import new_folder, read_json, write_json
 
 Summary = dict[str, Any]
 KEYS = {"metric", "greater_is_better", "baselines", "variants", "verdict"}
-GALLERIES = {  # pictures per variant, <kind>-<variant>[-<example>], and what stands over them
+GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over them
     "attention": "What it attended to",
     "forecasts": "Forecasts",
     "steps": "Step by step",
     "scatter": "Predicted and true",
     "confusion": "What it confused",
+    "lengths": "Quality by length",
+    "decoding": "Ways of writing, the best variant’s",
+    "gates": "Gates over one sequence",
+    "gradients": "How far back gradients reach",
     "curves": "Learning curves",
 }
 

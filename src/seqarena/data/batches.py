@@ -73,21 +73,22 @@ class Batches:
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
         chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
         for batch in generator.permutation(len(self)):
-            yield self._gather(chosen[batch * self.batch_size :][: self.batch_size])
+            yield self.gather(chosen[batch * self.batch_size :][: self.batch_size])
 
     def in_order(self) -> Iterator[tuple[Array, Batch]]:
         """Yield every sequence once, by length, with its index: for validation and test."""
         order = np.argsort(self.split.lengths, kind="stable")
         for start in range(0, len(order), self.batch_size):
             indices = order[start : start + self.batch_size]
-            yield indices, self._gather(indices)
+            yield indices, self.gather(indices)
 
     def _sizes(self) -> list[Array]:
         """Return what batches are made alike in, the most important last."""
         of_targets, lengths = self.split.target_lengths, self.split.lengths
         return [lengths] if of_targets is None else [of_targets, lengths]
 
-    def _gather(self, indices: Array) -> Batch:
+    def gather(self, indices: Array) -> Batch:
+        """Return these sequences as one batch."""
         split = self.split
         inputs, lengths = _padded(split.inputs, split.starts[indices], split.lengths[indices])
         if split.target_starts is None or split.target_lengths is None:

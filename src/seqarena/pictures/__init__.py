@@ -12,6 +12,7 @@ from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
 from seqarena.pictures.classes import paint_classes, paint_labels
 from seqarena.pictures.final import Caption, Final, Painter
+from seqarena.pictures.gates import Gates, draw_gates
 from seqarena.pictures.steps import paint_next
 from seqarena.pictures.texts import paint_texts
 from seqarena.pictures.values import paint_forecasts, paint_numbers
@@ -29,11 +30,12 @@ def draw_final(
     answers: list[Any],
     weights: dict[int, Array],
     drawn: list[int],
+    gates: Gates | None = None,
 ) -> None:
     """Write the pictures and predictions of one final into the folder `out`.
 
     `answers` are what it said of each test example, as `Task.rows` has it; `weights` maps the drawn
-    examples to their attention ``(heads, U, S)``.
+    examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn.
     """
     if task not in PAINTERS:
         raise InputError(f"pictures: no painter for the task '{task}'")
@@ -44,6 +46,9 @@ def draw_final(
     for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
         path = out / f"attention-{number}.png"
         draw_attention(path, data.spec, final.test.sequence(index), attention, captions(index))
+    if gates is not None:
+        steps, title = final.test.sequence(drawn[0]), captions(drawn[0]).title
+        draw_gates(out / "gates.png", data.spec, steps, gates, title)
 
 
 def draw_attention(

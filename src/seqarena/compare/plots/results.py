@@ -20,6 +20,7 @@ from seqarena.compare.plots.style import (
     MIST,
     ORANGE,
     SOFT,
+    columns_for,
     picture,
     shortened,
 )
@@ -121,7 +122,7 @@ def learning_curves(curves: Curves, metric: str, path: Path) -> None:
     """Draw a panel per variant: its seeds' validation ``(epoch, value)``, the others in grey."""
     if not any(seed for seeds in curves.values() for seed in seeds):
         raise InputError(f"{path.name}: expected at least one epoch, found none")
-    columns = min(len(curves), min((4, 3), key=lambda across: -len(curves) % across))
+    columns = columns_for(len(curves))
     rows = -(-len(curves) // columns)
     with picture(path, 2.6 * columns + 0.8, 1.9 * rows + 0.7) as figure:
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

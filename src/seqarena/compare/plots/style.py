@@ -66,6 +66,11 @@ def headline(figure: Figure, title: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", weight="bold", size=11)
 
 
+def columns_for(count: int) -> int:
+    """Choose how many of so many panels stand side by side, so that few places stay empty."""
+    return min(count, min((4, 3), key=lambda across: -count % across))
+
+
 def bare(axes: Axes) -> None:
     """Remove ticks and frame, for pictures within the picture."""
     axes.set_xticks([])

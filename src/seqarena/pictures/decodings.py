@@ -1,0 +1,82 @@
+"""Ways of writing compared: what a beam gains over the likeliest token, and what it costs."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from seqarena.compare.plots.decodings import trade_off
+from seqarena.data.batches import Batches
+from seqarena.data.store import Array, Split
+from seqarena.decode import Decoding
+from seqarena.models.heads import Writer
+from seqarena.predict import BATCH, Predictor
+from seqarena.tasks import add
+
+EXAMPLES = BATCH  # a model that hardly ends a text took 16 s over 128, samples most of it
+BEAMS = (1, 2, 3, 5, 8, 10)
+
+
+class Measured(NamedTuple):
+    """What one way of writing came to."""
+
+    name: str
+    score: float
+    milliseconds: float  # a sequence, encoded and written, many side by side
+
+
+def draw_decodings(out: Path, predictor: Predictor, test: Split, metric: str, seed: int) -> None:
+    """Write ``decoding.png`` and ``decoding.csv`` into `out`: quality and time of every way.
+
+    Draws nothing where nothing is written, or where the metric does not look at what was.
+    """
+    if not isinstance(predictor.model.head, Writer) or metric == "perplexity":
+        return
+    count = min(EXAMPLES, len(test))
+    chosen = np.random.default_rng(seed).choice(len(test), count, replace=False)
+    found = measure(predictor, test, chosen, metric, seed)
+    with (out / "decoding.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["decoding", metric, "milliseconds"])
+        writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
+    greater = predictor.task.metrics[metric]
+    points = {name: (took, score) for name, score, took in found}
+    trade_off(points, metric, greater, count, out / "decoding.png")
+
+
+def ways(aligned: bool, seed: int) -> dict[str, Decoding]:
+    """Return the ways of writing that a head has, by name; CTC draws no samples."""
+    sampled = {"sample": Decoding(method="sample", seed=seed)} if aligned else {}
+    beams = {f"beam {width}": Decoding(method="beam", beam=width) for width in BEAMS}
+    return {"greedy": Decoding(), **sampled, **beams}
+
+
+def measure(
+    predictor: Predictor, test: Split, chosen: Array, metric: str, seed: int
+) -> list[Measured]:
+    """Write for the examples `chosen` in every way, and time it."""
+    model, task, spec = predictor.model, predictor.task, predictor.spec
+    ordered = chosen[np.argsort(test.lengths[chosen], kind="stable")]
+    batches = [
+        Batches(test, BATCH).gather(ordered[start : start + BATCH])
+        for start in range(0, len(ordered), BATCH)
+    ]
+    found = []
+    with torch.inference_mode():
+        task.answer(model, batches[0], spec)  # the first call of a kernel sets it up
+        for name, decoding in ways(model.head.aligned, seed).items():
+            total: dict[str, torch.Tensor] = {}
+            took = 0.0
+            for batch in batches:
+                began = time.perf_counter()
+                output = task.answer(model, batch, spec, decoding)
+                took += time.perf_counter() - began
+                add(total, task.counts(output, batch, spec))
+            score = task.scores(total, spec)[metric]
+            found.append(Measured(name, score, 1000 * took / len(chosen)))
+    return found
