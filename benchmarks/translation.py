@@ -27,7 +27,7 @@ from seqarena.data.store import Prepared, write_spec
 from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training
-from seqarena.models.decoder import Speaker
+from seqarena.models.decoder import RecurrentDecoder, Speaker
 from seqarena.models.model import SequenceModel
 from seqarena.models.variants import VARIANTS, Variant, recurrent
 from seqarena.tasks import task_for
@@ -204,7 +204,7 @@ def search_one_by_one(folder: Path, size: int) -> Callable[[], list[list[int]]]:
 
     @torch.inference_mode()
     def write() -> list[list[int]]:
-        return [beam_of_one(Speaker(model), one, longest).tokens for one in sentences]
+        return [beam_of_one(speaking(model, one), longest).tokens for one in sentences]
 
     return write
 
@@ -222,17 +222,22 @@ def search_joey(folder: Path, size: int) -> Callable[[], list[list[int]]]:
 
 def beam_of_all(model: SequenceModel, batch: Batch, longest: int) -> list[Hypothesis]:
     """Return the best of each sequence by what is measured."""
-    speaker = Speaker(model)
-    found = beam_search(speaker, batch, longest, width=WIDTH, length_penalty=PENALTY)
+    found = beam_search(speaking(model, batch), longest, width=WIDTH, length_penalty=PENALTY)
     return [best for best, *_ in found]
 
 
-def beam_of_one(stepper: Stepper, batch: Batch, longest: int) -> Hypothesis:
+def speaking(model: SequenceModel, batch: Batch) -> Speaker:
+    """Let the model's decoder see a batch as a search does."""
+    assert isinstance(model.head, RecurrentDecoder)
+    return Speaker(model.head, model.encode(batch))
+
+
+def beam_of_one(stepper: Stepper, longest: int) -> Hypothesis:
     """Search for one sequence as it is first written: lists of hypotheses, step by step.
 
     Its hypotheses share each call of the model; `beam_search` has those of a whole batch do so.
     """
-    state = stepper.start(batch)
+    _, state = stepper.start()
     live: list[tuple[float, list[int]]] = [(0.0, [])]
     done: list[Hypothesis] = []
     for step in range(1, longest + 1):

@@ -94,19 +94,30 @@ def pytest_configure() -> None:
 
 
 def write_prepared(
-    folder: Path, spec: DataSpec, sizes: tuple[int, int, int] = (24, 8, 8), seed: int = 0
+    folder: Path,
+    spec: DataSpec,
+    sizes: tuple[int, int, int] = (24, 8, 8),
+    seed: int = 0,
+    targets: str = "label",
 ) -> Path:
-    """Write random sequences whose label (or future) shows in them, so that it can be learned."""
+    """Write random sequences whose label (or future) shows in them, so that it can be learned.
+
+    `targets` are those of `seqarena.data.targets`.
+    """
     random = np.random.default_rng(seed)
     for split, count in zip(("train", "valid", "test"), sizes, strict=True):
-        write = _write_windows if spec.modality == "series" else _write_labelled
-        write(folder / split, spec, count, random)
+        if spec.modality == "series":
+            _write_windows(folder / split, spec, count, random)
+        else:
+            _write_items(folder / split, spec, count, random, targets)
     sized = dict(zip(("train", "valid", "test"), sizes, strict=True))
     write_spec(folder / "spec.json", replace(spec, sizes=sized))
     return folder
 
 
-def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.Generator) -> None:
+def _write_items(
+    folder: Path, spec: DataSpec, count: int, random: np.random.Generator, kind: str
+) -> None:
     lengths = random.integers(min(2, spec.max_length), spec.max_length + 1, count)
     lengths[0] = spec.max_length
     labels = random.permutation(np.arange(count) % (len(spec.classes) or 2))
@@ -115,12 +126,29 @@ def _write_labelled(folder: Path, spec: DataSpec, count: int, random: np.random.
     ]
     column = "text" if spec.modality == "text" else "file"
     examples = [{"id": f"e{n}", column: f"example {n}"} for n in range(count)]
-    targets: Array | list[Array] = labels.astype(np.int64)
-    if spec.target_vocabulary:  # the label in words, of one length or another
-        targets = [np.array([3 + label] * (1 + label) + [END], np.int32) for label in labels]
+    if spec.target_vocabulary:
+        kind = "words"
+    targets = _targets(kind, spec, sequences, labels)
+    if kind == "words":
         for example, target in zip(examples, targets, strict=True):
             example["target"] = " ".join(spec.target_vocabulary[token] for token in target[:-1])
     write_sequences(folder, sequences, targets, examples)
+
+
+def _targets(
+    kind: str, spec: DataSpec, sequences: list[Array], labels: Array
+) -> Array | list[Array]:
+    if kind == "number":
+        return (labels - labels.mean()).astype(np.float32)[:, None]
+    if kind == "labels":
+        return [np.full(len(s), 1 + n, np.int32) for s, n in zip(sequences, labels, strict=True)]
+    if kind == "next" and spec.modality == "music":
+        return [(steps > 0).astype(np.uint8) for steps in sequences]
+    if kind == "next":
+        return [np.append(steps[1:], np.int32(END)) for steps in sequences]
+    if kind == "words":  # the label in words, of one length or another
+        return [np.array([3 + label] * (1 + label) + [END], np.int32) for label in labels]
+    return labels.astype(np.int64)
 
 
 def _steps(spec: DataSpec, length: int, label: int, random: np.random.Generator) -> Array:

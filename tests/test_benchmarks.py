@@ -12,7 +12,6 @@ import torch
 from benchmarks import fit, joey, loops, translation
 
 from seqarena.data.store import DataSpec
-from seqarena.models.decoder import Speaker
 from seqarena.models.variants import VARIANTS
 
 
@@ -78,7 +77,7 @@ def test_the_loop_over_sentences_finds_what_beam_search_finds(phrases: Path, epo
         with torch.inference_mode():
             together = translation.beam_of_all(model, batch, longest)
             alone = [
-                translation.beam_of_one(Speaker(model), one, longest)
+                translation.beam_of_one(translation.speaking(model, one), longest)
                 for one in translation.alone(batch)
             ]
         assert [each.tokens for each in alone] == [each.tokens for each in together]

@@ -245,7 +245,10 @@ def _shaped_like(name: str) -> Any:
     shapes = {
         "text": lambda: (),
         "audio": lambda: (options["mels"],),
+        "signal": lambda: (3,),
+        "music": lambda: (88,),
         "video": lambda: (1 + 2 * options["colour"], options["height"], options["width"]),
+        "image": lambda: (1 + 2 * options["colour"], options["height"], options["width"]),
         "series": lambda: (1 + len(options["covariates"]) + 4 * options["calendar"],),
     }
     forecasts = {
@@ -253,7 +256,10 @@ def _shaped_like(name: str) -> Any:
         "target": {"mean": 1.0, "std": 2.0, "naive_mae": 3.0},
         "options": {"season": options.get("season")},
     }
-    own = {"series": forecasts, "video": {"frames": {"mean": [127.5], "std": [73.9]}}}
+    channels = 3 if options.get("colour") else 1
+    frames = {"frames": {"mean": [127.5] * channels, "std": [73.9] * channels}}
+    regions = {"options": {"regions": options.get("regions")}}
+    own = {"series": forecasts, "video": frames, "image": frames | regions}
     texts = {
         "target_vocabulary": ("<pad>", "<unk>", "<end>", "no", "yes"),
         "target_unit": "words",
@@ -264,12 +270,12 @@ def _shaped_like(name: str) -> Any:
     return DataSpec(
         modality=kind,
         feature_shape=shapes[kind](),
-        max_length=options.get("lookback") or min(options.get("max_length", 12), 12),
+        max_length=options.get("lookback") or (1 if kind == "image" else 12),
         step="hour",
         step_size=1.0,
         vocabulary=tuple(f"word{n}" for n in range(options.get("max_vocabulary", 0))),
-        classes=("a", "b", "c") if arena.config.task == "classification" else (),
-        **own.get(kind, {}),
+        classes=("a", "b", "c") if arena.config.task in ("classification", "labelling") else (),
+        **{"target": {"mean": 1.0, "std": 2.0}, **own.get(kind, {})},
     )
 
 
@@ -280,7 +286,9 @@ def test_every_experiment_trains_one_batch_with_each_of_its_variants(
     import optuna
 
     arena = load(name, PARAMS)
-    data = Prepared(prepare(tmp_path / "data", _shaped_like(name), (8, 4, 4)))
+    targets = getattr(arena.options, "targets", "next")
+    spec = _shaped_like(name)
+    data = Prepared(prepare(tmp_path / "data", spec, (8, 4, 4), targets=targets))
     for variant in arena.config.variants:
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         chosen = suggest(study.ask(), space_of(arena.config, variant, name))
