@@ -203,6 +203,16 @@ def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None
     assert said == ["three and six", "six and one"]
 
 
+def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
+    rows = ["a b,one,train", "c d,two,train", "b c,one,valid", "d c,two,test"]
+    (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
+    options = TextOptions(targets="words", min_count=1)
+    spec = Text().prepare(tmp_path, tmp_path, options, seed=0)
+    write_spec(tmp_path / "spec.json", spec)
+    (said,) = BASELINES["nearest_text"].answer(Prepared(tmp_path))
+    assert [spec.target_vocabulary[token] for token in said.tokens] == ["two"]
+
+
 def test_an_unknown_baseline_names_the_nearest() -> None:
     with pytest.raises(InputError, match="here: no baseline named 'majorty'.*'majority'"):
         baseline_for("majorty", "classification", "text", "here")

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 from seqarena.data.store import DataSpec
 from seqarena.ledger import Ledger
+from seqarena.models.variants import added_space
 from seqarena.predict import Predictor, save_model
 from seqarena.tasks import task_for
 from seqarena.tracking.projection import Projection, sync
@@ -24,7 +25,7 @@ model = mlflow.pyfunc.load_model(sys.argv[1])
 print(json.dumps([model.predict(np.ones((1, length, 3), np.float32)) for length in (2, 9)]))
 print(sys.modules["seqarena"].__file__)
 """
-HYPERPARAMETERS = {"width": 8, "dropout": 0.0, "layers": 1, "embedding": 8, "embedding_std": 0.1}
+HYPERPARAMETERS = {"width": 8, "dropout": 0.0, "layers": 1}
 
 
 def _model_folder(folder: Path, modality: str) -> Path:
@@ -36,11 +37,16 @@ def _model_folder(folder: Path, modality: str) -> Path:
         step_size=1.0,
         vocabulary=("<pad>", "<unk>", "good", "bad") if modality == "text" else (),
         classes=("no", "yes"),
-        options={"lowercase": True, "max_length": 6} if modality == "text" else {},
+        options={"lowercase": True, "max_length": 6, "targets": "label"}
+        if modality == "text"
+        else {},
     )
-    task = task_for("classification")
-    model = task.model("lstm", spec, HYPERPARAMETERS)
-    about = {"task": "classification", "variant": "lstm", "hyperparameters": HYPERPARAMETERS}
+    task, hyperparameters = (
+        task_for("classification"),
+        HYPERPARAMETERS | added_space("lstm", modality),
+    )
+    model = task.model("lstm", spec, hyperparameters)
+    about = {"task": "classification", "variant": "lstm", "hyperparameters": hyperparameters}
     save_model(folder, model.state_dict(), spec, about)
     return folder
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import Array, Prepared, Split
-from seqarena.data.tokens import END
+from seqarena.data.tokens import END, words
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError, unknown
 from seqarena.models.dtw import dtw_nearest
@@ -151,7 +151,9 @@ def nearest_text(prepared: Prepared) -> list[Hypothesis]:
 
     train, test = prepared.split("train"), prepared.split("test")
     known, asked = ([example["text"] for example in s.examples()] for s in (train, test))
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    vectorizer = TfidfVectorizer(
+        tokenizer=words, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True
+    )
     neighbours = NearestNeighbors(n_neighbors=1).fit(vectorizer.fit_transform(known))
     places = neighbours.kneighbors(vectorizer.transform(asked), return_distance=False)[:, 0]
     return [Hypothesis(train.target(place)[:-1].tolist(), 0.0, 0.0, None) for place in places]
