@@ -83,7 +83,8 @@ def _print(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
 
     table = Table()
     columns = [name for name in SHOWN if name in rows[0]]
-    if all(row.get("score") == row.get("log_probability") for row in rows):
+    said = [answer for row in rows for answer in (row, *row.get("others", ()))]
+    if all(answer.get("score") == answer.get("log_probability") for answer in said):
         columns = [name for name in columns if name != "score"]
     if "alternatives" in columns:
         columns.remove("labels")  # they are the first of the alternatives
