@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from PIL import Image
 
 from seqarena import cli
 from seqarena.data.store import write_spec
@@ -27,6 +28,7 @@ from seqarena.predict import save_model
 
 ROOT = Path(__file__).parents[1]
 PIPELINES = ROOT / "pipelines"
+WIDE = ("--beam", "4")
 PROTOCOL = {"epochs": 12, "patience": 12, "batch_size": 16, "seeds": 2}
 SPACE = {"width": 16, "learning_rate": 0.02, "dropout": 0.0, "weight_decay": 0.0}
 TEXT = {
@@ -57,6 +59,26 @@ AUDIO = {
     "metric": "accuracy",
     "variants": ["gru"],
     "space": SPACE,
+    "protocol": PROTOCOL,
+}
+GAPS = {
+    "data": "files/gaps.csv",
+    "modality": "text",
+    "task": "labelling",
+    "metric": "accuracy",
+    "prepare": {"targets": "labels", "min_count": 1},
+    "variants": ["lstm", "lstm_attention"],
+    "space": {**SPACE, "embedding_std": 1.0},
+    "protocol": PROTOCOL,
+}
+PAIRS = {
+    "data": "files/pairs.csv",
+    "modality": "text",
+    "task": "transduction",
+    "metric": "exact_match",
+    "prepare": {"targets": "words", "min_count": 1},
+    "variants": ["lstm_attention"],
+    "space": {**SPACE, "embedding": 16},
     "protocol": PROTOCOL,
 }
 
@@ -118,6 +140,16 @@ def write_files(folder: Path) -> None:
         for number in range(80):
             word = random.choice((bad, good)[number % 2].split())
             file.write(f"a {word} film number {number},{('no', 'yes')[number % 2]}\n")
+    with (folder / "gaps.csv").open("w") as file:
+        file.write("text,labels\n")
+        for number in range(80):
+            word, pronoun = (("she", "her"), ("he", "his"))[number % 2]
+            file.write(f"{word} has read ___ book {number},_ _ _ {pronoun} _ _\n")
+    with (folder / "pairs.csv").open("w") as file:
+        file.write("text,target\n")
+        for number in range(100):
+            pair = [("one", "uno"), ("two", "dos"), ("ten", "diez")][number % 3]
+            file.write(f"{pair[0]} n{number},{pair[1]} n{number % 5}\n")
     with (folder / "series.csv").open("w") as file:
         file.write("ts,y\n")
         for hour in range(400):
@@ -159,14 +191,15 @@ def run_stages(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with three small experiments, trained."""
+    """A project with a few small experiments, trained."""
     root = tmp_path_factory.mktemp("project")
     write_files(root / "files")
-    experiments = {"reviews": TEXT, "hours": SERIES, "sounds": AUDIO, "later": TEXT}
+    experiments = {"reviews": TEXT, "hours": SERIES, "sounds": AUDIO, "gaps": GAPS, "pairs": PAIRS}
+    experiments["later"] = TEXT
     (root / "params.yaml").write_text(yaml.safe_dump({"experiments": experiments}))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        for name in ("reviews", "hours", "sounds"):
+        for name in experiments.keys() - {"later"}:
             run_stages(name)
     return root
 
@@ -264,6 +297,51 @@ def test_a_recording_is_answered(
     assert right >= 20
 
 
+def test_labels_are_told_where_they_are_asked_for(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> None:
+    told = tmp_path / "a.json"
+    for word, right, wrong in (("she", "her", "his"), ("he", "his", "her")):
+        arguments = ("predict", "gaps", "--input", f"{word} has read ___ book 3")
+        code, out, err = seqarena(*arguments)
+        assert (code, err) == (0, "")
+        assert f"step 4: {right} 0." in out or f"step 4: {right} 1." in out
+        assert out.index(right) < out.index(f"  {wrong} 0.")
+        assert seqarena(*arguments, "--output", str(told)).out == f"1 answer in {told}\n"
+        (answer,) = json.loads(told.read_text())
+        assert answer["labels"] == ["_", "_", "_", right, "_", "_"]
+        assert answer["alternatives"].keys() == {"4"}
+        assert list(answer["alternatives"]["4"]) == [right, wrong]
+        assert [p is None for p in answer["probabilities"]] == [True] * 3 + [False] + [True] * 2
+    picture, steps = tmp_path / "a.png", ("--variant", "lstm_attention")
+    code, out, _ = seqarena(*arguments, *steps, "--attention", str(picture))
+    assert code == 0 and out.startswith(f"{picture}: what lstm_attention looked at in he has")
+    with Image.open(picture) as drawn:
+        assert drawn.width > drawn.height  # a row for the gap alone
+    code, out, err = seqarena("predict", "gaps", "--input", "she has read")
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert "she has read: nothing to label; train has labels at ___ alone" in err
+
+
+def test_unknown_words_are_told(project: Path, seqarena: Callable[..., Ended]) -> None:
+    code, out, err = seqarena("predict", "reviews", "--input", "a zorblax film")
+    assert code == 0 and " a zorblax film " in out
+    assert err == "warning: not in the vocabulary, read as <unk>: zorblax\n"
+
+
+def test_hypotheses_stand_in_the_order_of_their_score(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> None:
+    arguments = ("predict", "pairs", "--input", "one n1", "--decoding", "beam", "--best", "6")
+    code, out, _ = seqarena(*arguments)
+    assert code == 0 and " score " in out and " log probability " in out
+    assert seqarena(*arguments, "--output", str(tmp_path / "a.json")).code == 0
+    (answer,) = json.loads((tmp_path / "a.json").read_text())
+    scores = [each["score"] for each in (answer, *answer["others"])]
+    assert len(scores) == 6 and scores == sorted(scores, reverse=True)
+    assert " score " not in seqarena(*arguments[:4]).out  # greedy has no other than its probability
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -282,7 +360,40 @@ def test_a_recording_is_answered(
         (("predict", "sounds", "--input", "files/series.csv"), "series.csv: not a readable WAV"),
         (
             ("predict", "reviews", "--input", "x", "--variant", "gru", "--attention", "a.png"),
-            "--attention: gru has none; add --variant with one of gru_attention, lstm_attention",
+            "--attention: gru has none; add --variant with one of gru_attention\n",
+        ),
+        (
+            ("predict", "sounds", "--input", "files/sounds", "--attention", "a.png"),
+            "--attention: gru has none; no variant of this experiment has\n",
+        ),
+        (
+            ("predict", "pairs", "--input", "one", "--attention", "a.jpg"),
+            "--attention: a.jpg: expected a .png file, such as looked-at.png",
+        ),
+        (
+            ("predict", "reviews", "--input", "good", "--output", "files"),
+            "--output: files: expected a .json file",
+        ),
+        (
+            ("predict", "reviews", "--input", "good", "--output", "params.yaml/a.json"),
+            "params.yaml/a.json: cannot be written: ",
+        ),
+        (("predict", "pairs", "--input", "one", *WIDE), "--beam: goes with --decoding beam\n"),
+        (
+            ("predict", "pairs", "--input", "one", "--best", "2"),
+            "--best: goes with --decoding beam or sample",
+        ),
+        (
+            ("predict", "pairs", "--input", "one", "--decoding", "beam", *WIDE, "--best", "9"),
+            "--best: 9 of a beam of 4; expected --beam 9",
+        ),
+        (
+            ("predict", "pairs", "--input", "one", "--decoding", "greedy", "--seed", "2"),
+            "--seed: goes with --decoding sample",
+        ),
+        (
+            ("predict", "pairs", "--input", "one", "--decoding", "sample", "--top-p", "0"),
+            "--top-p: a share of the probability above 0",
         ),
         (("verdict",), "report/summary.json: not there yet; run `dvc repro` first"),
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from seqarena.config import Experiment, Protocol, Range, parse, read_params
-from seqarena.errors import InputError, RunError, exit_with_one_line, nearest
+from seqarena.errors import InputError, InputWarning, RunError, exit_with_one_line, few, nearest
 
 ENTRY = {
     "data": "movie_reviews",
@@ -155,3 +156,18 @@ def test_a_stage_ends_with_one_line_and_its_code(
 def test_the_nearest_name_or_all() -> None:
     assert nearest("lsmt", ["gru", "lstm"]) == "did you mean 'lstm'?"
     assert nearest("zzz", ["lstm", "gru"]) == "known: gru, lstm"
+    assert nearest("zzz", []) == "known: none"
+
+
+def test_few_names_stand_for_many() -> None:
+    assert few(["b", "a"]) == "b, a"
+    assert few(map(str, range(12)), most=3) == "0, 1, 2 and 9 more"
+
+
+def test_a_warning_is_one_line_and_no_end(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        for _ in range(2):
+            warnings.warn("read otherwise", InputWarning, stacklevel=1)
+
+    exit_with_one_line(main)
+    assert capsys.readouterr().err == "warning: read otherwise\n" * 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seqarena.errors import InputError
 from seqarena.files import digest_of, new_file, new_folder, read_json, sha256_of, write_json
 
 
@@ -43,6 +44,14 @@ def test_a_file_stays_until_its_replacement_is_complete(
         raise error
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
+
+
+def test_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    for path, told in ((tmp_path, "a folder"), (tmp_path / "a.txt" / "b", "cannot be written: ")):
+        with pytest.raises(InputError, match=told), new_file(path):
+            pytest.fail("there is nothing to write to")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ SRC = Path(__file__).parents[1] / "src" / "seqarena"
 LAYERS = [
     {"cli"},
     {"ask"},
-    {"checks", "evaluation", "search", "pictures"},
+    {"answers", "checks", "evaluation", "search", "pictures"},
     {"tracking"},
     {"experiments", "compare", "recorder", "progress"},
     {"predict", "spaces", "ledger"},

@@ -14,6 +14,7 @@ import torch
 
 from seqarena.config import Experiment, parse
 from seqarena.data.batches import Batch
+from seqarena.data.pitches import key_name
 from seqarena.data.store import DataSpec, Prepared, write_spec
 from seqarena.data.text import Text, TextOptions
 from seqarena.data.tokens import END
@@ -155,6 +156,53 @@ def test_frames_are_drawn_key_by_key(
     logs = -torch.nn.functional.binary_cross_entropy_with_logits(said, whole[3:], reduction="sum")
     assert straight["log_probability"] == pytest.approx(float(logs.detach()), rel=1e-5)
     assert math.isfinite(straight["log_probability"])
+
+
+def music(
+    specs: dict[str, DataSpec], hyperparameters: Callable[..., dict[str, Any]]
+) -> tuple[Any, DataSpec, Any, Any]:
+    torch.manual_seed(0)
+    task, spec = TASKS["music_modelling"], specs["music"]
+    model = task.model("gru", spec, hyperparameters("gru", "music")).eval()
+    steps = np.zeros((5, 6), np.float32)
+    steps[[1, 2, 3], [2, 5, 0]] = 1
+    return task, spec, model, steps
+
+
+def test_a_piece_is_the_product_of_its_frames(
+    specs: dict[str, DataSpec], hyperparameters: Callable[..., dict[str, Any]]
+) -> None:
+    task, spec, model, steps = music(specs, hyperparameters)
+    with torch.inference_mode():
+        terms = task.score(model, steps, spec)
+        inputs = torch.from_numpy(steps)[None, :-1]
+        chances = torch.sigmoid(model(Batch(inputs, torch.tensor([4]), inputs)).logits[0]).numpy()
+    assert [beat for beat, _ in terms] == ["1", "1.5", "2", "2.5"]
+    sounded = np.where(steps[1:] > 0, chances, 1 - chances)
+    assert [term for _, term in terms] == pytest.approx(np.log(sounded).sum(1).tolist(), rel=1e-4)
+
+
+def test_the_likeliest_next_keys_have_names(
+    specs: dict[str, DataSpec], hyperparameters: Callable[..., dict[str, Any]]
+) -> None:
+    task, spec, model, steps = music(specs, hyperparameters)
+    batch = Batch(torch.from_numpy(steps)[None], torch.tensor([5]), torch.empty(0))
+    with torch.inference_mode():
+        output = task.answer(model, batch, spec)
+    (answer,) = task.predict(output, spec)
+    assert set(answer["next"]) == {"A0", "A#0", "B0", "C1", "C#1", "D1"}
+    assert list(answer["next"].values()) == sorted(answer["next"].values(), reverse=True)
+    assert next(iter(answer["next"])) == key_name(int(output.logits[0, -1].argmax()))
+    assert (key_name(39), key_name(87)) == ("C4", "C8")
+
+
+def test_keys_are_not_cut_to_the_likeliest(
+    specs: dict[str, DataSpec], hyperparameters: Callable[..., dict[str, Any]]
+) -> None:
+    task, spec, model, steps = music(specs, hyperparameters)
+    for cut in ({"top_k": 3}, {"top_p": 0.9}):
+        with pytest.raises(InputError, match="--top-k, --top-p: each key"):
+            task.generate(model, steps, spec, Decoding(method="sample", **cut), 2)
 
 
 def test_other_tasks_say_that_they_cannot(

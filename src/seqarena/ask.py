@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from seqarena.answers import show, write_music
 from seqarena.errors import InputError, unknown
 from seqarena.files import new_file, read_json
 
@@ -33,6 +31,15 @@ Temperature = Annotated[float | None, typer.Option(min=1e-4)]
 TopK = Annotated[int | None, typer.Option(min=1)]
 TopP = Annotated[float | None, typer.Option(min=0.0, max=1.0)]
 Seed = Annotated[int | None, typer.Option(min=0)]
+USED_BY = {  # what an option goes with
+    "beam": ("beam",),
+    "best": ("beam", "sample"),
+    "length_penalty": ("beam",),
+    "temperature": ("sample",),
+    "top_k": ("sample",),
+    "top_p": ("sample",),
+    "seed": ("sample",),
+}
 
 
 def predict(
@@ -51,8 +58,8 @@ def predict(
     seed: Seed = None,
 ) -> None:
     """Ask the best final of an experiment about new input."""
-    predictor = load_best(experiment, variant)
-    inputs = read(predictor, source)
+    _expect("--attention", attention, "looked-at.png")
+    _expect("--output", output, "answers.json")
     options = {
         "beam": beam,
         "best": best,
@@ -60,18 +67,23 @@ def predict(
         "temperature": temperature,
     }
     way = decoding_of(decoding, **options, top_k=top_k, top_p=top_p, seed=seed)
+    predictor = load_best(experiment, variant)
+    if attention is not None:
+        _expect_attention(predictor)
+    inputs = read(predictor, source)
     answers = predictor.predict([steps for _, steps in inputs], way)
     if attention is not None:
-        _draw_attention(attention, predictor, inputs[0][1], answers[0])
+        _draw_attention(attention, predictor, *inputs[0], answers[0])
     rows = [
         {"input": name, **{k: v for k, v in answer.items() if k != "attention"}}
         for (name, _), answer in zip(inputs, answers, strict=True)
     ]
-    _show(rows, predictor, output)
+    show(rows, predictor, output)
 
 
 def score(experiment: Name, source: Input, variant: Variant = None, output: Output = None) -> None:
     """Tell how likely a sequence is, step by step, by the chain rule of probability."""
+    _expect("--output", output, "terms.json")
     predictor = load_best(experiment, variant)
     rows = []
     for name, steps in read(predictor, source):
@@ -80,7 +92,7 @@ def score(experiment: Name, source: Input, variant: Variant = None, output: Outp
         perplexity = math.exp(-total / len(terms))
         told = {"log_probability": total, "perplexity": perplexity, "terms": terms}
         rows.append({"input": name, **told})
-    _show(rows, predictor, output)
+    show(rows, predictor, output)
 
 
 def generate(
@@ -99,7 +111,6 @@ def generate(
     seed: Seed = None,
 ) -> None:
     """Continue a beginning by what the best final of an experiment expects."""
-    predictor = load_best(experiment, variant)
     options = {
         "beam": beam,
         "best": best,
@@ -108,14 +119,19 @@ def generate(
     }
     way = decoding_of(decoding, **options, top_k=top_k, top_p=top_p, seed=seed)
     assert way is not None
+    predictor = load_best(experiment, variant)
+    music = predictor.spec.modality == "music"
+    if music and output is None:
+        raise InputError("--output: music is written to a file; expected a name such as bach.mid")
+    _expect("--output", output, "bach.mid" if music else "texts.json")
     rows = []
     for name, steps in read(predictor, source):
         first, *others = predictor.generate(steps, way, longest)
         rows.append({"input": name, **first, **({"others": others} if others else {})})
-    if "roll" in rows[0]:
-        _write_music(rows, predictor, output)
+    if music and output is not None:
+        write_music(rows, predictor, output)
     else:
-        _show(rows, predictor, output)
+        show(rows, predictor, output)
 
 
 def load_best(experiment: str, variant: str | None) -> Predictor:
@@ -146,101 +162,70 @@ def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:
 
 
 def decoding_of(method: str | None, **options: Any) -> Decoding | None:
-    """Make the way of decoding from the options that were given."""
+    """Make the way of decoding from the options that were given.
+
+    Raises `InputError` for an option that the way makes no use of.
+    """
     from seqarena.decode import Decoding
 
+    given = {name: value for name, value in options.items() if value is not None}
+    methods = get_args(get_type_hints(Decoding)["method"])
+    if method is not None and method not in methods:
+        raise unknown("--decoding", "way", method, methods)
+    for name in given:
+        if method not in USED_BY[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option}: goes with --decoding {' or '.join(USED_BY[name])}")
     if method is None:
         return None
-    methods = get_args(get_type_hints(Decoding)["method"])
-    if method not in methods:
-        raise unknown("--decoding", "way", method, methods)
-    given = {name: value for name, value in options.items() if value is not None}
-    given["beam"] = max(given.get("beam", Decoding.beam), given.get("best", Decoding.best))
+    if given.get("top_p") == 0:
+        raise InputError("--top-p: a share of the probability above 0; found 0")
+    best = given.get("best", Decoding.best)
+    if best > given.setdefault("beam", max(Decoding.beam, best)):
+        raise InputError(f"--best: {best} of a beam of {given['beam']}; expected --beam {best}")
     return Decoding(method=method, **given)  # type: ignore[arg-type]
 
 
-def _draw_attention(path: Path, predictor: Predictor, steps: Any, answer: dict[str, Any]) -> None:
+def _expect(option: str, path: Path | None, example: str) -> None:
+    """Refuse, before any work is done, a file that would not be what its name says."""
+    suffix = Path(example).suffix
+    if path is not None and (path.suffix.lower() != suffix or path.is_dir()):
+        raise InputError(f"{option}: {path}: expected a {suffix} file, such as {example}")
+
+
+def _expect_attention(predictor: Predictor) -> None:
+    from seqarena.experiments import load
     from seqarena.models.variants import VARIANTS
+
+    variant = predictor.about["variant"]
+    if VARIANTS[variant].attention:
+        return
+    trained = load(predictor.about["experiment"]).config.variants
+    having = ", ".join(name for name in trained if VARIANTS[name].attention)
+    mend = f"add --variant with one of {having}" if having else "no variant of this experiment has"
+    raise InputError(f"--attention: {variant} has none; {mend}")
+
+
+def _draw_attention(
+    path: Path, predictor: Predictor, name: str, steps: Any, answer: dict[str, Any]
+) -> None:
     from seqarena.pictures import Caption, draw_attention
 
     variant = predictor.about["variant"]
-    if "attention" not in answer:
-        having = ", ".join(name for name, entry in VARIANTS.items() if entry.attention)
-        raise InputError(f"--attention: {variant} has none; add --variant with one of {having}")
-    said = answer.get("label") or answer.get("text") or "this"
-    caption = Caption(f"{variant} says {said}", answer.get("tokens") or answer.get("labels"))
-    with new_file(path.with_suffix(".png")) as partial:
-        draw_attention(partial, predictor.spec, steps, answer["attention"], caption)
+    weights, rows = answer["attention"], answer.get("tokens", answer.get("labels"))
+    if "alternatives" in answer:  # (heads, U, S): a row for each step that was asked about
+        asked = [step - 1 for step in answer["alternatives"]]
+        weights, rows = weights[:, asked], [answer["labels"][step] for step in asked]
+    caption = Caption(f"{variant} {_told(name, answer)}", rows)
+    with new_file(path) as partial:
+        draw_attention(partial, predictor.spec, steps, weights, caption)
+    print(f"{path}: what {variant} looked at in {name}")
 
 
-def _write_music(rows: list[dict[str, Any]], predictor: Predictor, output: Path | None) -> None:
-    """Write every continuation as MIDI and as sound, numbered where there are several."""
-    from seqarena.data.sound import write_midi, write_wav
-
-    if output is None:
-        raise InputError("--output: music is written to a file; expected a name such as bach.mid")
-    steps = predictor.spec.options["steps_per_quarter"]
-    rolls = [answer.pop("roll") for row in rows for answer in (row, *row.get("others", ()))]
-    for number, roll in enumerate(rolls, start=1):
-        stem = (
-            output.with_suffix("")
-            if len(rolls) == 1
-            else output.with_name(f"{output.stem}-{number}")
-        )
-        for suffix, write in ((".mid", write_midi), (".wav", write_wav)):
-            with new_file(stem.with_suffix(suffix)) as partial:
-                write(partial, roll, steps)
-            print(stem.with_suffix(suffix))
-    _show(rows, predictor, None)
-
-
-def _show(rows: list[dict[str, Any]], predictor: Predictor, output: Path | None) -> None:
-    """Print answers as a table, or write them as JSON."""
-    if output is None:
-        _print(rows, predictor.about)
-        return
-    with new_file(output) as partial:
-        partial.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-    print(f"{len(rows)} answers in {output}")
-
-
-def _numbers(values: Any) -> str:
-    return " ".join(f"{value:.1f}" for value in values)
-
-
-def _shares(likely: Any) -> str:
-    return "  ".join(f"{name} {share:.3f}" for name, share in list(likely.items())[:10])
-
-
-def _terms(terms: Any) -> str:
-    return "  ".join(f"{name} {math.exp(term):.2g}" for name, term in terms)
-
-
-SHOWN: dict[str, Callable[[Any], str]] = {
-    "forecast": _numbers,
-    "value": lambda value: f"{value:.4g}",
-    "frames": str,
-    "label": str,
-    "labels": " ".join,
-    "probability": lambda value: f"{value:.3f}",
-    "next": _shares,
-    "text": str,
-    "log_probability": lambda value: f"{value:.2f}",
-    "perplexity": lambda value: f"{value:.1f}",
-    "terms": _terms,
-}
-
-
-def _print(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{about['experiment']}: {about['variant']}, seed {about['seed']}")
-    columns = [name for name in SHOWN if name in rows[0]]
-    for column in ("input", *columns):
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        for number, answer in enumerate([row, *row.get("others", [])]):
-            source = "" if number else row["input"]
-            table.add_row(source, *(SHOWN[name](answer[name]) for name in columns))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+def _told(name: str, answer: dict[str, Any]) -> str:
+    """Say what a model made of an input."""
+    if "value" in answer:
+        return f"says {answer['value']:.4g}"
+    if "label" in answer or "text" in answer:
+        return f"says {answer.get('label') or answer.get('text') or 'nothing'}"
+    return f"on {name}"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class InputError(Exception):
     """Something the user gave is wrong; the message is the one line they are shown."""
+
+
+class InputWarning(UserWarning):
+    """Something the user gave is read otherwise than it stands there; the message is one line."""
 
 
 class RunError(Exception):
@@ -18,9 +24,16 @@ class RunError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, or list them all when none is close."""
-    names = sorted(known)
+    names = sorted(known) or ["none"]
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+def few(names: Iterable[str], most: int = 10) -> str:
+    """List names, at most so many of them and how many there are more."""
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
 
 
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> InputError:
@@ -32,9 +45,26 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     """Run `main`; bad input ends with one line and exit code 2, a failed run with 1.
 
     Ctrl-C ends with 130. A termination unwinds like Ctrl-C does, so that what was started is
-    ended and recorded.
+    ended and recorded. An `InputWarning` is one line too.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = _in_one_line(warnings.showwarning)
+        _exit_with_one_line(main)
+
+
+def _in_one_line(otherwise: Callable[..., None]) -> Callable[..., None]:
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, InputWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            otherwise(message, category, *place)
+
+    return show
+
+
+def _exit_with_one_line(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:

@@ -31,9 +31,18 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write that takes the place of `path` only if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a path to write that takes the place of `path` only if the block succeeds.
+
+    Raises `InputError` when `path` is a folder, or no file can be made there.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; expected the name of a file")
     partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     try:
         yield partial
     except BaseException:

@@ -12,7 +12,7 @@ from seqarena.config import parse
 from seqarena.data.series import Series, SeriesOptions
 from seqarena.data.store import SPLITS, DataSpec, Split
 from seqarena.data.timeline import read_timeline
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 SERIES = Series()
 BASE = {"time": "ts", "target": "y", "lookback": 12, "horizon": 4, "season": 6, "stride": 2}
@@ -204,6 +204,9 @@ def test_a_new_table_too_short_or_with_a_gap_is_refused(tmp_path: Path) -> None:
     spec, _ = prepared(tmp_path, table())
     table(11).to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(InputError, match=r"new\.csv: 11 steps; the forecast needs the last 12"):
+        SERIES.read(str(tmp_path / "new.csv"), spec)
+    table(40).drop(index=[3, 30, 32]).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.warns(InputWarning, match=r"new\.csv: 2 of the last 12 steps were missing"):
         SERIES.read(str(tmp_path / "new.csv"), spec)
     table(40).drop(index=range(30, 35)).to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(InputError, match=r"a gap at 2020-02-02T06:00:00"):

@@ -12,7 +12,7 @@ from seqarena.data.datasets import dataset
 from seqarena.data.modalities import modality
 from seqarena.data.signal import Signal, SignalOptions, read_steps
 from seqarena.data.store import Array, Prepared, write_spec
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 OPTIONS = SignalOptions()
 CHANNELS = ["x", "y", "still"]
@@ -84,6 +84,16 @@ def test_without_scale_numbers_stay_and_what_is_too_long_is_cut(tmp_path: Path) 
     assert prepared.split("train").lengths.tolist() == [3, 4, 5, 5, 5, 5, 5, 5]
     ((_, steps),) = Signal().read(str(raw / "7.csv"), prepared.spec)
     assert np.array_equal(steps, written[:5])
+
+
+def test_a_new_signal_that_is_cut_is_told(tmp_path: Path) -> None:
+    raw = write_signals(tmp_path / "raw")
+    data = prepare(raw, tmp_path / "out", SignalOptions(max_length=2))
+    channels = data.spec.options["channels"]
+    write_csv(tmp_path / "new.csv", channels, np.zeros((5, len(channels))))
+    with pytest.warns(InputWarning, match=r"new\.csv: 5 steps; the first 2 are read"):
+        ((_, steps),) = Signal().read(str(tmp_path / "new.csv"), data.spec)
+    assert len(steps) == 2
 
 
 def test_columns_follow_the_first_file_of_train(tmp_path: Path) -> None:

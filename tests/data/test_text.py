@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from seqarena.config import parse
 from seqarena.data.store import DataSpec, Split
 from seqarena.data.text import Text, TextOptions
 from seqarena.data.tokens import SPECIALS, learn_vocabulary, words
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 TEXT = Text()
 
@@ -96,16 +97,75 @@ def test_new_text_is_read_as_prepare_did(raw: Path) -> None:
 
 def test_input_that_says_nothing_is_refused(raw: Path) -> None:
     _, spec = prepared(raw)
-    (raw / "new.txt").write_text("good\n\nbad\n")
-    with pytest.raises(InputError, match=r"new\.txt:2: an empty sentence"):
-        TEXT.read(str(raw / "new.txt"), spec)
-    with pytest.raises(InputError, match="an empty sentence"):
+    (raw / "new.txt").write_text("good\n\nbad\n\n")
+    assert [name for name, _ in TEXT.read(str(raw / "new.txt"), spec)] == ["new.txt:1", "new.txt:3"]
+    (raw / "new.csv").write_text("id,text\n7,good\n8,\n")
+    with pytest.raises(InputError, match=r"new\.csv:3: an empty sentence"):
+        TEXT.read(str(raw / "new.csv"), spec)
+    for content in ("", "\n \n"):
+        (raw / "new.txt").write_text(content)
+        with pytest.raises(InputError, match=r"new\.txt: no sentences"):
+            TEXT.read(str(raw / "new.txt"), spec)
+    (raw / "new.csv").write_text("text\n")
+    with pytest.raises(InputError, match=r"new\.csv: no sentences"):
+        TEXT.read(str(raw / "new.csv"), spec)
+    (raw / "new.csv").write_text("")
+    with pytest.raises(InputError, match=r"new\.csv: empty file; expected the columns text"):
+        TEXT.read(str(raw / "new.csv"), spec)
+    with pytest.raises(InputError, match="a folder; expected a text file or a sentence"):
+        TEXT.read(str(raw), spec)
+    with pytest.raises(InputError, match="^the input: an empty sentence"):
         TEXT.read("  ", spec)
     with pytest.raises(InputError, match=r"gone\.csv: no such file"):
         TEXT.read("gone.csv", spec)
     (raw / "new.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         TEXT.read(str(raw / "new.txt"), spec)
+
+
+def test_what_is_not_read_as_it_stands_is_told(raw: Path) -> None:
+    _, spec = prepared(raw, max_length=3)
+    (raw / "new.txt").write_text("a zorblax film\ngood good bad zorblax number\nqwxyz number\n")
+    with pytest.warns(InputWarning) as told:
+        TEXT.read(str(raw / "new.txt"), spec)
+    assert [str(warning.message) for warning in told] == [
+        "not in the vocabulary, read as <unk>: a, zorblax, qwxyz",
+        "1 of 3 texts: only the first 3 tokens are read",
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TEXT.read("good film", spec)
+
+
+GAP = ["i saw ___ today,_ _ him _,train", "___ is good .,he _ _ _,train"]
+GAP += ["___ is bad .,he _ _ _,valid", "i saw ___ .,_ _ him _,test"]
+WORDS = ["a b . c,X Y _ X,train", "b .,Y _,train", "c .,X _,valid", "a .,X _,test"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "min_count", "asked"),
+    [
+        (GAP, 1, {"___"}),
+        (GAP, 2, {"___"}),
+        (WORDS, 1, {"a", "b", "c", "<unk>"}),  # an unknown word is one of the many
+        ([*WORDS, "d .,Y Y,train"], 1, set()),  # the full stop decides nothing
+        (["a b,X Y,train", "b,Y,train", "a,X,valid", "b a,Y X,test"], 1, set()),  # all have one
+    ],
+)
+def test_labels_are_asked_of_the_tokens_that_have_one(
+    lines: list[str], min_count: int, asked: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "examples.csv").write_text("text,labels,split\n" + "\n".join(lines) + "\n")
+    _, spec = prepared(tmp_path, targets="labels", min_count=min_count)
+    assert {spec.vocabulary[token] for token in spec.asked} == asked
+
+
+def test_a_text_without_such_a_token_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "examples.csv").write_text("text,labels,split\n" + "\n".join(GAP) + "\n")
+    _, spec = prepared(tmp_path, targets="labels", min_count=1)
+    assert len(TEXT.read("___ saw ___", spec)) == 1
+    with pytest.raises(InputError, match="^i saw him: nothing to label; .* at ___ alone"):
+        TEXT.read("i saw him", spec)
 
 
 def test_a_wrong_option_is_told() -> None:

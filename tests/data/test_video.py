@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from seqarena.data import video
 from seqarena.data.store import Array, Prepared, write_spec
@@ -119,6 +120,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "index first": (cut(0.7, movflags="faststart"), "cut short"),
     "head": (cut(0.02), "not a readable clip"),
     "missing": (lambda p: None, "no such clip"),
+    "picture": (lambda p: Image.new("L", (64, 48)).save(p, "PNG"), "a picture, not a clip"),
 }
 
 

@@ -47,6 +47,8 @@ def decode(request: dict[str, Any]) -> NDArray[np.uint8]:
 
 def _kept(container: Any, every_nth: int) -> Iterator[Any]:
     """Yield every nth frame of the first video stream, and refuse a clip that was cut short."""
+    if container.format.name.endswith("_pipe"):  # FFmpeg reads a picture as a clip of one frame
+        raise ValueError("a picture, not a clip")
     if not container.streams.video:
         raise ValueError("holds no video")
     stream = container.streams.video[0]

@@ -13,12 +13,11 @@ from seqarena.config import Strict
 from seqarena.data.labelled import MANIFESTS, Fraction, Row, assign_splits, read_manifest
 from seqarena.data.midi import read_notes
 from seqarena.data.modality import Modality
+from seqarena.data.pitches import KEYS, LOWEST
 from seqarena.data.store import Array, DataSpec, write_sequences
 from seqarena.errors import InputError
 
 SUFFIXES = (".mid", ".midi")
-KEYS = 88
-LOWEST = 21  # MIDI number of key 0
 LONGEST = 100_000  # frames; beyond, a file is taken for damaged
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from seqarena.config import Strict
 from seqarena.data.modality import Modality
 from seqarena.data.store import SPLITS, Array, DataSpec, write_split
 from seqarena.data.timeline import Timeline, read_timeline
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 SERIES = "series.csv"
 DAY = 86_400  # seconds
@@ -120,6 +121,10 @@ class Series(Modality):
         if len(gaps):
             when = timeline.times[found - needed + gaps[0]].isoformat()
             raise InputError(f"{path}: a gap at {when}; the last {needed} steps must be there")
+        filled = needed - int(timeline.observed[-needed:].sum())
+        if filled:
+            told = f"{filled} of the last {needed} steps were missing and are interpolated"
+            warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
         features = _features(timeline.values, timeline.times, encoding)[-needed:]
         return [(timeline.times[-1].isoformat(), features)]
 

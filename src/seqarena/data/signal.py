@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from seqarena.data.scaling import scale_by_train
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tables import read_records
 from seqarena.data.targets import TARGETS
-from seqarena.errors import InputError, unknown
+from seqarena.errors import InputError, InputWarning, unknown
 
 SUFFIX = ".csv"
 LARGEST = float(np.finfo(np.float32).max)
@@ -74,10 +75,14 @@ class Signal(Modality):
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         channels, longest = spec.options["channels"], spec.options["max_length"]
-        return [
-            (path.name, (read_steps(path, channels)[:longest] - mean) / std)
-            for path in _files(Path(source))
-        ]
+        encoded = []
+        for path in _files(Path(source)):
+            steps = read_steps(path, channels)
+            if longest is not None and len(steps) > longest:
+                told = f"{len(steps)} steps; the first {longest} are read"
+                warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
+            encoded.append((path.name, (steps[:longest] - mean) / std))
+        return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from seqarena.data.midi import TICKS, Note, write_notes
-from seqarena.data.music import LOWEST
+from seqarena.data.pitches import LOWEST
 from seqarena.data.store import Array
 
 TEMPO = 80.0  # quarter notes to a minute

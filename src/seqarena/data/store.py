@@ -44,6 +44,7 @@ class DataSpec:
     step_size: float  # how much of it one step spans: 1 token, 0.01 second, 1 hour
     vocabulary: tuple[str, ...] = ()  # text: index -> token; 0 pads, 1 is unknown
     classes: tuple[str, ...] = ()  # labels, by index; empty when the target is something else
+    asked: tuple[int, ...] = ()  # labels of steps: the tokens that have one, where others have none
     target_vocabulary: tuple[str, ...] = ()  # targets in tokens: index -> token, see data.text
     longest_target: int = 0  # in tokens, its end among them, of train
     target_unit: str = ""  # what such a token is: "words", "characters"
@@ -108,8 +109,8 @@ class Prepared:
 def read_spec(path: Path) -> DataSpec:
     """Read a `DataSpec` back from its JSON."""
     raw = read_json(path)
-    for key in ("feature_shape", "vocabulary", "classes", "target_vocabulary"):
-        raw[key] = tuple(raw[key])
+    for key in ("feature_shape", "vocabulary", "classes", "asked", "target_vocabulary"):
+        raw[key] = tuple(raw.get(key, ()))
     return DataSpec(**raw)
 
 

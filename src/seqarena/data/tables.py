@@ -22,6 +22,8 @@ def read_records(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, di
             reader = csv.DictReader(file, delimiter=delimiter, strict=True)
             names = [name.strip() for name in reader.fieldnames or ()]
             reader.fieldnames = names
+            if not names:
+                raise InputError(f"{path}: empty file; expected the columns {', '.join(columns)}")
             for column in columns:
                 if column not in names:
                     raise unknown(str(path), "column", column, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +21,20 @@ from seqarena.data.labelled import (
     write_labelled,
 )
 from seqarena.data.modality import Modality
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.data.targets import TARGETS
-from seqarena.data.tokens import END, SPECIALS, TARGET_SPECIALS, ids, learn_vocabulary, words
-from seqarena.errors import InputError
+from seqarena.data.tokens import (
+    END,
+    PAD,
+    SPECIALS,
+    TARGET_SPECIALS,
+    UNKNOWN,
+    ids,
+    learn_vocabulary,
+    words,
+)
+from seqarena.errors import InputError, InputWarning, few
 
 
 class TextOptions(LabelledOptions):
@@ -70,24 +80,43 @@ class Text(Modality):
             step="token",
             step_size=1.0,
             vocabulary=vocabulary,
+            asked=_asked(Split(out / "train")) if options.targets == "labels" else (),
             options=options.model_dump(include={"lowercase", "max_length", "targets"}),
             **written,
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
-        """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv."""
+        """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv.
+
+        Warns once of the words that are unknown, and once of texts that are cut.
+        """
         index = {token: number for number, token in enumerate(spec.vocabulary)}
         lowercase, longest, targets = (
             spec.options[key] for key in ("lowercase", "max_length", "targets")
         )
-        encoded = []
-        for name, text in _sentences(source):
-            steps = ids(_tokens(text, lowercase)[:longest], index)
-            if len(steps) == 0:
-                raise InputError(f"{name or 'the input'}: an empty sentence; expected some words")
+        encoded, strange, cut = [], {}, 0
+        for name, where, text in _sentences(source):
+            tokens = _tokens(text, lowercase)
+            if not tokens:
+                raise InputError(f"{where}: an empty sentence; expected some words")
+            cut += len(tokens) > longest
+            tokens = tokens[:longest]
+            strange.update(dict.fromkeys(token for token in tokens if token not in index))
+            steps = ids(tokens, index)
+            if spec.asked and not np.isin(steps, spec.asked).any():
+                expected = few(spec.vocabulary[token] for token in spec.asked)
+                raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
             if targets == "next":
                 steps = np.insert(steps, 0, END)
             encoded.append((name, steps))
+        if not encoded:
+            raise InputError(f"{source}: no sentences")
+        if strange:
+            told = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
+            warnings.warn(told, InputWarning, stacklevel=2)
+        if cut:
+            told = f"{cut} of {len(encoded)} texts: only the first {longest} tokens are read"
+            warnings.warn(told, InputWarning, stacklevel=2)
         return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -99,22 +128,42 @@ def _tokens(text: str, lowercase: bool) -> list[str]:
     return words(text.lower() if lowercase else text)
 
 
-def _sentences(source: str) -> Iterator[tuple[str, str]]:
-    """Yield a name and the text of every input of a source."""
+def _asked(train: Split) -> tuple[int, ...]:
+    """List the tokens that have a label wherever they stand in train, if all others never have one.
+
+    Empty where the token does not decide it: then a label is asked of every step. Where train has
+    no unknown word, one counts as most tokens do.
+    """
+    has_label = np.asarray(train.targets) != PAD
+    tokens = np.asarray(train.inputs)
+    labelled, bare = set(tokens[has_label].tolist()), set(tokens[~has_label].tolist())
+    if not bare or labelled & bare:
+        return ()
+    if UNKNOWN not in bare and len(labelled) > len(bare):
+        labelled.add(UNKNOWN)
+    return tuple(sorted(labelled))
+
+
+def _sentences(source: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a name, the place for messages and the text of every input of a source."""
     # Not Path.is_file: it raises OSError on a sentence too long for a file name.
     if not os.path.isfile(source):  # noqa: PTH113
         if Path(source).suffix.lower() in {*SUFFIXES, ".txt"}:
             raise InputError(f"{source}: no such file; expected a text file or a sentence")
-        yield source, source
+        if os.path.isdir(source):  # noqa: PTH112
+            raise InputError(f"{source}: a folder; expected a text file or a sentence")
+        yield source, source.strip() or "the input", source
         return
     path = Path(source)
     if path.suffix.lower() in SUFFIXES:
         for line, record in read_records(path, ("text",)):
-            yield record.get("id") or f"{path.name}:{line}", record["text"]
+            place = f"{path.name}:{line}"
+            yield record.get("id") or place, place, record["text"]
         return
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a text file in UTF-8: {error}") from error
     for line, text in enumerate(lines, start=1):
-        yield f"{path.name}:{line}", text
+        if text.strip():
+            yield f"{path.name}:{line}", f"{path.name}:{line}", text

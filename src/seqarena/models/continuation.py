@@ -51,10 +51,13 @@ def continue_frames(
     """Continue a roll ``(T, K)`` by so many frames, each key drawn by itself given all before.
 
     Returns `decoding.best` continuations ``(B, longest, K)`` and their log-probabilities ``(B,)``;
-    "greedy" takes each key's likelier state. Raises `InputError` for a beam: keys have no end.
+    "greedy" takes each key's likelier state. Raises `InputError` for a beam, since keys have no
+    end, and for a cut to the likeliest, since each key is on or off.
     """
     if decoding.method == "beam":
         raise InputError("--decoding: frames are drawn by 'sample' or 'greedy', not by 'beam'")
+    if decoding.top_k is not None or decoding.top_p < 1:
+        raise InputError("--top-k, --top-p: each key is drawn by itself, on or off, not one of all")
     generator = torch.Generator(begun.device).manual_seed(decoding.seed)
     frames = begun.expand(decoding.best, *begun.shape)
     ones = torch.ones(decoding.best, dtype=torch.long, device=begun.device)

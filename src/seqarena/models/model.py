@@ -25,6 +25,7 @@ class Output(NamedTuple):
     preferred: Tensor | None = None  # (B,), whether the true sequence is likelier than a false one
     said: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
     others: list[list[Hypothesis]] | None = None  # and what came next to it
+    asked: Tensor | None = None  # (B, U), the steps of which an answer is asked, where not of all
 
 
 class SequenceModel(nn.Module):

@@ -94,7 +94,7 @@ class Task(ABC):
         raise InputError("generate: this experiment's models do not tell what comes next")
 
     def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
-        """Return each step after the first of ``(T, *)``, and the end, with its ``log P``.
+        """Return each step after the first of ``(T, *)``, and the end if any, with its ``log P``.
 
         Raises `InputError` where models do not tell what comes next.
         """

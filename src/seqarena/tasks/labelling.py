@@ -9,7 +9,9 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
-from seqarena.models.model import Output
+from seqarena.data.targets import UNLABELLED as NONE
+from seqarena.decode import Decoding
+from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
 from seqarena.tasks.classification import confusion_scores
@@ -34,6 +36,15 @@ class Labelling(StepTask):
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)
+
+    def answer(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
+    ) -> Output:
+        """Answer a batch, and tell which of its steps are asked about."""
+        output = super().answer(model, batch, spec, decoding)
+        if not spec.asked:
+            return output
+        return output._replace(asked=torch.isin(batch.inputs, batch.inputs.new_tensor(spec.asked)))
 
     def rows(self, output: Output) -> list[Any]:
         return list(trimmed(output.logits, output.lengths))
@@ -62,16 +73,36 @@ class Labelling(StepTask):
         return right.sum(1).float() / labelled.sum(1).clamp(min=1)
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        answers = []
-        for row, length in zip(output.logits, output.lengths.tolist(), strict=True):
-            probability, best = torch.softmax(row[:length].double(), dim=1).max(1)
+        """Return a label per step; where not all are asked about, all classes for those that are.
+
+        ``alternatives`` are by step, the first is 1, and by falling probability.
+        """
+        answers: list[dict[str, Any]] = []
+        for place, length in enumerate(output.lengths.tolist()):
+            chances = torch.softmax(output.logits[place, :length].double(), dim=1)
+            values, best = (part.tolist() for part in chances.max(1))
+            labels = [spec.classes[label] for label in best]
+            if output.asked is None:
+                answers.append({"labels": labels, "probabilities": values})
+                continue
+            asked = output.asked[place, :length].tolist()
             answers.append(
                 {
-                    "labels": [spec.classes[label] for label in best.tolist()],
-                    "probabilities": probability.tolist(),
+                    "labels": [s if a else NONE for s, a in zip(labels, asked, strict=True)],
+                    "probabilities": [p if a else None for p, a in zip(values, asked, strict=True)],
+                    "alternatives": {
+                        step: _ranked(row, spec.classes)
+                        for step, (row, a) in enumerate(zip(chances, asked, strict=True), start=1)
+                        if a
+                    },
                 }
             )
         return answers
+
+
+def _ranked(chances: Tensor, classes: tuple[str, ...]) -> dict[str, float]:
+    values, order = chances.sort(descending=True, stable=True)
+    return {classes[label]: p for label, p in zip(order.tolist(), values.tolist(), strict=True)}
 
 
 def _truth(batch: Batch) -> Tensor:

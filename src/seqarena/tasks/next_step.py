@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
+from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
 from seqarena.decode import Decoding
@@ -122,6 +123,7 @@ class LanguageModelling(NextStep):
             {
                 "text": " ".join([*before, *(spec.vocabulary[token] for token in one.tokens)]),
                 "log_probability": one.log_probability,
+                "score": one.score,
             }
             for one in said
         ]
@@ -206,8 +208,19 @@ class MusicModelling(NextStep):
         ]
         return sorted(answers, key=lambda answer: -answer["log_probability"])
 
+    def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
+        """Return each frame with its ``log P``, named by its beat; a piece has no end to tell."""
+        inputs, truth = torch.from_numpy(np.stack([steps[:-1], steps[1:]]))[:, None]
+        lengths = torch.tensor([len(steps) - 1])
+        batch = Batch(inputs, lengths, truth, lengths)
+        (surprise,) = self.surprise(self.answer(model, batch, spec), batch).tolist()
+        return [(f"{1 + n * spec.step_size:g}", -nats) for n, nats in enumerate(surprise)]
+
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
         logits = output.logits[torch.arange(len(last), device=last.device), last].double()
-        rows = torch.sigmoid(logits).tolist()
-        return [{"next": {str(key + 1): p for key, p in enumerate(row)}} for row in rows]
+        chances, keys = torch.sigmoid(logits).sort(dim=1, descending=True, stable=True)
+        return [
+            {"next": {key_name(key): p for key, p in zip(*row, strict=True)}}
+            for row in zip(keys.tolist(), chances.tolist(), strict=True)
+        ]

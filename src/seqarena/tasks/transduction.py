@@ -148,6 +148,7 @@ def _plain(hypothesis: Hypothesis, spec: DataSpec) -> dict[str, Any]:
     return {
         "text": written(hypothesis.tokens, spec),
         "log_probability": hypothesis.log_probability,
+        "score": hypothesis.score,
         "tokens": [spec.target_vocabulary[token] for token in hypothesis.tokens],
     }
 
