@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image, ImageChops, ImageOps
 
 from seqarena.files import new_file
 
@@ -19,6 +21,7 @@ BLUE, ORANGE = "#0072B2", "#C04E00"
 INK, SOFT, MIST, FAINT = "#1c2530", "#5c6874", "#b3bcc6", "#dfe3e8"
 HEAT = "Blues"  # one hue, lightness alone: right in grey as well
 DPI = 110
+MARGIN = 13  # pixels around a picture
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -44,8 +47,6 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 9,
     "figure.facecolor": "white",
     "savefig.dpi": DPI,
-    "savefig.bbox": "tight",
-    "savefig.pad_inches": 0.12,
 }
 
 
@@ -56,8 +57,18 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         # A Figure without pyplot is held by no global list, so it is freed with its last name.
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        with new_file(path) as partial:
-            figure.savefig(partial, format="png")
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png")
+    with Image.open(drawn) as image, new_file(path) as partial:
+        _cropped(image.convert("RGB")).save(partial, format="PNG")
+
+
+def _cropped(image: Image.Image) -> Image.Image:
+    """Cut the empty border: matplotlib's own way draws a figure a second time to measure it."""
+    bordered = ImageOps.expand(image, MARGIN, "white")
+    drawn = ImageChops.difference(bordered, Image.new("RGB", bordered.size, "white")).getbbox()
+    left, top, right, bottom = drawn or (MARGIN, MARGIN, *image.size)
+    return bordered.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
 
 
 def headline(figure: Figure, title: str) -> None:
