@@ -31,7 +31,7 @@ class Epoch:
     """What one epoch came to."""
 
     epoch: int  # from 1
-    train_loss: float  # per term
+    train_loss: float  # per term, of what is learned from: smoothed where labels are
     valid_loss: float
     scores: dict[str, float]  # on valid
     learning_rate: float
@@ -82,6 +82,7 @@ class Training:
             torch.use_deterministic_algorithms(True)
         torch.manual_seed(seed)
         self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
+        self.hyperparameters = hyperparameters
         self.metric = experiment.metric
         self.model = self.task.model(variant, self.spec, hyperparameters)
         self.model.to(self.device)
@@ -93,13 +94,10 @@ class Training:
             seed=seed,
             epoch_examples=protocol.epoch_examples,
         )
+        self.steps = len(self.batches) * protocol.epochs
         self.optimizer = AdamW(
             self.model.parameters(),
-            partial(
-                warm_up_and_decay,
-                peak=hyperparameters["learning_rate"],
-                steps=len(self.batches) * protocol.epochs,
-            ),
+            partial(warm_up_and_decay, peak=hyperparameters["learning_rate"], steps=self.steps),
             weight_decay=hyperparameters["weight_decay"],
             clip=protocol.clip,
         )
@@ -175,9 +173,10 @@ class Training:
 
     def step(self, batch: Batch, state: Any = None, share: float = 1.0) -> Learned:
         """Take one optimiser step, `share` of a batch's in the schedule of the learning rate."""
+        self.model.head.progress = self.optimizer.taken / self.steps
         with self.autocast:
             output = self.model(batch, state)
-            loss, count = self.task.loss(output, batch)
+            loss, count = self.task.training_loss(output, batch, self.hyperparameters)
         self.optimizer.zero_grad()
         (loss / count).backward()
         norm = self.optimizer.step(share)

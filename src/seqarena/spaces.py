@@ -24,6 +24,8 @@ LIMITS = {  # of what is no size; a size is a whole number from 1
     "weight_decay": (0.0, math.inf),
     "dropout": (0.0, 0.99),
     "embedding_std": (0.0, math.inf),
+    "label_smoothing": (0.0, 0.99),
+    "scheduled_sampling": (0.0, 1.0),
 }
 
 
@@ -41,8 +43,8 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
         if name not in known:
             raise unknown(f"{where}.space", "hyperparameter", name, known)
         _check(name, dimension, f"{where}.space.{name}")
-    added = {**added_space(variant, experiment.modality), **task_for(experiment.task).space}
-    own = {**COMMON, **added}
+    of_task = task_for(experiment.task).added_space(VARIANTS[variant])
+    own = {**COMMON, **added_space(variant, experiment.modality), **of_task}
     return own | {name: value for name, value in experiment.space.items() if name in own}
 
 

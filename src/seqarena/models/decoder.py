@@ -15,6 +15,7 @@ from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded, Writer
 from seqarena.models.recurrent import Fused
+from seqarena.models.scheduled import mixed
 
 
 class Source(NamedTuple):
@@ -38,6 +39,8 @@ class RecurrentDecoder(Writer):
     Without attention the context is the summary of the source at every step (Cho et al. 2014).
     With `feeding` that vector is also an input of the next step (Luong et al., section 3.3);
     without it a whole target is one call of the recurrence's kernel and one of the attention.
+    In training it may read tokens of its own, see `mixed`: of all tokens a share that grows in
+    proportion to `progress`, up to `sampling` (Bengio et al. 2015, section 2.4: linear decay).
     """
 
     def __init__(
@@ -49,9 +52,10 @@ class RecurrentDecoder(Writer):
         dropout: float,
         *,
         feeding: bool = False,
+        sampling: float = 0.0,
     ) -> None:
         super().__init__()
-        self.attention, self.feeding = attention, feeding
+        self.attention, self.feeding, self.sampling = attention, feeding, sampling
         self.embedding = embedding
         self.recurrence = Fused(kind, embedding.embedding_dim + feeding * width, width)
         self.bridge = nn.Linear(width, CELLS[kind].states * width)
@@ -65,16 +69,10 @@ class RecurrentDecoder(Writer):
         begin = batch.targets.new_full((len(batch.targets), 1), END)
         tokens = torch.cat([begin, batch.targets[:, :-1]], dim=1)
         source = self.read(encoded)
-        if self.feeding:
-            return self._one_by_one(tokens, source)
-        embedded = self.dropout(self.embedding(tokens))
-        state = tuple(tensor.squeeze(1) for tensor in self.begin(source).state)
-        states, _ = self.recurrence(embedded, state)
-        if self.attention is None or source.memory is None:
-            contexts, weights = source.summary[:, None].expand_as(states), None
-        else:
-            contexts, weights = self.attention.along(states, source.memory)
-        return self._speak(self._combined(contexts, states)), weights
+        share = self.sampling * self.progress if self.training else 0.0
+        if share > 0:
+            tokens = mixed(tokens, self._told(tokens, source)[0], share)
+        return self._told(tokens, source)
 
     def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
         return decoding(Speaker(self, encoded), longest)
@@ -115,6 +113,19 @@ class RecurrentDecoder(Writer):
         vector = self._combined(contexts, state[0])
         fed = vector if self.feeding else None
         return self._speak(vector), Said(state, past, fed), weights
+
+    def _told(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
+        """Tell what comes after each of ``tokens (B, U)``: logits, weights."""
+        if self.feeding:
+            return self._one_by_one(tokens, source)
+        embedded = self.dropout(self.embedding(tokens))
+        state = tuple(tensor.squeeze(1) for tensor in self.begin(source).state)
+        states, _ = self.recurrence(embedded, state)
+        if self.attention is None or source.memory is None:
+            contexts, weights = source.summary[:, None].expand_as(states), None
+        else:
+            contexts, weights = self.attention.along(states, source.memory)
+        return self._speak(self._combined(contexts, states)), weights
 
     def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         said, logits, looked = self.begin(source), [], []

@@ -27,6 +27,7 @@ class Head(nn.Module, ABC):
     """The part of a model that depends on the task."""
 
     aligned = True  # a row of logits belongs to a target, not to a step of the source
+    progress = 0.0  # of training, the share of its batches that are learned; training tells it
 
     @abstractmethod
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:

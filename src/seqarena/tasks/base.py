@@ -57,6 +57,10 @@ class Task(ABC):
         """Build what answers this task over an encoder's states of so many numbers."""
         return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
+    def added_space(self, variant: Variant) -> Space:
+        """Return the dimensions of `space` that a variant has a use for."""
+        return self.space
+
     def objection(self, variant: Variant) -> str | None:
         """Say why a variant cannot answer this task, if it cannot."""
         if variant.decoder == "ctc":
@@ -123,6 +127,12 @@ class Task(ABC):
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         """Return the summed loss of the batch and how many terms it sums."""
 
+    def training_loss(
+        self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Tensor, int]:
+        """Return what is learned from in place of `loss`, in the same form."""
+        return self.loss(output, batch)
+
     @abstractmethod
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         """Return additive counts from which `scores` makes every metric."""
@@ -154,13 +164,20 @@ class StepTask(Task):
         return StepHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
 
-def cross_entropies(logits: Tensor, targets: Tensor, ignored: int) -> Tensor:
+def cross_entropies(
+    logits: Tensor, targets: Tensor, ignored: int, smoothing: float = 0.0
+) -> Tensor:
     """Return ``-log P`` of each target ``(B, T)`` under logits ``(B, T, K)``, 0 where ignored.
 
+    With `smoothing` that share of a target is spread over all K (Szegedy et al. 2016, section 7).
     Steps are laid end to end: over classes on dim 1 of three the kernel takes twice as long.
     """
     flat = F.cross_entropy(
-        logits.flatten(0, 1), targets.long().flatten(), ignore_index=ignored, reduction="none"
+        logits.flatten(0, 1),
+        targets.long().flatten(),
+        ignore_index=ignored,
+        reduction="none",
+        label_smoothing=smoothing,
     )
     return flat.view(targets.shape)
 

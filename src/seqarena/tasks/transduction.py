@@ -19,7 +19,7 @@ from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.variants import Variant
+from seqarena.models.variants import Space, Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.text_scores import TEXT_SCORES
 
@@ -40,7 +40,16 @@ class Transduction(Task):
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"words", "characters"})
-    space: ClassVar = {"embedding": 64, "embedding_std": 1.0}
+    space: ClassVar = {
+        "embedding": 64,
+        "embedding_std": 1.0,
+        "label_smoothing": 0.0,  # the share of a true token that the training loss spreads
+        "scheduled_sampling": 0.0,  # the share of its own tokens read at the end of training
+    }
+
+    def added_space(self, variant: Variant) -> Space:
+        """CTC reads no tokens, and its loss is over alignments, not over tokens one by one."""
+        return {} if variant.decoder == "ctc" else self.space
 
     def objection(self, variant: Variant) -> str | None:
         return None
@@ -62,12 +71,29 @@ class Transduction(Task):
         size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
         table = embedding_table(self.outputs(spec), size, std)
         return RecurrentDecoder(
-            variant.decoder, width, attention, table, dropout, feeding=variant.feeding
+            variant.decoder,
+            width,
+            attention,
+            table,
+            dropout,
+            feeding=variant.feeding,
+            sampling=hyperparameters.get("scheduled_sampling", 0.0),
         )
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
         return _surprise(output, batch).sum(), int(batch.target_lengths.sum())
+
+    def training_loss(
+        self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Tensor, int]:
+        """Smooth the labels where asked (Vaswani et al. 2017, section 5.4)."""
+        smoothing = hyperparameters.get("label_smoothing", 0.0)
+        if smoothing == 0:
+            return self.loss(output, batch)
+        assert batch.target_lengths is not None
+        losses = cross_entropies(output.logits, batch.targets, PAD, smoothing)
+        return losses.sum(), int(batch.target_lengths.sum())
 
     def answer(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
