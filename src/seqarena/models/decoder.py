@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
-from seqarena.decode import Decoding, Hypothesis, State, Step
 from seqarena.models.attention import Attention, Memory, Past, mask_of
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
-from seqarena.models.heads import Encoded, Writer
+from seqarena.models.heads import Encoded
 from seqarena.models.recurrent import Fused
+from seqarena.models.speaker import Decoder
 
 
 class Source(NamedTuple):
@@ -32,7 +32,7 @@ class Said(NamedTuple):
     fed: Tensor | None  # (B, W, V), the vector of the step before, where it is fed back
 
 
-class RecurrentDecoder(Writer):
+class RecurrentDecoder(Decoder):
     """Attends with the state after each token, then ``tanh(W [c; h])`` (Luong et al. 2015, eq. 5).
 
     Without attention the context is the summary of the source at every step (Cho et al. 2014).
@@ -76,18 +76,13 @@ class RecurrentDecoder(Writer):
             contexts, weights = self.attention.along(states, source.memory)
         return self._speak(self._combined(contexts, states)), weights
 
-    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
-        return decoding(Speaker(self, encoded), longest)
-
     def read(self, encoded: Encoded) -> Source:
-        """Project the source once, for all that is going to be said of it."""
         if self.attention is None:
             return Source(encoded.summary, None)
         mask = mask_of(encoded.lengths, encoded.states.shape[1])
         return Source(encoded.summary, self.attention.remember(encoded.states, mask))
 
     def begin(self, source: Source) -> Said:
-        """Return what stands before the first token, for one hypothesis each."""
         bridged = torch.tanh(self.bridge(source.summary))[:, None]
         state = bridged.chunk(bridged.shape[-1] // source.summary.shape[-1], dim=-1)
         past = None
@@ -99,7 +94,6 @@ class RecurrentDecoder(Writer):
     def advance(
         self, tokens: Tensor, source: Source, said: Said
     ) -> tuple[Tensor, Said, Tensor | None]:
-        """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights."""
         inputs = self.dropout(self.embedding(tokens))
         if said.fed is not None:
             inputs = torch.cat([inputs, said.fed], dim=-1)
@@ -130,24 +124,3 @@ class RecurrentDecoder(Writer):
     def _speak(self, vector: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dropout(vector))
         return logits
-
-
-class Speaker:
-    """A decoder over encoded sources as a search sees it: a `seqarena.decode.Stepper`."""
-
-    end = END
-
-    def __init__(self, decoder: RecurrentDecoder, encoded: Encoded) -> None:
-        self.decoder, self.encoded = decoder, encoded
-
-    def start(self) -> tuple[Tensor, State]:
-        """Read the sources."""
-        lengths, source = self.encoded.lengths, self.decoder.read(self.encoded)
-        first = torch.full_like(lengths, END)[:, None]
-        return first, State(source, self.decoder.begin(source), lengths)
-
-    def step(self, tokens: Tensor, state: State) -> Step:
-        """Tell the next token of every hypothesis."""
-        logits, said, weights = self.decoder.advance(tokens, state.memory, state.hypotheses)
-        looked = None if weights is None else weights.mean(1)
-        return Step(logits, state._replace(hypotheses=said), looked)
