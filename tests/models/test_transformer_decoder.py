@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -79,10 +78,9 @@ def test_it_is_the_decoder_of_torch() -> None:
     last.register_forward_pre_hook(lambda _, args, kw: seen.append((args, kw)), with_kwargs=True)
     told, weights = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
     before = torch.cat([torch.full((3, 1), END), TARGETS[:, :-1]], 1)
-    project = decoder.project
-    x = decoder.embedding(before) @ project.weight.T + project.bias
+    x = decoder.placed(decoder.embedding(before), positions(5, WIDTH))
     states = theirs(
-        x * math.sqrt(WIDTH) + positions(5, WIDTH),
+        x,
         encoded.states,
         tgt_mask=nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64),
         memory_key_padding_mask=~mask_of(LENGTHS, 7),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,7 @@ from seqarena.models.attention import Memory, MultiHeadAttention, mask_of
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded
 from seqarena.models.speaker import Decoder
-from seqarena.models.transformer import positions
+from seqarena.models.transformer import Placed, positions
 
 
 class Cache(NamedTuple):
@@ -40,8 +39,7 @@ class TransformerDecoder(Decoder):
         super().__init__()
         self.width = width
         self.embedding = embedding
-        self.project = nn.Linear(embedding.embedding_dim, width)
-        self.dropout = Dropout(dropout)
+        self.placed = Placed(embedding.embedding_dim, width, dropout)
         self.layers = nn.ModuleList(DecoderLayer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, embedding.num_embeddings)
@@ -49,7 +47,7 @@ class TransformerDecoder(Decoder):
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Tell each next token of ``targets (B, U)`` from the true ones before it."""
         tokens = F.pad(batch.targets[:, :-1], (1, 0), value=END)
-        x = self._placed(tokens, positions(tokens.shape[1], self.width))
+        x = self.placed(self.embedding(tokens), positions(tokens.shape[1], self.width))
         weights = None
         for layer, memory in zip(self.layers, self.read(encoded), strict=True):
             x, weights, _ = layer(x, memory, None)
@@ -71,16 +69,12 @@ class TransformerDecoder(Decoder):
         self, tokens: Tensor, source: tuple[Memory, ...], said: tuple[Cache, ...]
     ) -> tuple[Tensor, tuple[Cache, ...], Tensor | None]:
         step = said[0].keys.shape[3]
-        x, weights, after = self._placed(tokens, positions(step + 1, self.width)[step]), None, []
+        x = self.placed(self.embedding(tokens), positions(step + 1, self.width)[step])
+        weights, after = None, []
         for layer, memory, cache in zip(self.layers, source, said, strict=True):
             x, weights, longer = layer(x, memory, cache)
             after.append(longer)
         return self.output(self.norm(x)), tuple(after), weights
-
-    def _placed(self, tokens: Tensor, places: Tensor) -> Tensor:
-        x = self.project(self.embedding(tokens)) * math.sqrt(self.width)
-        placed: Tensor = self.dropout(x + places.to(x))
-        return placed
 
 
 class DecoderLayer(nn.Module):
