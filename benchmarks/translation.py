@@ -27,8 +27,9 @@ from seqarena.data.store import Prepared, write_spec
 from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training
-from seqarena.models.decoder import RecurrentDecoder, Speaker
+from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.model import SequenceModel
+from seqarena.models.speaker import Speaker
 from seqarena.models.variants import VARIANTS, Variant, recurrent
 from seqarena.tasks import task_for
 from seqarena.tasks.transduction import LONGER

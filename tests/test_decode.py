@@ -25,8 +25,9 @@ class Bigrams:
         generator = torch.Generator().manual_seed(1)
         shape = (count, LONGEST + 2, vocabulary, vocabulary)
         self.logits = torch.randn(shape, generator=generator, dtype=torch.float64) * 1.5
-        self.looks = torch.rand(count, vocabulary, 4, generator=generator, dtype=torch.float64)
-        self.looks /= self.looks.sum(2, keepdim=True)
+        shape = (count, vocabulary, 2, 4)  # two heads over four steps
+        self.looks = torch.rand(shape, generator=generator, dtype=torch.float64)
+        self.looks /= self.looks.sum(3, keepdim=True)
         self.rows = torch.arange(count)
         self.calls = 0
 
@@ -69,7 +70,7 @@ def every_sequence(vocabulary: int = VOCABULARY) -> list[tuple[int, ...]]:
 
 def coverage(model: Bigrams, row: int, tokens: tuple[int, ...]) -> float:
     before = (END, *tokens[:-1])
-    seen = sum(model.looks[row, last] for last in before)
+    seen = sum(model.looks[row, last].mean(0) for last in before)
     assert isinstance(seen, Tensor)
     return float(seen.clamp(max=1.0).log().sum())
 
@@ -136,7 +137,7 @@ def test_greedy_takes_the_likeliest_at_every_step() -> None:
         assert hypothesis.log_probability == pytest.approx(
             log_probability(model, row, whole), abs=1e-5
         )
-        assert hypothesis.weights is not None and hypothesis.weights.shape == (len(whole), 4)
+        assert hypothesis.weights is not None and hypothesis.weights.shape == (2, len(whole), 4)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])

@@ -128,10 +128,10 @@ def test_every_example_is_drawn_also_one_that_was_cut(
 ) -> None:
     test = Prepared(pairs).split("test")
     steps = int(test.lengths[0])
-    whole = torch.softmax(torch.randn(3, steps), 1)
+    whole = torch.softmax(torch.randn(4, 3, steps), 2)  # of four heads
     said = [Hypothesis([4, 5], -0.5, -0.5, whole) for _ in range(len(test))]
     said[1] = Hypothesis([4, 5, 4], -0.5, -0.5, whole)  # as many rows as tokens: no end
-    weights = {index: whole[None].numpy() for index in (0, 1)}
+    weights = {index: whole.numpy() for index in (0, 1)}
     draw_final(tmp_path / "final", pairs, "transduction", "lstm_attention", said, weights, [0, 1])
     names = sorted(path.name for path in (tmp_path / "final").iterdir())
     assert names == ["attention-1.png", "attention-2.png", "predictions.csv"]

@@ -10,6 +10,7 @@ from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
 from seqarena.compare.plots.gates import gate_maps
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
+from seqarena.compare.plots.style import heads_across
 from seqarena.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -22,8 +23,8 @@ STEPS = {
 }
 
 
-def weights_for(count):
-    return RANDOM.dirichlet(np.full(count, 0.5))
+def weights_for(count, heads=1):
+    return RANDOM.dirichlet(np.full(count, 0.5), heads)
 
 
 def assert_picture(path):
@@ -37,25 +38,51 @@ def assert_picture(path):
     assert [file.name for file in path.parent.iterdir()] == [path.name], "left something behind"
 
 
+@pytest.mark.parametrize("heads", [1, 2, 4])
 @pytest.mark.parametrize("modality", ATTENTION_PLOTS)
-def test_attention(modality, tmp_path):
+def test_attention(modality, heads, tmp_path):
     steps = STEPS[modality]
     labels = [f"step {index}" for index in range(len(steps))]
     path = tmp_path / "attention.png"
     ATTENTION_PLOTS[modality](
-        steps, weights_for(len(steps)), labels, "a $5 title that is long: " + "so " * 40, path
+        steps,
+        weights_for(len(steps), heads),
+        labels,
+        "a $5 title that is long: " + "so " * 40,
+        path,
     )
     assert_picture(path)
 
 
+@pytest.mark.parametrize("heads", [1, 2, 4])
 @pytest.mark.parametrize("modality", ALIGNMENT_PLOTS)
-def test_alignment(modality, tmp_path):
+def test_alignment(modality, heads, tmp_path):
     steps, said = STEPS[modality], ["four", "one", "(end)"]
     labels = [f"{index / 10:.1f}" for index in range(len(steps))]
-    weights = RANDOM.dirichlet(np.full(len(steps), 0.2), 3)
+    weights = RANDOM.dirichlet(np.full(len(steps), 0.2), (heads, 3))
     path = tmp_path / "alignment.png"
     ALIGNMENT_PLOTS[modality](steps, weights, said, labels, "four one", path)
     assert_picture(path)
+
+
+def test_every_head_has_a_panel_on_one_scale(tmp_path):
+    """The first head is spread evenly and the second is sure: only this one is dark."""
+    path, columns = tmp_path / "alignment.png", 6
+    weights = np.stack([np.full((columns, columns), 1 / columns), np.eye(columns)])
+    words = list("abcdef")
+    ALIGNMENT_PLOTS["text"](np.arange(columns), weights, words, words, "two heads", path)
+    picture = imread(path)[..., :3]
+    picture = picture[:, : int(0.85 * picture.shape[1])]  # without the colour bar
+    dark = (picture[..., 2] - picture[..., 0] > 0.2) & (picture[..., 0] < 0.1)
+    beside = heads_across(2, 0.36 * columns, 0.3 * columns + 0.3) == 2
+    halves = np.array_split(dark, 2, axis=1 if beside else 0)
+    assert not halves[0].any() and halves[1].mean() > 0.02
+
+
+@pytest.mark.parametrize(("heads", "shape", "across"), [(1, (9, 1), 1), (4, (3, 2), 2)])
+def test_panels_of_heads_fill_their_rows(heads, shape, across):
+    assert heads_across(heads, *shape) == across
+    assert heads_across(4, 20, 1) == 1 and heads_across(4, 1, 20) == 4
 
 
 def test_answers_along_time(tmp_path):
@@ -94,7 +121,7 @@ def test_attention_shows_the_weights(tmp_path):
     pictures = []
     for place in (0, 6):
         path = tmp_path / str(place) / "attention.png"
-        ATTENTION_PLOTS["text"](np.arange(7), np.eye(7)[place], list("abcdefg"), "one", path)
+        ATTENTION_PLOTS["text"](np.arange(7), np.eye(7)[[place]], list("abcdefg"), "one", path)
         drawn = imread(path)[:-80, 80:, :3]
         pictures.append(np.argmax((drawn[..., 2] - drawn[..., 0] > 0.5).sum(axis=0)))
     assert pictures[0] < pictures[1]

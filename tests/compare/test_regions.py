@@ -21,15 +21,16 @@ def grey(*shape: int) -> Array:
     return np.full(shape, 128, np.uint8)
 
 
-def weights_for(tokens: int, regions: int) -> Array:
-    return RANDOM.dirichlet(np.full(regions, 0.5), tokens)
+def weights_for(tokens: int, regions: int, heads: int = 1) -> Array:
+    return RANDOM.dirichlet(np.full(regions, 0.5), (heads, tokens))
 
 
 def panels_of(path: Path) -> list[tuple[slice, slice]]:
-    """Find the large blocks in a picture that are not white: panels, then the colour bar."""
+    """Find the large blocks in a picture that are not white, the high colour bar aside."""
     drawn = (imread(path)[..., :3] < 0.9).any(axis=2)
     blocks = ndimage.find_objects(ndimage.label(drawn)[0])
-    return [b for b in blocks if all(side.stop - side.start > 40 for side in b)]
+    sides = [(b, *(side.stop - side.start for side in b)) for b in blocks]
+    return [b for b, high, wide in sides if min(high, wide) > 40 and high < 3 * wide]
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,19 @@ def test_a_panel_for_each_token_and_one_for_the_picture(tmp_path: Path) -> None:
     assert len(panels) == len(SAID) + 1
 
 
+@pytest.mark.parametrize("heads", [2, 4])
+def test_every_head_has_panels_of_its_own(heads: int, tmp_path: Path) -> None:
+    square, long = tmp_path / "square.png", tmp_path / "long.png"
+    look_over_image(grey(3, 48, 48), weights_for(5, 16, heads), SAID, (4, 4), "said", square)
+    assert len(panels_of(square)) == heads * (len(SAID) + 1)
+    look_over_image(grey(1, 50, 160), weights_for(5, 10, heads), SAID, (1, 10), "said", long)
+    assert len(panels_of(long)) == heads * (len(SAID) + 1)
+
+
 @pytest.mark.parametrize(("grid", "region"), [((2, 2), 1), ((2, 2), 2), ((1, 5), 3), ((3, 1), 0)])
 def test_weights_lie_over_their_region(grid: tuple[int, int], region: int, tmp_path: Path) -> None:
     path = tmp_path / "attention.png"
-    weights = np.eye(grid[0] * grid[1])[[region]]
+    weights = np.eye(grid[0] * grid[1])[None, [region]]
     look_over_image(grey(3, 47, 50), weights, ["(end)"], grid, "one", path)
     place = sorted(panels_of(path), key=lambda block: block[1].start)[1]
     panel = imread(path)[place]

@@ -9,11 +9,14 @@ from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
 from seqarena.decode import beam_search, greedy
 from seqarena.models.attention import ATTENTIONS
-from seqarena.models.decoder import RecurrentDecoder, Speaker
-from seqarena.models.encoders import RecurrentEncoder
+from seqarena.models.decoder import RecurrentDecoder
+from seqarena.models.encoders import Encoder, RecurrentEncoder
 from seqarena.models.frontends import Embedding, embedding_table
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Fused
+from seqarena.models.speaker import Decoder, Speaker
+from seqarena.models.transformer import Transformer
+from seqarena.models.transformer_decoder import TransformerDecoder
 
 VOCABULARY, WIDTH = 9, 8
 CASES = [
@@ -23,16 +26,22 @@ CASES = [
     for feeding in (False, True)
 ]
 CASES += [("gru", name, feeding) for name in ATTENTIONS for feeding in (False, True)]
+CASES += [("transformer", None, False)]
 every_case = pytest.mark.parametrize(("kind", "attention", "feeding"), CASES)
 
 
 def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> SequenceModel:
     torch.manual_seed(0)
-    chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
-    decoder = RecurrentDecoder(
-        kind, WIDTH, chosen, embedding_table(VOCABULARY, 5, 0.5), 0.2, feeding=feeding
-    )
-    encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
+    encoder: Encoder
+    decoder: Decoder
+    table = embedding_table(VOCABULARY, 5, 0.5)
+    if kind == "transformer":
+        decoder = TransformerDecoder(WIDTH, 2, 2, table, 0.2)
+        encoder = Transformer(6, WIDTH, layers=1, heads=2, dropout=0.1)
+    else:
+        chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
+        decoder = RecurrentDecoder(kind, WIDTH, chosen, table, 0.2, feeding=feeding)
+        encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
     model = SequenceModel(Embedding(specs["text"], 6, 0.5, 0.1), encoder, decoder)
     for parameter in model.parameters():
         parameter.data.mul_(2.0)
@@ -40,7 +49,7 @@ def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> Seque
 
 
 def speaking(model: SequenceModel, given: Batch) -> Speaker:
-    assert isinstance(model.head, RecurrentDecoder)
+    assert isinstance(model.head, Decoder)
     return Speaker(model.head, model.encode(given))
 
 
@@ -67,7 +76,7 @@ def test_token_by_token_is_all_at_once(
         torch.testing.assert_close(logits[:, 0], output.logits[:, step])
         if weights is not None:
             assert output.weights is not None
-            torch.testing.assert_close(weights[:, 0], output.weights[:, :, step].mean(1))
+            torch.testing.assert_close(weights[:, 0], output.weights[:, :, step])
         last = given.targets[:, step : step + 1]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
-from seqarena.models.transformer import Transformer, positions
+from seqarena.models.transformer import Placed, Transformer, positions
 
 LENGTHS = torch.tensor([2, 7, 4, 1])
 
@@ -46,8 +46,8 @@ def test_it_is_the_encoder_of_the_papers(training: bool) -> None:
     with torch.set_grad_enabled(training):
         states, _ = encoder.train(training)(features, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
-        projected = features[row, :length] @ encoder.project.weight.T + encoder.project.bias
-        x = projected * math.sqrt(8) + positions(length, 8)
+        projected = features[row, :length] @ encoder.placed.project.weight.T
+        x = normed(projected, encoder.placed.norm) + positions(length, 8)
         for layer in encoder.layers:
             x = x + attended(normed(x, layer.norm1), layer)
             first, second = layer.linear1, layer.linear2
@@ -62,6 +62,15 @@ def test_positions_are_those_of_the_paper() -> None:
             for i, value in enumerate(row):
                 angle = step / 10_000 ** ((i - i % 2) / width)
                 assert value == pytest.approx((math.cos if i % 2 else math.sin)(angle), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 100.0])
+def test_neither_what_is_read_nor_its_place_drowns_the_other(size: float) -> None:
+    torch.manual_seed(0)
+    placed = Placed(16, 64, dropout=0.0)
+    read = placed(size * torch.randn(1, 50, 16), torch.zeros(64)).detach()
+    assert float((read - read.mean(1)).square().mean().sqrt()) == pytest.approx(1, abs=0.1)
+    assert float(positions(50, 64).square().mean().sqrt()) == pytest.approx(0.5**0.5)
 
 
 def test_the_summary_is_the_last_real_step() -> None:

@@ -16,7 +16,7 @@ class Beam(NamedTuple):
     rows: Tensor  # (B,), where each stands in the batch
     tokens: Tensor  # (B, W, U)
     total: Tensor  # (B, W) log-probability
-    weights: Tensor | None  # (B, W, U, S)
+    weights: Tensor | None  # (B, W, heads, U, S)
 
 
 def beam_search(
@@ -31,9 +31,9 @@ def beam_search(
     """Keep the `width` likeliest beginnings; return the `best` hypotheses of each, best first.
 
     Ranked by ``log P / ((5 + U) / 6) ** length_penalty`` plus ``coverage_penalty`` times the summed
-    log of what each source step was looked at, at most 1 (Wu et al. 2016, eq. 14); U counts the
-    end. A sequence is done with `width` hypotheses that ended, or when no live one can rank among
-    its best any more; those cut at `longest` are ranked as they are.
+    log of what each source step was looked at, at most 1 (Wu et al. 2016, eq. 14), the mean of the
+    heads; U counts the end. A sequence is done with `width` hypotheses that ended, or when no live
+    one can rank among its best any more; those cut at `longest` are ranked as they are.
     """
     last, state = stepper.start()
     count, device = len(last), last.device
@@ -88,8 +88,8 @@ def _extend(beam: Beam, logits: Tensor, weights: Tensor | None, count: int) -> t
 def _longer(past: Tensor | None, weights: Tensor | None, parents: Tensor) -> Tensor | None:
     if weights is None:
         return None
-    now = pick(weights, parents)[:, :, None]
-    return now if past is None else torch.cat([pick(past, parents), now], 2)
+    now = pick(weights, parents)[..., None, :]
+    return now if past is None else torch.cat([pick(past, parents), now], 3)
 
 
 def _choose(beam: Beam, chosen: Tensor) -> Beam:
@@ -106,7 +106,7 @@ class Ranking(NamedTuple):
         """Rank hypotheses ``(B, W)`` over memories of the given lengths ``(B,)``."""
         scores = beam.total / self._divisor(beam.tokens.shape[2])
         if self.coverage_penalty and beam.weights is not None:
-            seen = beam.weights.sum(2).clamp(min=1e-9, max=1.0).log()  # (B, W, S)
+            seen = beam.weights.mean(2).sum(2).clamp(min=1e-9, max=1.0).log()  # (B, W, S)
             real = torch.arange(seen.shape[2], device=seen.device) < lengths[:, None]
             scores = scores + self.coverage_penalty * (seen * real[:, None]).sum(2)
         return scores

@@ -90,7 +90,7 @@ def _gather(
             tokens[: tokens.index(end)] if end in tokens else tokens,
             log_probability,
             log_probability,
-            torch.stack(weights) if weights else None,
+            torch.stack(weights, 1) if weights else None,
         )
         for tokens, log_probability, weights in zip(
             said.tolist(), total.tolist(), maps, strict=True

@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
     logits: Tensor  # (B, W, V)
     state: State
-    weights: Tensor | None  # (B, W, S), what each looked at, the mean over heads
+    weights: Tensor | None  # (B, W, heads, S), what each looked at
 
 
 class Stepper(Protocol):
@@ -43,7 +43,7 @@ class Hypothesis(NamedTuple):
     tokens: list[int]  # without the end
     log_probability: float  # of the whole, its end included
     score: float  # by which it was ranked
-    weights: Tensor | None  # (U, S), a row per token and one for the end
+    weights: Tensor | None  # (heads, U, S), a row per token and one for the end
 
 
 def retire(state: State, going: Tensor) -> State:

@@ -227,16 +227,13 @@ def _distance(memory: Memory, centre: Tensor) -> Tensor:
 class MultiHeadAttention(Attention):
     """Scaled dot products in several projections at once (Vaswani et al. 2017, section 3.2.2)."""
 
-    heads = 4
-
-    def __init__(self, query: int, values: int, width: int) -> None:
+    def __init__(self, query: int, values: int, width: int, heads: int = 4) -> None:
         super().__init__()
-        if width % self.heads:
+        if width % heads:
             raise InputError(
-                f"models.attention: {self.heads} heads need a width that {self.heads} divides, "
-                f"found {width}"
+                f"models.attention: {heads} heads need a width that {heads} divides, found {width}"
             )
-        self.context = values
+        self.context, self.heads = values, heads
         self.query = nn.Linear(query, width)
         self.key = nn.Linear(values, width)
         self.value = nn.Linear(values, width)

@@ -7,15 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch
-from seqarena.data.tokens import END
-from seqarena.decode import Decoding, Hypothesis, State, Step
 from seqarena.models.attention import Attention, Memory, Past, mask_of
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
-from seqarena.models.heads import Encoded, Writer
+from seqarena.models.heads import Encoded
 from seqarena.models.recurrent import Fused
-from seqarena.models.scheduled import mixed
+from seqarena.models.speaker import Decoder
 
 
 class Source(NamedTuple):
@@ -33,14 +30,12 @@ class Said(NamedTuple):
     fed: Tensor | None  # (B, W, V), the vector of the step before, where it is fed back
 
 
-class RecurrentDecoder(Writer):
+class RecurrentDecoder(Decoder):
     """Attends with the state after each token, then ``tanh(W [c; h])`` (Luong et al. 2015, eq. 5).
 
     Without attention the context is the summary of the source at every step (Cho et al. 2014).
     With `feeding` that vector is also an input of the next step (Luong et al., section 3.3);
     without it a whole target is one call of the recurrence's kernel and one of the attention.
-    In training it may read tokens of its own, see `mixed`: of all tokens a share that grows in
-    proportion to `progress`, up to `sampling` (Bengio et al. 2015, section 2.4: linear decay).
     """
 
     def __init__(
@@ -54,8 +49,8 @@ class RecurrentDecoder(Writer):
         feeding: bool = False,
         sampling: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.attention, self.feeding, self.sampling = attention, feeding, sampling
+        super().__init__(sampling)
+        self.attention, self.feeding = attention, feeding
         self.embedding = embedding
         self.recurrence = Fused(kind, embedding.embedding_dim + feeding * width, width)
         self.bridge = nn.Linear(width, CELLS[kind].states * width)
@@ -64,28 +59,13 @@ class RecurrentDecoder(Writer):
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(width, embedding.num_embeddings)
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Tell each next token of ``targets (B, U)`` from the true ones before it."""
-        begin = batch.targets.new_full((len(batch.targets), 1), END)
-        tokens = torch.cat([begin, batch.targets[:, :-1]], dim=1)
-        source = self.read(encoded)
-        share = self.sampling * self.progress if self.training else 0.0
-        if share > 0:
-            tokens = mixed(tokens, self._told(tokens, source)[0], share)
-        return self._told(tokens, source)
-
-    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
-        return decoding(Speaker(self, encoded), longest)
-
     def read(self, encoded: Encoded) -> Source:
-        """Project the source once, for all that is going to be said of it."""
         if self.attention is None:
             return Source(encoded.summary, None)
         mask = mask_of(encoded.lengths, encoded.states.shape[1])
         return Source(encoded.summary, self.attention.remember(encoded.states, mask))
 
     def begin(self, source: Source) -> Said:
-        """Return what stands before the first token, for one hypothesis each."""
         bridged = torch.tanh(self.bridge(source.summary))[:, None]
         state = bridged.chunk(bridged.shape[-1] // source.summary.shape[-1], dim=-1)
         past = None
@@ -97,7 +77,6 @@ class RecurrentDecoder(Writer):
     def advance(
         self, tokens: Tensor, source: Source, said: Said
     ) -> tuple[Tensor, Said, Tensor | None]:
-        """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights."""
         inputs = self.dropout(self.embedding(tokens))
         if said.fed is not None:
             inputs = torch.cat([inputs, said.fed], dim=-1)
@@ -114,7 +93,7 @@ class RecurrentDecoder(Writer):
         fed = vector if self.feeding else None
         return self._speak(vector), Said(state, past, fed), weights
 
-    def _told(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
+    def tell(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         """Tell what comes after each of ``tokens (B, U)``: logits, weights."""
         if self.feeding:
             return self._one_by_one(tokens, source)
@@ -141,24 +120,3 @@ class RecurrentDecoder(Writer):
     def _speak(self, vector: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dropout(vector))
         return logits
-
-
-class Speaker:
-    """A decoder over encoded sources as a search sees it: a `seqarena.decode.Stepper`."""
-
-    end = END
-
-    def __init__(self, decoder: RecurrentDecoder, encoded: Encoded) -> None:
-        self.decoder, self.encoded = decoder, encoded
-
-    def start(self) -> tuple[Tensor, State]:
-        """Read the sources."""
-        lengths, source = self.encoded.lengths, self.decoder.read(self.encoded)
-        first = torch.full_like(lengths, END)[:, None]
-        return first, State(source, self.decoder.begin(source), lengths)
-
-    def step(self, tokens: Tensor, state: State) -> Step:
-        """Tell the next token of every hypothesis."""
-        logits, said, weights = self.decoder.advance(tokens, state.memory, state.hypotheses)
-        looked = None if weights is None else weights.mean(1)
-        return Step(logits, state._replace(hypotheses=said), looked)

@@ -96,7 +96,7 @@ class Variant:
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
     reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
-    decoder: str = "lstm"  # what writes, where that is the task: a kind of recurrence, or "ctc"
+    decoder: str = "lstm"  # what writes, if the task asks: a recurrence, "transformer", "ctc"
     feeding: bool = False  # what the decoder saw and said at a step is an input of the next
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
@@ -262,6 +262,7 @@ VARIANTS: dict[str, Variant] = {
     "transformer": Variant(
         encoder=transformer,
         reads="whole",
+        decoder="transformer",
         attention="additive",
         space={**ATTENTION_SPACE, "layers": [2, 3], "heads": [2, 4]},
     ),

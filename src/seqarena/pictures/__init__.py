@@ -54,21 +54,20 @@ def draw_final(
 def draw_attention(
     path: Path, spec: DataSpec, steps: Array, weights: Array, caption: Caption
 ) -> None:
-    """Draw attention ``(heads, U, S)`` over one sequence, the mean of its heads.
+    """Draw attention ``(heads, U, S)`` over one sequence, head by head.
 
     A row per query where the caption names them, else one row for all.
     """
     labels = modality(spec.modality).step_labels(steps, spec)
-    mean = weights.mean(0)
-    rows = [*(caption.rows or ()), "(end)"][: len(mean)]  # a text that was cut has no end
+    rows = [*(caption.rows or ()), "(end)"][: weights.shape[1]]  # a text that was cut has no end
     if spec.modality == "image":  # not a line of steps but a grid of regions
         names = rows if caption.rows is not None else ["looked at"]
         grid = tuple(spec.options["regions"])
-        look_over_image(steps[0], mean[: len(names)], names, grid, caption.title, path)
+        look_over_image(steps[0], weights[:, : len(names)], names, grid, caption.title, path)
     elif caption.rows is None:
-        ATTENTION_PLOTS[spec.modality](steps, mean.mean(0), labels, caption.title, path)
+        ATTENTION_PLOTS[spec.modality](steps, weights.mean(1), labels, caption.title, path)
     else:
-        ALIGNMENT_PLOTS[spec.modality](steps, mean, rows, labels, caption.title, path)
+        ALIGNMENT_PLOTS[spec.modality](steps, weights, rows, labels, caption.title, path)
 
 
 PAINTERS: dict[str, Painter] = {

@@ -19,6 +19,7 @@ from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
+from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variants import Space, Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.text_scores import TEXT_SCORES
@@ -70,6 +71,10 @@ class Transduction(Task):
             return CTCHead(width, self.outputs(spec), dropout)
         size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
         table = embedding_table(self.outputs(spec), size, std)
+        sampling = hyperparameters.get("scheduled_sampling", 0.0)
+        if variant.decoder == "transformer":
+            layers, heads = hyperparameters["layers"], hyperparameters["heads"]
+            return TransformerDecoder(width, layers, heads, table, dropout, sampling=sampling)
         return RecurrentDecoder(
             variant.decoder,
             width,
@@ -77,7 +82,7 @@ class Transduction(Task):
             table,
             dropout,
             feeding=variant.feeding,
-            sampling=hyperparameters.get("scheduled_sampling", 0.0),
+            sampling=sampling,
         )
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
@@ -129,7 +134,7 @@ class Transduction(Task):
             return ctc_alignment(output.logits[place, :length].cpu(), said.tokens)[None]
         if said.weights is None:
             return None
-        return said.weights[None, :, :length].numpy()  # (U, S), of what it wrote by itself
+        return said.weights[..., :length].numpy()  # of what it wrote by itself
 
     def claim(self, rows: list[Any], batch: Batch) -> Output:
         return Output(torch.empty(0), batch.lengths, None, said=rows)

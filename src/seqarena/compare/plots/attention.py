@@ -1,8 +1,9 @@
 """What a model attended to, drawn over the steps as people know them: words, sound, hours, frames.
 
-Each plot takes the steps of one sequence ``(T, *feature_shape)``, its weights ``(S,)`` that sum to
-1, a label per step, a title and the path of the PNG. ``S`` is below ``T`` where the model
-subsamples; each weight then spans its share of the steps.
+Each plot takes the steps of one sequence ``(T, *feature_shape)``, its weights ``(heads, S)`` that
+sum to 1 over ``S``, a label per step, a title and the path of the PNG; several heads get a panel
+each, on one scale. ``S`` is below ``T`` where the model subsamples; each weight then spans its
+share of the steps.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from seqarena.compare.plots.style import (
     INK,
     ORANGE,
     bare,
+    head_name,
     headline,
+    heads_across,
     picture,
     shortened,
 )
@@ -30,7 +33,7 @@ from seqarena.errors import InputError
 
 Array = NDArray[Any]
 AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
-# Steps (T, *), weights (U, S), a name per query and per step, title, path.
+# Steps (T, *), weights (heads, U, S), a name per query and per step, title, path.
 AlignmentPlot = Callable[[Array, Array, Sequence[str], Sequence[str], str, Path], None]
 
 TOKENS_A_ROW, FRAMES_A_ROW = 24, 12
@@ -46,25 +49,33 @@ def alignment(
     title: str,
     path: Path,
 ) -> None:
-    """Draw what each query looked at: weights ``(U, S)``, a row per token, a column per step."""
-    if weights.shape != (len(said), len(labels)):
-        found = f"{weights.shape[0]} x {weights.shape[1]}"
-        raise InputError(f"{path}: {found} weights for {len(said)} x {len(labels)} tokens")
-    width, height = 1.8 + 0.36 * len(labels), 1.6 + 0.3 * len(said)
+    """Draw what each query looked at: weights ``(heads, U, S)``, a row per token."""
+    heads, rows, columns = weights.shape
+    if (rows, columns) != (len(said), len(labels)):
+        raise InputError(
+            f"{path}: {rows} x {columns} weights for {len(said)} x {len(labels)} tokens"
+        )
+    wide, high = 0.36 * columns, 0.3 * rows + 0.3 * (heads > 1)
+    across = heads_across(heads, wide, high)
+    down = heads // across
+    width, height = 1.8 + across * wide, (1.6 if heads == 1 else 1.3) + down * high
     with picture(path, max(5.0, width), max(2.6, height)) as figure:
         headline(figure, title)
-        axes = figure.subplots()
-        image = axes.imshow(weights.astype(float), cmap=HEAT, vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(labels)), [shortened(label, 16) for label in labels])
-        axes.tick_params(axis="x", rotation=50, length=0)
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor", color=INK)
-        axes.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
-        axes.tick_params(axis="y", length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_xlabel("read")
-        axes.set_ylabel("written")
-        figure.colorbar(image, ax=axes, label="weight", fraction=0.04, pad=0.02)
+        panels = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+        for head, (axes, own) in enumerate(zip(panels.ravel(), weights, strict=True)):
+            image = axes.imshow(own.astype(float), cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            head_name(axes, head, heads)
+        for axes in panels[-1]:
+            axes.set_xticks(range(columns), [shortened(label, 16) for label in labels])
+            axes.tick_params(axis="x", rotation=50)
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor", color=INK)
+            axes.set_xlabel("read")
+        for axes in panels[:, 0]:
+            _written(axes, said)
+        figure.colorbar(image, ax=panels, label="weight", fraction=0.04 / across, pad=0.02)
 
 
 def alignment_audio(
@@ -75,20 +86,31 @@ def alignment_audio(
     title: str,
     path: Path,
 ) -> None:
-    """Draw what each written token listened to, over the log-mel spectrogram ``(T, M)``."""
-    with picture(path, 9.0, 2.6 + 0.2 * len(said)) as figure:
+    """Draw what each written token listened to, over the log-mel spectrogram ``(T, M)``.
+
+    A row is drawn as shares of its largest weight in any head: one spread wide is seen as well.
+    """
+    heads, high = len(weights), 0.2 * len(said) + 0.6
+    across = heads_across(heads, 9.0, high)
+    down = heads // across
+    width = 9.0 if across == 1 else 1.0 + 5.5 * across
+    with picture(path, width, 2.0 + down * high) as figure:
         headline(figure, title)
-        ratios = (0.2 * len(said) + 0.6, 1.6)
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+        ratios = (*(high,) * down, 1.6)
+        panels = figure.subplots(down + 1, across, squeeze=False, sharex=True, height_ratios=ratios)
         extent = (0, len(steps), len(said) - 0.5, -0.5)
-        peaks = weights / weights.max(axis=1, keepdims=True)  # a row spread wide is seen as well
-        above.imshow(peaks.astype(float), cmap=HEAT, vmin=0, vmax=1, aspect="auto", extent=extent)
-        above.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
-        above.tick_params(length=0)
-        above.set_ylabel("written")
-        _spectrogram(below, steps)
-        _step_ticks(below, labels, DECIMAL)
-        below.set_xlabel("time (s)")
+        peaks = (weights / weights.max(axis=(0, 2), keepdims=True)).astype(float)
+        for head, (axes, own) in enumerate(zip(panels[:-1].ravel(), peaks, strict=True)):
+            axes.imshow(own, cmap=HEAT, vmin=0, vmax=1, aspect="auto", extent=extent)
+            axes.tick_params(length=0)
+            axes.set_yticks([])
+            head_name(axes, head, heads)
+        for axes in panels[:-1, 0]:
+            _written(axes, said)
+        for axes in panels[-1]:
+            _spectrogram(axes, steps)
+            _step_ticks(axes, labels, DECIMAL)
+            axes.set_xlabel("time (s)")
 
 
 def attention_text(
@@ -96,19 +118,22 @@ def attention_text(
 ) -> None:
     """Draw a bar over every token, in rows that read like lines; steps ``(T,)``."""
     _check(steps, weights, labels, path, every_step=True)
-    rows = _rows(len(labels), TOKENS_A_ROW)
-    across = max(len(row) for row in rows)
-    with picture(path, max(6.0, 1.2 + 0.42 * across), 0.5 + 1.9 * len(rows)) as figure:
+    rows, heads = _rows(len(labels), TOKENS_A_ROW), len(weights)
+    across, high = max(len(row) for row in rows), 1.9 + 1.1 * (heads - 1)
+    with picture(path, max(6.0, 1.2 + 0.42 * across), 0.5 + high * len(rows)) as figure:
         headline(figure, title)
-        axes_of = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-        for axes, row in zip(axes_of, rows, strict=True):
-            shares = weights[row.start : row.stop]
-            axes.bar(range(len(row)), shares, width=0.86, color=_shades(shares, weights))
+        grid = figure.subplots(len(rows) * heads, 1, squeeze=False)[:, 0].reshape(len(rows), heads)
+        for line, row in zip(grid, rows, strict=True):
+            for head, (axes, own) in enumerate(zip(line, weights, strict=True)):
+                shares = own[row.start : row.stop]
+                axes.bar(range(len(row)), shares, width=0.86, color=_shades(shares, weights))
+                axes.set_xticks([])
+                axes.set_xlim(-0.6, across - 0.4)
+                _weight_axis(axes, weights)
+                head_name(axes, head, heads)
             tokens = [shortened(labels[index], 16) for index in row]
-            axes.set_xticks(range(len(row)), tokens, rotation=50, ha="right", color=INK)
-            axes.tick_params(axis="x", length=0, pad=1)
-            axes.set_xlim(-0.6, across - 0.4)
-            _weight_axis(axes, weights)
+            line[-1].set_xticks(range(len(row)), tokens, rotation=50, ha="right", color=INK)
+            line[-1].tick_params(axis="x", length=0, pad=1)
 
 
 def attention_audio(
@@ -116,9 +141,10 @@ def attention_audio(
 ) -> None:
     """Draw the weights over the log-mel spectrogram; steps ``(T, M)``, labels in seconds."""
     _check(steps, weights, labels, path)
-    with picture(path, 8.0, 4.2) as figure:
+    heads = len(weights)
+    with picture(path, 8.0, 4.2 + 1.1 * (heads - 1)) as figure:
         headline(figure, title)
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+        *above, below = figure.subplots(heads + 1, 1, sharex=True, height_ratios=(*(1,) * heads, 2))
         _weight_steps(above, weights, len(steps))
         _spectrogram(below, steps)
         _step_ticks(below, labels, DECIMAL)
@@ -130,19 +156,22 @@ def attention_series(
 ) -> None:
     """Draw the curve with the weights beneath; steps ``(T, F)``, the target in column 0."""
     _check(steps, weights, labels, path)
-    with picture(path, 9.0, 4.2) as figure:
+    heads = len(weights)
+    with picture(path, 9.0, 4.2 + 1.1 * (heads - 1)) as figure:
         headline(figure, title)
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+        above, *below = figure.subplots(heads + 1, 1, sharex=True, height_ratios=(2, *(1,) * heads))
         above.plot(
             np.arange(len(steps)) + 0.5, steps.reshape(len(steps), -1)[:, 0], color=INK, lw=1.2
         )
         above.set_ylabel("input (scaled)")
         above.grid(axis="y")
-        edges = np.linspace(0, len(steps), len(weights) + 1)
-        for left, right, share in zip(edges[:-1], edges[1:], weights / weights.max(), strict=True):
-            above.axvspan(left, right, color=ORANGE, alpha=0.45 * float(share), lw=0)
+        if heads == 1:  # the shades of several would cover each other
+            edges = np.linspace(0, len(steps), weights.shape[1] + 1)
+            peaks = weights[0] / weights.max()
+            for left, right, share in zip(edges[:-1], edges[1:], peaks, strict=True):
+                above.axvspan(left, right, color=ORANGE, alpha=0.45 * float(share), lw=0)
         _weight_steps(below, weights, len(steps))
-        _step_ticks(below, labels, DAILY)
+        _step_ticks(below[-1], labels, DAILY)
 
 
 def attention_video(
@@ -150,27 +179,31 @@ def attention_video(
 ) -> None:
     """Draw the frames as a film strip with the weight under each; steps ``(T, C, H, W)``."""
     _check(steps, weights, labels, path)
-    shares = np.interp(  # a weight per frame, also where the model subsamples
-        np.arange(len(steps)) + 0.5,
-        (np.arange(len(weights)) + 0.5) * len(steps) / len(weights),
-        weights,
-    )
+    heads, count = weights.shape
+    places = (np.arange(count) + 0.5) * len(steps) / count
+    frames = np.arange(len(steps)) + 0.5  # a weight per frame, also where the model subsamples
+    shares = np.stack([np.interp(frames, places, own) for own in weights])
     rows = _rows(len(steps), FRAMES_A_ROW)
     across = max(len(row) for row in rows)
     width = max(6.0, 0.9 * across)
-    with picture(path, width, 0.55 + len(rows) * (0.75 + width / across)) as figure:
+    high = 0.75 + width / across + 0.9 * (heads - 1)
+    with picture(path, width, 0.55 + len(rows) * high) as figure:
         headline(figure, title)
-        grid = figure.add_gridspec(2 * len(rows), across, height_ratios=[3, 1.6] * len(rows))
+        deep = heads + 1  # rows of the grid for a row of frames
+        ratios = (3, *(1.6,) * heads) * len(rows)
+        grid = figure.add_gridspec(deep * len(rows), across, height_ratios=ratios)
         for line, row in enumerate(rows):
             for column, index in enumerate(row):
-                frame = figure.add_subplot(grid[2 * line, column])
+                frame = figure.add_subplot(grid[deep * line, column])
                 _frame(frame, steps[index], steps, shortened(labels[index], 10))
-            bars = figure.add_subplot(grid[2 * line + 1, :])
-            part = shares[row.start : row.stop]
-            bars.bar(np.arange(len(row)) + 0.5, part, width=0.8, color=_shades(part, shares))
-            bars.set_xlim(0, across)
-            bars.set_xticks([])
-            _weight_axis(bars, shares, label="")
+            for head, own in enumerate(shares):
+                bars = figure.add_subplot(grid[deep * line + 1 + head, :])
+                part = own[row.start : row.stop]
+                bars.bar(np.arange(len(row)) + 0.5, part, width=0.8, color=_shades(part, shares))
+                bars.set_xlim(0, across)
+                bars.set_xticks([])
+                _weight_axis(bars, shares, label="")
+                head_name(bars, head, heads)
 
 
 ATTENTION_PLOTS: dict[str, AttentionPlot] = {
@@ -188,6 +221,11 @@ ALIGNMENT_PLOTS: dict[str, AlignmentPlot] = {
     "signal": alignment,
     "video": alignment,
 }
+
+
+def _written(axes: Axes, said: Sequence[str]) -> None:
+    axes.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
+    axes.set_ylabel("written")
 
 
 def _spectrogram(axes: Axes, steps: Array) -> None:
@@ -209,12 +247,12 @@ def _check(
 ) -> None:
     if len(labels) != len(steps):
         raise InputError(f"{path.name}: expected {len(steps)} labels, found {len(labels)}")
-    if weights.ndim != 1 or not 0 < len(weights) <= len(steps):
+    if weights.ndim != 2 or not 0 < weights.shape[1] <= len(steps):
         raise InputError(
-            f"{path.name}: expected 1 to {len(steps)} weights, found shape {weights.shape}"
+            f"{path.name}: expected 1 to {len(steps)} weights a head, found shape {weights.shape}"
         )
-    if every_step and len(weights) != len(steps):
-        raise InputError(f"{path.name}: expected {len(steps)} weights, found {len(weights)}")
+    if every_step and weights.shape[1] != len(steps):
+        raise InputError(f"{path.name}: expected {len(steps)} weights, found {weights.shape[1]}")
 
 
 def _rows(count: int, limit: int) -> list[range]:
@@ -228,16 +266,18 @@ def _shades(shares: Array, of: Array) -> list[tuple[str, float]]:
     return [(BLUE, 0.3 + 0.7 * float(share)) for share in shares / of.max()]
 
 
-def _weight_steps(axes: Axes, weights: Array, length: int) -> None:
-    edges = np.linspace(0, length, len(weights) + 1)
-    axes.stairs(weights, edges, fill=True, color=BLUE, alpha=0.85)
-    axes.set_xlim(0, length)
-    _weight_axis(axes, weights)
+def _weight_steps(panels: Sequence[Axes], weights: Array, length: int) -> None:
+    edges = np.linspace(0, length, weights.shape[1] + 1)
+    for head, (axes, own) in enumerate(zip(panels, weights, strict=True)):
+        axes.stairs(own, edges, fill=True, color=BLUE, alpha=0.85)
+        axes.set_xlim(0, length)
+        _weight_axis(axes, weights)
+        head_name(axes, head, len(weights))
 
 
 def _weight_axis(axes: Axes, weights: Array, label: str = "weight") -> None:
     """Start at 0 and show what even attention would give: a peak is a peak only beside that."""
-    even = 1 / len(weights)
+    even = 1 / weights.shape[1]
     axes.axhline(even, color=ORANGE, lw=1, ls=(0, (4, 3)), zorder=3)
     axes.annotate(
         "even",

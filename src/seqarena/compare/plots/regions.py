@@ -13,7 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from numpy.typing import NDArray
 
-from seqarena.compare.plots.style import HEAT, INK, bare, headline, picture, shortened
+from seqarena.compare.plots.style import HEAT, INK, bare, headline, heads_across, picture, shortened
 from seqarena.errors import InputError
 
 Array = NDArray[Any]
@@ -35,14 +35,15 @@ def look_over_image(
 ) -> None:
     """Draw the picture, then a panel for each written token with what it looked at in colour.
 
-    The picture is uint8 ``(C, H, W)``; its weights ``(U, rows * columns)`` have a row per token,
-    the end among them, that sums to 1 over the regions of the grid. Panels of a wide picture stand
-    below each other. Raises `InputError` where weights, tokens and grid do not belong together.
+    The picture is uint8 ``(C, H, W)``; its weights ``(heads, U, rows * columns)`` have a row per
+    token, the end among them, that sums to 1 over the regions of the grid. Panels of a wide picture
+    stand below each other; several heads get such panels each, on one scale. Raises `InputError`
+    where weights, tokens and grid do not belong together.
     """
-    if weights.shape != (len(said), grid[0] * grid[1]):
-        found = " x ".join(map(str, weights.shape))
+    heads, *found = weights.shape
+    if found != [len(said), grid[0] * grid[1]]:
         expected = f"{len(said)} tokens over {grid[0]} x {grid[1]} regions"
-        raise InputError(f"{path.name}: {found} weights for {expected}")
+        raise InputError(f"{path.name}: {' x '.join(map(str, found))} weights for {expected}")
     ratio = image.shape[2] / image.shape[1]
     below = ratio > WIDE
     count = len(said) + 1
@@ -50,19 +51,26 @@ def look_over_image(
     across = -(-count // down)
     # Inches of a panel and the space around it: a name stands beside a long one, else above.
     wide, high = (LONG, LONG / ratio + 0.1) if below else (max(1.0, HIGH * ratio), HIGH + 0.3)
-    width, height = 1.2 + across * (wide + 0.1), 0.7 + down * high
+    beside = heads_across(heads, across * (wide + 0.1), down * high)
+    stacked = heads // beside
+    width, height = 1.2 + beside * across * (wide + 0.1), 0.7 + stacked * down * high
     scale = Normalize(0, float(weights.max()))
     with picture(path, max(5.0, width), height) as figure:
         headline(figure, title)
-        panels = figure.subplots(down, across, squeeze=False).ravel()
-        for axes in panels:
+        panels = figure.subplots(stacked * down, beside * across, squeeze=False)
+        for axes in panels.ravel():
             bare(axes)
-        panels[0].imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255)
-        for axes, row, token in zip(panels[1:], weights, said, strict=False):  # some stay empty
-            axes.imshow(_coloured(image, row.reshape(grid), scale))
-            _name(axes, token, below)
+        for head, own in enumerate(weights):
+            row, column = divmod(head, beside)
+            block = panels[row * down :, column * across :][:down, :across].ravel()
+            block[0].imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255)
+            if heads > 1:
+                _name(block[0], f"head {head + 1}", below)
+            for axes, looked, token in zip(block[1:], own, said, strict=False):  # some stay empty
+                axes.imshow(_coloured(image, looked.reshape(grid), scale))
+                _name(axes, token, below)
         heat = ScalarMappable(scale, _colours())
-        figure.colorbar(heat, ax=list(panels), label="weight", fraction=0.04, pad=0.02)
+        figure.colorbar(heat, ax=panels, label="weight", fraction=0.04 / beside, pad=0.02)
 
 
 def _name(axes: Axes, token: str, beside: bool) -> None:

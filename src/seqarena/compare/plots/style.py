@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -80,6 +81,21 @@ def headline(figure: Figure, title: str) -> None:
 def columns_for(count: int) -> int:
     """Choose how many of so many panels stand side by side, so that few places stay empty."""
     return min(count, min((4, 3), key=lambda across: -count % across))
+
+
+def heads_across(heads: int, width: float, height: float) -> int:
+    """Choose how many panels of so many inches stand side by side, so that all are about 3:2."""
+
+    def strain(across: int) -> float:
+        return abs(math.log(across**2 * width / (heads * height) / 1.5))
+
+    return min((n for n in range(1, heads + 1) if heads % n == 0), key=strain)
+
+
+def head_name(axes: Axes, head: int, heads: int) -> None:
+    """Say over a panel which head it shows, counted from 0, where there are several."""
+    if heads > 1:
+        axes.set_title(f"head {head + 1}", size=10, color=SOFT, pad=4)
 
 
 def bare(axes: Axes) -> None:

@@ -1,0 +1,80 @@
+"""Heads that write token by token, and how a search sees them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqarena.data.batches import Batch
+from seqarena.data.tokens import END
+from seqarena.decode import Decoding, Hypothesis, State, Step
+from seqarena.models.heads import Encoded, Writer
+from seqarena.models.scheduled import mixed
+
+
+class Decoder(Writer):
+    """A writer that tells each token from those before it.
+
+    In training it may read tokens of its own, see `mixed`: of all tokens a share that grows in
+    proportion to `progress`, up to `sampling` (Bengio et al. 2015, section 2.4: linear decay).
+    """
+
+    def __init__(self, sampling: float = 0.0) -> None:
+        super().__init__()
+        self.sampling = sampling
+
+    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Tell each next token of ``targets (B, U)`` from the true ones before it."""
+        tokens = F.pad(batch.targets[:, :-1], (1, 0), value=END)
+        source = self.read(encoded)
+        share = self.sampling * self.progress if self.training else 0.0
+        if share > 0:
+            tokens = mixed(tokens, self.tell(tokens, source)[0], share)
+        return self.tell(tokens, source)
+
+    @abstractmethod
+    def tell(self, tokens: Tensor, source: Any) -> tuple[Tensor, Tensor | None]:
+        """Go through tokens ``(B, U)`` at once: ``(B, U, V)`` of each next one, and weights."""
+
+    @abstractmethod
+    def read(self, encoded: Encoded) -> Any:
+        """Project the source once, for all that is going to be said of it: ``(B, *)`` each."""
+
+    @abstractmethod
+    def begin(self, source: Any) -> Any:
+        """Return what stands before the first token, for one hypothesis each: ``(B, 1, *)``."""
+
+    @abstractmethod
+    def advance(self, tokens: Tensor, source: Any, said: Any) -> tuple[Tensor, Any, Tensor | None]:
+        """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights.
+
+        The weights are ``(B, heads, W, S)``.
+        """
+
+    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
+        return decoding(Speaker(self, encoded), longest)
+
+
+class Speaker:
+    """A decoder over encoded sources as a search sees it: a `seqarena.decode.Stepper`."""
+
+    end = END
+
+    def __init__(self, decoder: Decoder, encoded: Encoded) -> None:
+        self.decoder, self.encoded = decoder, encoded
+
+    def start(self) -> tuple[Tensor, State]:
+        """Read the sources."""
+        lengths, source = self.encoded.lengths, self.decoder.read(self.encoded)
+        first = torch.full_like(lengths, END)[:, None]
+        return first, State(source, self.decoder.begin(source), lengths)
+
+    def step(self, tokens: Tensor, state: State) -> Step:
+        """Tell the next token of every hypothesis."""
+        logits, said, weights = self.decoder.advance(tokens, state.memory, state.hypotheses)
+        looked = None if weights is None else weights.transpose(1, 2)
+        return Step(logits, state._replace(hypotheses=said), looked)
