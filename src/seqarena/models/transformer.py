@@ -56,7 +56,7 @@ class Placed(nn.Module):
 
     The ``sqrt(width)`` of Vaswani et al. (section 3.4) stands for that where embeddings begin at
     ``1 / sqrt(width)``; here they have sizes of their own, and frames have theirs (translation, 4
-    epochs: BLEU 49 with the root, 88 with the norm).
+    epochs, one seed: validation BLEU 51 with the root, 87 with the norm).
     """
 
     def __init__(self, inputs: int, width: int, dropout: float) -> None:
