@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from seqarena.errors import unknown
 from seqarena.models import initial
 from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
 from seqarena.models.dropout import Dropout, LockedDropout
+from seqarena.models.gru import gru
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -55,7 +57,8 @@ class Fused(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
-        outputs, last = self.kernel(x, self._to_kernel(state))
+        run = partial(gru, self.kernel) if isinstance(self.kernel, nn.GRU) else self.kernel
+        outputs, last = run(x, self._to_kernel(state))
         if lengths is None or bool((lengths == x.shape[1]).all()):
             tensors = last if isinstance(last, tuple) else (last,)
             return outputs, tuple(tensor.squeeze(0) for tensor in tensors)
