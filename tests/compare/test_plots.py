@@ -10,7 +10,7 @@ from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
 from seqarena.compare.plots.gates import gate_maps
 from seqarena.compare.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.compare.plots.steps import scatter, surprises, timelines
-from seqarena.compare.plots.style import heads_across
+from seqarena.compare.plots.style import DPI, heads_across, picture
 from seqarena.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -77,6 +77,23 @@ def test_every_head_has_a_panel_on_one_scale(tmp_path):
     beside = heads_across(2, 0.36 * columns, 0.3 * columns + 0.3) == 2
     halves = np.array_split(dark, 2, axis=1 if beside else 0)
     assert not halves[0].any() and halves[1].mean() > 0.02
+
+
+def test_what_stands_between_in_a_long_text_is_one_column(tmp_path):
+    path, words = tmp_path / "alignment.png", [f"w{number}" for number in range(400)]
+    weights = np.zeros((1, 3, 400))
+    weights[0, [0, 1, 2], [5, 6, 390]] = 1
+    ALIGNMENT_PLOTS["text"](np.arange(400), weights, ["a", "b", "(end)"], words, "long", path)
+    assert_picture(path)
+    assert imread(path).shape[1] < 3000
+
+
+def test_a_label_that_leaves_the_figure_is_not_cut(tmp_path):
+    path = tmp_path / "picture.png"
+    with picture(path, 2.0, 1.0) as figure:
+        figure.text(-0.1, 0.5, "x")
+        figure.text(1.1, 0.5, "x")
+    assert imread(path).shape[1] > 1.2 * 2.0 * DPI
 
 
 @pytest.mark.parametrize(("heads", "shape", "across"), [(1, (9, 1), 1), (4, (3, 2), 2)])

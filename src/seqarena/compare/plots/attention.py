@@ -37,6 +37,7 @@ AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
 AlignmentPlot = Callable[[Array, Array, Sequence[str], Sequence[str], str, Path], None]
 
 TOKENS_A_ROW, FRAMES_A_ROW = 24, 12
+MOST_TOKENS = 60  # across an alignment
 DECIMAL = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # steps between two ticks
 DAILY = (1, 6, 12, 24, 48, 168, 336)
 
@@ -55,6 +56,8 @@ def alignment(
         raise InputError(
             f"{path}: {rows} x {columns} weights for {len(said)} x {len(labels)} tokens"
         )
+    weights, labels = _without_gaps(weights, labels)
+    columns = len(labels)
     wide, high = 0.36 * columns, 0.3 * rows + 0.3 * (heads > 1)
     across = heads_across(heads, wide, high)
     down = heads // across
@@ -76,6 +79,22 @@ def alignment(
         for axes in panels[:, 0]:
             _written(axes, said)
         figure.colorbar(image, ax=panels, label="weight", fraction=0.04 / across, pad=0.02)
+
+
+def _without_gaps(weights: Array, labels: Sequence[str]) -> tuple[Array, Sequence[str]]:
+    """Draw a long text's tokens in one column where they stand between those most looked at."""
+    if len(labels) <= MOST_TOKENS:
+        return weights, labels
+    peaks = weights.max(axis=(0, 1))
+    kept = np.zeros(len(labels), bool)
+    kept[np.argsort(-peaks, kind="stable")[: MOST_TOKENS // 2]] = True
+    starts = np.flatnonzero(kept | np.concatenate([[True], kept[:-1]]))
+    runs = np.diff(np.append(starts, len(labels)))
+    names = [
+        labels[start] if run == 1 else f"… {run} tokens …"
+        for start, run in zip(starts.tolist(), runs.tolist(), strict=True)
+    ]
+    return np.maximum.reduceat(weights, starts, axis=2), names
 
 
 def alignment_audio(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -58,18 +58,27 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
         # A Figure without pyplot is held by no global list, so it is freed with its last name.
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        drawn = BytesIO()
-        figure.savefig(drawn, format="png")
-    with Image.open(drawn) as image, new_file(path) as partial:
-        _cropped(image.convert("RGB")).save(partial, format="PNG")
+        image = _drawn(figure, None)
+        left, top, right, bottom = _extent(image)
+        if min(left, top) == 0 or right == image.width or bottom == image.height:
+            # A label may have left the figure. This measures them all, which takes as long again.
+            image = _drawn(figure, "tight")
+            left, top, right, bottom = _extent(image)
+    image = ImageOps.expand(image.crop((left, top, right, bottom)), MARGIN, "white")
+    with new_file(path) as partial:
+        image.save(partial, format="PNG")
 
 
-def _cropped(image: Image.Image) -> Image.Image:
-    """Cut the empty border: matplotlib's own way draws a figure a second time to measure it."""
-    bordered = ImageOps.expand(image, MARGIN, "white")
-    drawn = ImageChops.difference(bordered, Image.new("RGB", bordered.size, "white")).getbbox()
-    left, top, right, bottom = drawn or (MARGIN, MARGIN, *image.size)
-    return bordered.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
+def _drawn(figure: Figure, box: Literal["tight"] | None) -> Image.Image:
+    png = BytesIO()
+    figure.savefig(png, format="png", bbox_inches=box)
+    return Image.open(png).convert("RGB")
+
+
+def _extent(image: Image.Image) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of what is not white."""
+    empty = Image.new("RGB", image.size, "white")
+    return ImageChops.difference(image, empty).getbbox() or (0, 0, *image.size)
 
 
 def headline(figure: Figure, title: str) -> None:
