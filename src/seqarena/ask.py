@@ -60,13 +60,16 @@ def predict(
     """Ask the best final of an experiment about new input."""
     _expect("--attention", attention, "looked-at.png")
     _expect("--output", output, "answers.json")
-    options = {
-        "beam": beam,
-        "best": best,
-        "length_penalty": length_penalty,
-        "temperature": temperature,
-    }
-    way = decoding_of(decoding, **options, top_k=top_k, top_p=top_p, seed=seed)
+    way = decoding_of(
+        decoding,
+        beam=beam,
+        best=best,
+        length_penalty=length_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
     predictor = load_best(experiment, variant)
     if attention is not None:
         _expect_attention(predictor)
@@ -111,13 +114,16 @@ def generate(
     seed: Seed = None,
 ) -> None:
     """Continue a beginning by what the best final of an experiment expects."""
-    options = {
-        "beam": beam,
-        "best": best,
-        "length_penalty": length_penalty,
-        "temperature": temperature,
-    }
-    way = decoding_of(decoding, **options, top_k=top_k, top_p=top_p, seed=seed)
+    way = decoding_of(
+        decoding,
+        beam=beam,
+        best=best,
+        length_penalty=length_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
     assert way is not None
     predictor = load_best(experiment, variant)
     music = predictor.spec.modality == "music"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seqarena.compare.formats import Format
-from seqarena.compare.plots.style import BLUE, INK, MIST, ORANGE, SOFT, columns_for, picture
+from seqarena.compare.plots.style import (
+    BLUE,
+    MIST,
+    ORANGE,
+    SOFT,
+    columns_for,
+    panels_of,
+    picture,
+)
 
 Array = NDArray[Any]
 DEEPEST = 1e-10  # of the largest gradient: less than this has vanished
@@ -42,7 +48,7 @@ def by_length(
     low, high = _range_of(variants, baselines)
     form = Format([low, high])
     with picture(path, *_size(len(lines))) as figure:
-        for axes, (name, own) in zip(_panels(figure, lines), lines.items(), strict=True):
+        for axes, (name, own) in zip(panels_of(figure, lines), lines.items(), strict=True):
             for other, line in lines.items():
                 if other != name:
                     axes.plot(lengths, line.values.mean(0), color=MIST, lw=0.8)
@@ -73,7 +79,7 @@ def reaches(lines: Mapping[str, Reach], unit: str, path: Path) -> None:
     """Draw gradients over how long before the end they arrive, a panel per variant; log scale."""
     highest = max(float(np.max([line.first.max(), line.trained.max()])) for line in lines.values())
     with picture(path, *_size(len(lines))) as figure:
-        panels = _panels(figure, lines)
+        panels = panels_of(figure, lines)
         for axes, (name, own) in zip(panels, lines.items(), strict=True):
             for other, line in lines.items():
                 if other != name:
@@ -118,18 +124,3 @@ def _range_of(variants: Mapping[str, Array], baselines: Mapping[str, Array]) -> 
 def _size(count: int) -> tuple[float, float]:
     columns = columns_for(count)
     return max(2.6 * columns + 0.8, 4.4), 1.9 * -(-count // columns) + 0.7
-
-
-def _panels(figure: Figure, names: Sequence[str] | Mapping[str, Any]) -> list[Axes]:
-    """Return a panel per name; all have the same axes."""
-    columns = columns_for(len(names))
-    rows = -(-len(names) // columns)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    panels = list(grid.flat)
-    for axes, name in zip(panels, names, strict=False):
-        axes.set_title(name, size=10, color=INK)
-        axes.grid()
-        axes.tick_params(which="both", length=0)
-    for axes in panels[len(names) :]:
-        axes.set_visible(False)
-    return panels[: len(names)]

@@ -21,6 +21,7 @@ from seqarena.compare.plots.style import (
     ORANGE,
     SOFT,
     columns_for,
+    panels_of,
     picture,
     shortened,
 )
@@ -125,12 +126,11 @@ def learning_curves(curves: Curves, metric: str, path: Path) -> None:
     columns = columns_for(len(curves))
     rows = -(-len(curves) // columns)
     with picture(path, 2.6 * columns + 0.8, 1.9 * rows + 0.7) as figure:
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, name in zip(panels.flat, curves, strict=False):
+        for axes, name in zip(panels_of(figure, curves), curves, strict=True):
             for other, seeds in curves.items():
                 for seed in seeds:
                     own = other == name
-                    style = (
+                    style: dict[str, Any] = (
                         {"color": BLUE, "lw": 1.5, "zorder": 3}
                         if own
                         else {"color": MIST, "lw": 0.8}
@@ -138,12 +138,8 @@ def learning_curves(curves: Curves, metric: str, path: Path) -> None:
                     axes.plot(
                         *zip(*seed, strict=True), **style, marker="." if len(seed) == 1 else None
                     )
-            axes.set_title(name, size=10)
-            axes.grid()
-            axes.tick_params(length=0)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        for axes in panels.flat[len(curves) :]:
-            axes.set_visible(False)
+            locator: Any = axes.xaxis.get_major_locator()
+            locator.set_params(integer=True)
         figure.supxlabel("epoch", size=10, color=SOFT)
         figure.supylabel(f"{metric_name(metric)} (valid)", size=10, color=SOFT)
 

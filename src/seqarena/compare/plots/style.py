@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -90,6 +90,20 @@ def headline(figure: Figure, title: str) -> None:
 def columns_for(count: int) -> int:
     """Choose how many of so many panels stand side by side, so that few places stay empty."""
     return min(count, min((4, 3), key=lambda across: -count % across))
+
+
+def panels_of(figure: Figure, names: Collection[str]) -> list[Axes]:
+    """Return a panel per name; all have the same axes."""
+    columns = columns_for(len(names))
+    rows = -(-len(names) // columns)
+    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for axes, name in zip(panels, names, strict=False):
+        axes.set_title(name, size=10)
+        axes.grid()
+        axes.tick_params(which="both", length=0)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    return panels[: len(names)]
 
 
 def heads_across(heads: int, width: float, height: float) -> int:
