@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from seqarena.config import Experiment
+from seqarena.config import Experiment, experiment_names
 from seqarena.data.batches import Batch, windows
 from seqarena.data.store import Prepared
 from seqarena.decode.stepper import index
 from seqarena.errors import InputError
-from seqarena.experiments import experiment_names, load
+from seqarena.experiments import load
 from seqarena.fit import Epoch, Training, autocast, evaluate, fit
 from seqarena.models.variants import VARIANTS
 from seqarena.optimizer import warm_up_and_decay

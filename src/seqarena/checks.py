@@ -14,8 +14,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from seqarena.config import experiment_names
 from seqarena.errors import InputError
-from seqarena.experiments import experiment_names, load
+from seqarena.experiments import load
 from seqarena.tracking.projection import default_uri
 
 GIB = 1 << 30

@@ -54,7 +54,7 @@ def sync(
     experiments: Annotated[list[str] | None, typer.Argument(help="all when none is named")] = None,
 ) -> None:
     """Bring MLflow up to date with the ledgers, or rebuild it from them."""
-    from seqarena.experiments import experiment_names
+    from seqarena.config import experiment_names
     from seqarena.tracking.projection import sync as write
 
     known = experiment_names()

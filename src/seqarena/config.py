@@ -97,6 +97,11 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     return params
 
 
+def experiment_names(path: Path = PARAMS) -> list[str]:
+    """List the experiments of params.yaml, in order."""
+    return list(read_params(path)["experiments"])
+
+
 def parse(schema: type[S], raw: Any, where: str) -> S:
     """Validate one section; raises `InputError` naming the first key that is wrong."""
     if not isinstance(raw, dict):

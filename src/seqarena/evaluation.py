@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -61,36 +62,58 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
         variant: [record for record in records if record["variant"] == variant]
         for variant in arena.config.variants
     }
-    tested = _test_finals(arena, finals, test)
+    plots = arena.results / "plots"
+    with new_folder(arena.results / "finals") as drawings, new_folder(plots) as partial:
+        with _painters() as paint:
+            tested = _test_finals(arena, finals, test, paint, drawings)
+            baselines = {
+                name: test_baseline(BASELINES[name].answer(prepared), test, arena, prepared.spec)
+                for name in arena.config.baselines
+            }
+            summary = _summarise(arena, finals, tested, baselines, test)
+            _draw_experiment(arena, summary, finals, paint, partial)
+            _diagnose(arena, prepared, finals, tested, baselines, summary, partial)
+        _show_first(finals, drawings, partial)
     _record(arena, recorder, finals, tested)
-    baselines = {
-        name: test_baseline(BASELINES[name].answer(prepared), test, arena, prepared.spec)
-        for name in arena.config.baselines
-    }
-    summary = _summarise(arena, finals, tested, baselines, test)
-    _draw_experiment(arena, summary, finals)
-    _diagnose(arena, prepared, finals, tested, baselines, summary)
     return summary
 
 
+Paint = Callable[..., None]  # takes what draws, and its arguments
+
+
+@contextmanager
+def _painters() -> Iterator[Paint]:
+    """Draw in processes of their own, beside the tests: matplotlib takes longer than the models.
+
+    All is drawn when the block ends.
+    """
+    cores = os.cpu_count() or 1
+    count = min(4, cores)
+    torch.set_num_threads(max(1, cores - count))
+    drawing: list[Future[None]] = []
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        try:
+            yield lambda draw, *what: drawing.append(pool.submit(draw, *what))
+            for picture in drawing:
+                picture.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def _test_finals(
-    arena: Arena, finals: dict[str, list[Record]], test: Split
+    arena: Arena, finals: dict[str, list[Record]], test: Split, paint: Paint, drawings: Path
 ) -> dict[str, list[Tested]]:
-    """Test and draw every final; drawing goes on beside the next one's test."""
+    """Test every final and have it drawn."""
     drawn = _drawn(test, arena.config.protocol.seed)
     tested: dict[str, list[Tested]] = {variant: [] for variant in finals}
-    with new_folder(arena.results / "finals") as pictures, _painters() as painters:
-        drawing = []
-        for final in (final for group in finals.values() for final in group):
-            predictor = Predictor(_model(arena, final))
-            outcome = test_model(predictor, test, arena, drawn)
-            tested[final["variant"]].append(outcome)
-            out = pictures / _name(final)
-            what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
-            gates = gates_of(predictor.model, test.sequence(drawn[0]))
-            drawing.append(painters.submit(draw_final, out, arena.prepared, *what, gates))
-        for picture in drawing:
-            picture.result()
+    for final in (final for group in finals.values() for final in group):
+        predictor = Predictor(_model(arena, final))
+        outcome = test_model(predictor, test, arena, drawn)
+        tested[final["variant"]].append(outcome)
+        what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
+        gates = gates_of(predictor.model, test.sequence(drawn[0]))
+        paint(draw_final, drawings / _name(final), arena.prepared, *what, gates)
     return tested
 
 
@@ -100,11 +123,6 @@ def _name(final: Record) -> str:
 
 def _model(arena: Arena, final: Record) -> Path:
     return arena.models / str(final["variant"]) / str(final["seed"])
-
-
-def _painters() -> ProcessPoolExecutor:
-    """Draw in processes of their own: matplotlib takes longer than the models do."""
-    return ProcessPoolExecutor(min(4, os.cpu_count() or 1), get_context("spawn"))
 
 
 def _drawn(test: Split, seed: int, count: int = 4) -> list[int]:
@@ -215,9 +233,13 @@ def _summarise(
 
 
 def _draw_experiment(
-    arena: Arena, summary: dict[str, Any], finals: dict[str, list[Record]]
+    arena: Arena,
+    summary: dict[str, Any],
+    finals: dict[str, list[Record]],
+    paint: Paint,
+    plots: Path,
 ) -> None:
-    """Draw the comparison and the curves, and show the first final of each variant beside them."""
+    """Have the comparison and the curves drawn; list the scores beside them."""
     metric = arena.config.metric
     curves = {
         variant: [
@@ -226,19 +248,22 @@ def _draw_experiment(
         ]
         for variant, group in finals.items()
     }
-    with new_folder(arena.results / "plots") as plots:
-        scores(summary, plots / "scores.png")
-        learning_curves(curves, metric, plots / "curves.png")
-        for variant, (first, *_) in finals.items():
-            for path in sorted((arena.results / "finals" / _name(first)).glob("*.png")):
-                kind, _, rest = path.stem.partition("-")
-                name = "-".join(part for part in (kind, variant, rest) if part)
-                shutil.copyfile(path, plots / f"{name}.png")
+    paint(scores, summary, plots / "scores.png")
+    paint(learning_curves, curves, metric, plots / "curves.png")
     with (arena.results / "scores.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["variant", "seed", metric])
         for variant, entry in summary["variants"].items():
             writer.writerows([variant, n + 1, value] for n, value in enumerate(entry["values"]))
+
+
+def _show_first(finals: dict[str, list[Record]], drawings: Path, plots: Path) -> None:
+    """Show the pictures of the first final of each variant beside the comparison."""
+    for variant, (first, *_) in finals.items():
+        for path in sorted((drawings / _name(first)).glob("*.png")):
+            kind, _, rest = path.stem.partition("-")
+            name = "-".join(part for part in (kind, variant, rest) if part)
+            shutil.copyfile(path, plots / f"{name}.png")
 
 
 def _diagnose(
@@ -248,9 +273,10 @@ def _diagnose(
     tested: dict[str, list[Tested]],
     baselines: dict[str, Tested],
     summary: dict[str, Any],
+    plots: Path,
 ) -> None:
     """Draw what lies behind the scores, beside the comparison."""
-    plots, metric, test = arena.results / "plots", arena.config.metric, prepared.split("test")
+    metric, test = arena.config.metric, prepared.split("test")
     shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
     references = {name: t.per_example[None] for name, t in baselines.items()}
     draw_lengths(plots / "lengths.png", metric, test, prepared.spec, shares, references)

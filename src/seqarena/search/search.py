@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
+from torch.overrides import TorchFunctionMode
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
@@ -56,9 +57,21 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
 
 def _build_each(experiment: Experiment, prepared: Prepared, spaces: dict[str, Any]) -> None:
     """Build each variant once: what does not fit the data is told before anything is started."""
-    with torch.device("meta"):  # shapes only, no memory
+    with torch.device("meta"), _Undrawn():  # shapes only, no memory
         for variant, space in spaces.items():
             task_for(experiment.task).model(variant, prepared.spec, smallest(space))
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights undrawn: normal values without memory would import torch._dynamo, 3 s."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if function.__name__.endswith("normal_"):  # of a tensor, or one of nn.init
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs)
 
 
 def _tune(

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageChops, ImageOps
 
@@ -47,7 +49,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "figure.facecolor": "white",
-    "savefig.dpi": DPI,
 }
 
 
@@ -56,22 +57,29 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     """Yield a figure of so many inches; it is written to `path` when the block succeeds."""
     with mpl.rc_context(STYLE):
         # A Figure without pyplot is held by no global list, so it is freed with its last name.
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
         yield figure
-        image = _drawn(figure, None)
+        image = _drawn(figure)
         left, top, right, bottom = _extent(image)
         if min(left, top) == 0 or right == image.width or bottom == image.height:
-            # A label may have left the figure. This measures them all, which takes as long again.
-            image = _drawn(figure, "tight")
+            image = _drawn_whole(figure)  # a label may have left the figure
             left, top, right, bottom = _extent(image)
     image = ImageOps.expand(image.crop((left, top, right, bottom)), MARGIN, "white")
     with new_file(path) as partial:
         image.save(partial, format="PNG")
 
 
-def _drawn(figure: Figure, box: Literal["tight"] | None) -> Image.Image:
+def _drawn(figure: Figure) -> Image.Image:
+    """Lay a figure out and draw it, once each: ``savefig`` does both twice."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
+
+
+def _drawn_whole(figure: Figure) -> Image.Image:
+    """Measure every label and draw all of them, wherever they lie; takes three times as long."""
     png = BytesIO()
-    figure.savefig(png, format="png", bbox_inches=box)
+    figure.savefig(png, format="png", bbox_inches="tight")
     return Image.open(png).convert("RGB")
 
 
