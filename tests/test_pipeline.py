@@ -184,8 +184,8 @@ def test_every_run_is_ended_and_shown(project: Project) -> None:
             "select e.name, r.status, count(*) from runs r join experiments e using (experiment_id)"
         )
         shown = database.execute(f"{query} group by e.name, r.status order by e.name").fetchall()
-    # Of two variants: a search with one trial each, and two finals each.
-    assert shown == [("hours", "FINISHED", 8), ("reviews", "FINISHED", 8)]
+    # Of two variants: a search with one trial each, and two finals each; and the verdict.
+    assert shown == [("hours", "FINISHED", 9), ("reviews", "FINISHED", 9)]
     for name in EXPERIMENTS:
         ledger = Ledger(project.root / "results" / name / "ledger.jsonl", name)
         prepared = project.root / "data" / "prepared" / name
@@ -196,6 +196,9 @@ def test_every_run_is_ended_and_shown(project: Project) -> None:
         finals = ledger.runs("final").values()
         metric = EXPERIMENTS[name]["metric"]
         assert all(f"test_{metric}" in run.metrics for run in finals)
+        (verdict,) = ledger.runs("verdict").values()
+        assert verdict.tags["description"] in (project.root / "report" / "report.md").read_text()
+        assert set(EXPERIMENTS[name]["variants"]) <= {k.split("/")[-1] for k in verdict.metrics}
         searched = [*ledger.runs("search").values(), *ledger.runs("trial").values()]
         assert not any(key.startswith("test_") for run in searched for key in run.metrics)
 

@@ -24,6 +24,7 @@ from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.experiments import Arena
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.fit import answers
+from seqarena.ledger import Ledger
 from seqarena.models.baselines import BASELINES
 from seqarena.models.model import Output
 from seqarena.pictures import draw_final
@@ -56,25 +57,27 @@ def evaluate_finals(arena: Arena, recorder: Recorder) -> dict[str, Any]:
     ``results/<experiment>``.
     """
     prepared = Prepared(arena.prepared)
-    test = prepared.split("test")
+    spec, test = prepared.spec, prepared.split("test")
     records: list[Record] = read_json(arena.models / "finals.json")
     finals = {
         variant: [record for record in records if record["variant"] == variant]
         for variant in arena.config.variants
     }
-    plots = arena.results / "plots"
-    with new_folder(arena.results / "finals") as drawings, new_folder(plots) as partial:
-        with _painters() as paint:
-            tested = _test_finals(arena, finals, test, paint, drawings)
-            baselines = {
-                name: test_baseline(BASELINES[name].answer(prepared), test, arena, prepared.spec)
-                for name in arena.config.baselines
-            }
-            summary = _summarise(arena, finals, tested, baselines, test)
-            _draw_experiment(arena, summary, finals, paint, partial)
-            _diagnose(arena, prepared, finals, tested, baselines, summary, partial)
-        _show_first(finals, drawings, partial)
-    _record(arena, recorder, finals, tested)
+    plots, ledger = arena.results / "plots", recorder.ledger
+    with ledger.running("verdict", "verdict", tags=recorder.tags) as run:
+        with new_folder(arena.results / "finals") as drawings, new_folder(plots) as partial:
+            with _painters() as paint:
+                tested = _test_finals(arena, recorder, finals, test, paint, drawings)
+                baselines = {
+                    name: test_baseline(BASELINES[name].answer(prepared), test, arena, spec)
+                    for name in arena.config.baselines
+                }
+                summary = _summarise(arena, finals, tested, baselines, test)
+                _draw_experiment(arena, summary, finals, paint, partial)
+                _diagnose(arena, prepared, finals, tested, baselines, summary, partial)
+            told = [plots / path.name for path in sorted(partial.iterdir())]
+            _show_first(finals, drawings, partial)
+        _record(arena, ledger, run, finals, summary, told)
     return summary
 
 
@@ -102,9 +105,14 @@ def _painters() -> Iterator[Paint]:
 
 
 def _test_finals(
-    arena: Arena, finals: dict[str, list[Record]], test: Split, paint: Paint, drawings: Path
+    arena: Arena,
+    recorder: Recorder,
+    finals: dict[str, list[Record]],
+    test: Split,
+    paint: Paint,
+    drawings: Path,
 ) -> dict[str, list[Tested]]:
-    """Test every final and have it drawn."""
+    """Test every final, add its figures and its model to its run, and have it drawn."""
     drawn = _drawn(test, arena.config.protocol.seed)
     tested: dict[str, list[Tested]] = {variant: [] for variant in finals}
     for final in (final for group in finals.values() for final in group):
@@ -114,6 +122,10 @@ def _test_finals(
         what = arena.config.task, final["variant"], outcome.answers, outcome.weights, drawn
         gates = gates_of(predictor.model, test.sequence(drawn[0]))
         paint(draw_final, drawings / _name(final), arena.prepared, *what, gates)
+        values = {f"test_{name}": value for name, value in outcome.metrics.items()}
+        recorder.ledger.metrics(final["run"], final["best_epoch"], values)
+        recorder.ledger.model(final["run"], _model(arena, final))
+        recorder.maybe_update()
     return tested
 
 
@@ -172,19 +184,23 @@ def _score(
 
 def _record(
     arena: Arena,
-    recorder: Recorder,
+    ledger: Ledger,
+    run: str,
     finals: dict[str, list[Record]],
-    tested: dict[str, list[Tested]],
+    summary: dict[str, Any],
+    pictures: list[Path],
 ) -> None:
-    """Add to each final's run its test figures, pictures and model."""
-    for variant, group in finals.items():
-        for final, outcome in zip(group, tested[variant], strict=True):
-            values = {f"test_{name}": value for name, value in outcome.metrics.items()}
-            recorder.ledger.metrics(final["run"], final["best_epoch"], values)
-            for path in sorted((arena.results / "finals" / _name(final)).iterdir()):
-                recorder.ledger.artifact(final["run"], path)
-            recorder.ledger.model(final["run"], _model(arena, final))
-            recorder.maybe_update()
+    """Add to each final's run its pictures, and to the verdict's all that the verdict rests on."""
+    for final in (final for group in finals.values() for final in group):
+        for path in sorted((arena.results / "finals" / _name(final)).iterdir()):
+            ledger.artifact(final["run"], path)
+    for path in (*pictures, arena.results / "summary.json", arena.results / "comparison.json"):
+        ledger.artifact(run, path)
+    means = {name: entry["mean"] for name, entry in summary["variants"].items()}
+    reached = {**means, **summary["baselines"]}
+    metric = f"test_{summary['metric']}"
+    ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
+    ledger.tag(run, {"description": summary["verdict"]})
 
 
 def _summarise(

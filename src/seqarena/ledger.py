@@ -26,7 +26,7 @@ import psutil
 from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
 
-Kind = Literal["search", "trial", "final"]
+Kind = Literal["search", "trial", "final", "verdict"]
 End = Literal["FINISHED", "FAILED", "KILLED"]
 
 

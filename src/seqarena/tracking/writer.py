@@ -178,8 +178,12 @@ def _tags(events: list[Event]) -> list[RunTag]:
         if event.data["event"] == "tag":
             tags |= event.data["tags"]
         elif event.data["event"] == "end" and event.data["message"]:
-            tags["mlflow.note.content"] = event.data["message"]
-    return [_tag(key, value) for key, value in tags.items()]
+            tags["description"] = event.data["message"]
+    # The UI shows a description under this key, above everything else that it tells of a run.
+    return [
+        _tag("mlflow.note.content" if key == "description" else key, value)
+        for key, value in tags.items()
+    ]
 
 
 def _tag(key: str, value: str) -> RunTag:
