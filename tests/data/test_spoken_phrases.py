@@ -67,6 +67,11 @@ def test_voices_of_valid_and_test_are_unseen(planned: list[Utterance]) -> None:
     assert set(said.values()) == {25}
 
 
+def test_rates_and_noise_are_those_stated(planned: list[Utterance]) -> None:
+    assert {one.snr for one in planned} == {None, 20, 15}
+    assert (min(one.rate for one in planned), max(one.rate for one in planned)) == (130, 180)
+
+
 def test_train_has_every_word(planned: list[Utterance]) -> None:
     counts = Counter(w for one in planned if one.split == "train" for w in one.text.split())
     assert set(counts) == set(WORDS.split())

@@ -181,6 +181,35 @@ def test_local_weights_are_the_formula_of_the_paper(name: str) -> None:
             torch.testing.assert_close(weights[b, 0, u, :length], wanted / wanted.sum())
 
 
+def test_forward_weights_are_the_formula_of_the_paper() -> None:
+    """Zhang et al. 2018, algorithm 1: a_i(s) ~ (a_{i-1}(s) + a_{i-1}(s - 1)) exp(e_i(s))."""
+    a: Any
+    a, memory, query = attend("forward")
+    a.reach = 1
+    weights = a.along(query, memory)[1]
+    for b, length in enumerate(LENGTHS.tolist()):
+        before = torch.zeros(length, dtype=torch.float64)
+        before[0] = 1
+        for u in range(2):
+            states = memory.values[b, 0, :length]
+            energies = [transcribed("additive", a, query[b, u], s) for s in states]
+            lead = before + torch.cat([before.new_zeros(1), before[:-1]])
+            moved = lead * torch.stack(energies).exp()
+            before = moved / moved.sum()
+            torch.testing.assert_close(weights[b, 0, u, :length], before)
+
+
+def test_forward_weights_neither_go_back_nor_leap() -> None:
+    a: Any
+    a, memory, query = attend("forward")
+    a.reach = 2
+    at = torch.eye(6, dtype=torch.float64)[[0, 2, 0], None]  # where each sequence was looked at
+    past = Past(torch.ones(3, 1, dtype=torch.long), at)
+    _, weights = a(100 * query[:, :1], memory, past)  # however sure the scores are
+    looked = weights[1, 0, 0] > 1e-20
+    assert looked.tolist() == [False, False, True, True, True, False]
+
+
 def test_multi_head_attention_is_that_of_torch() -> None:
     """Vaswani et al. 2017, section 3.2.2, as ``torch.nn.MultiheadAttention`` computes it."""
     ours: Any = build("multi_head")

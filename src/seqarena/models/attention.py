@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqarena.errors import InputError
 
@@ -46,11 +47,9 @@ class Attention(nn.Module, ABC):
 
         Weights are exactly 0 where masked and each row sums to 1.
         """
-        scores = self.scores(query, memory, past)
-        scores = scores.masked_fill(~memory.mask[:, None, None, :], -torch.inf)
+        scores = _masked(self.scores(query, memory, past), memory)
         weights = torch.softmax(scores, dim=-1)
-        contexts = weights @ memory.values  # (B, heads, U, V)
-        return contexts.transpose(1, 2).flatten(2), weights
+        return _contexts(weights, memory), weights
 
     def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Attend with queries ``(B, U, Q)`` that follow one another; see `forward`.
@@ -73,12 +72,25 @@ class Attention(nn.Module, ABC):
         step = memory.mask.new_zeros(len(memory.mask), 1, dtype=torch.long)
         if not self.looks_back:
             return Past(step, None)
-        even = memory.mask.to(memory.values.dtype) / memory.mask.sum(1, keepdim=True)
-        return Past(step, even[:, None])
+        return Past(step, _even(memory))
 
     def after(self, past: Past, weights: Tensor) -> Past:
         """Return the past of the queries that follow those which had `past` and got `weights`."""
         return Past(past.step + 1, weights.mean(1) if self.looks_back else None)
+
+
+def _masked(scores: Tensor, memory: Memory) -> Tensor:
+    return scores.masked_fill(~memory.mask[:, None, None, :], -torch.inf)
+
+
+def _contexts(weights: Tensor, memory: Memory) -> Tensor:
+    contexts = weights @ memory.values  # (B, heads, U, V)
+    return contexts.transpose(1, 2).flatten(2)
+
+
+def _even(memory: Memory) -> Tensor:
+    even = memory.mask.to(memory.values.dtype) / memory.mask.sum(1, keepdim=True)
+    return even[:, None]
 
 
 def _count(query: Tensor) -> Tensor:
@@ -135,6 +147,46 @@ class LocationAttention(AdditiveAttention):
         hidden = self.query(query)[:, :, None] + memory.keys[:, None] + located
         energies: Tensor = self.energy(torch.tanh(hidden)).squeeze(-1)
         return energies[:, None]
+
+
+class ForwardAttention(AdditiveAttention):
+    """Additive scores of what lies at most `reach` steps ahead of the weights before: monotonic.
+
+    ``a_i(s) ~ exp(e_i(s)) sum_k a_{i-1}(s - k)`` for k from 0 to `reach`, from the first step on
+    (Zhang et al. 2018, algorithm 1, who reach 1, since in synthesis a frame is less than a sound;
+    in recognition a character is often several steps).
+    """
+
+    looks_back = True
+    reach = 5  # steps
+    floor = 1e-30  # of that sum: a logarithm is finite, and no score leads back from there
+
+    def before(self, memory: Memory) -> Past:
+        """Return the past of a first query: all weight on the first step."""
+        past = super().before(memory)
+        first = torch.zeros_like(_even(memory))
+        first[..., 0] = 1
+        return past._replace(weights=first)
+
+    def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
+        return super().scores(query, memory, past) + self._ahead(past)
+
+    def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Score all queries at once, as only where they stand is told by the one before."""
+        past = self.before(memory)
+        energies = _masked(super().scores(query, memory, past), memory)
+        walked = []
+        for one in energies.split(1, dim=2):
+            walked.append(torch.softmax(one + self._ahead(past), dim=-1))
+            past = self.after(past, walked[-1])
+        weights = torch.cat(walked, dim=2)
+        return _contexts(weights, memory), weights
+
+    def _ahead(self, past: Past) -> Tensor:
+        """Return the log of the weight that leads to each step, ``(B, 1, U, S)``."""
+        assert past.weights is not None
+        lead = F.avg_pool1d(F.pad(past.weights, (self.reach, 0)), self.reach + 1, stride=1)
+        return lead.clamp(min=self.floor).log()[:, None]
 
 
 class DotAttention(Attention):
@@ -266,7 +318,7 @@ class AttentionPooling(nn.Module):
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Pool ``(B, T, V)`` with ``(B, V)``: ``(B, 2 V)`` and weights ``(B, heads, 1, T)``."""
         memory = self.attention.remember(states, mask_of(lengths, states.shape[1]))
-        past = self.attention.before(memory)._replace(step=lengths[:, None] - 1)
+        past = Past(lengths[:, None] - 1, _even(memory))
         contexts, weights = self.attention(summary[:, None], memory, past)
         return torch.cat([contexts.squeeze(1), summary], dim=1), weights
 
@@ -280,6 +332,7 @@ ATTENTIONS: dict[str, type[Attention]] = {
     "additive": AdditiveAttention,
     "dot": DotAttention,
     "scaled_dot": ScaledDotAttention,
+    "forward": ForwardAttention,
     "general": GeneralAttention,
     "concat": ConcatAttention,
     "local_m": LocalMonotonicAttention,

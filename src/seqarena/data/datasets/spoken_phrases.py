@@ -19,7 +19,8 @@ from seqarena.data.datasets.synthetic_speech import (
 Rng = np.random.Generator
 
 SIZES = {"train": 3_500, "valid": 300, "test": 400}
-RATES = (110, 181)  # words per minute; a quick voice at 210 outruns 30 characters a second
+RATES = (130, 181)  # words per minute; a quick voice at 210 outruns 30 characters a second
+SNRS = (None, 20, 15)  # decibels; None is clean
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = {
     "january": 31, "february": 29, "march": 31, "april": 30, "may": 31, "june": 30, "july": 31,
@@ -58,7 +59,8 @@ class SpokenPhrases(SyntheticSpeech):
             voices = cycle([voice for voice in names if splits[voice] == split])
             for voice, accent in zip(voices, accents(size, rng), strict=False):
                 file = f"recordings/{len(planned):04d}_{voice.replace(' ', '-')}.wav"
-                planned.append(utterance(file, next(texts), split, voice, accent, rng, RATES))
+                how = utterance(file, next(texts), split, voice, accent, rng, RATES, SNRS)
+                planned.append(how)
         return planned
 
 

@@ -159,9 +159,10 @@ def utterance(
     accent: str,
     rng: np.random.Generator,
     rates: tuple[int, int] = RATES,
+    snrs: Sequence[int | None] = SNRS,
 ) -> Utterance:
     """Draw the noise, rate and pitch of a recording."""
-    snr = SNRS[rng.integers(len(SNRS))]
+    snr = snrs[int(rng.integers(len(snrs)))]
     kind = NOISES[rng.integers(len(NOISES))]
     return Utterance(
         file=file,
