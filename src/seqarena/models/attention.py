@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
+from seqarena.models.additive import additive_scores
 
 
 class Memory(NamedTuple):
@@ -99,9 +100,8 @@ class AdditiveAttention(Attention):
         return Memory(self.key(values), values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
-        hidden = self.query(query)[:, :, None] + memory.keys[:, None]  # (B, U, S, K)
-        energies: Tensor = self.energy(torch.tanh(hidden)).squeeze(-1)
-        return energies[:, None]
+        scores = additive_scores(self.query(query), memory.keys, self.energy.weight[0])
+        return scores[:, None]
 
 
 class ConcatAttention(AdditiveAttention):
