@@ -69,7 +69,10 @@ class AdamW:
         norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         self.learning_rate = self.schedule(self.taken)
         self.taken += share
-        self.steps += torch.tensor([moments.parameter.grad is not None for moments in self.moments])
+        if len(live) == len(self.moments):  # nearly always: one addition for all
+            self.steps += 1
+        else:
+            torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
             parameters,
             gradients,

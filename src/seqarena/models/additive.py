@@ -24,9 +24,10 @@ def additive_scores(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
 class _Scores(torch.autograd.Function):
     """By ``tanh(q + k) = 2 s - 1``, ``s = 1 / (1 + exp(-2 q) exp(-2 k))``.
 
-    The exponentials are of U + S vectors, not of U S sums, and a division is ten times as fast as
-    a tangent. Both ways agree within rounding, unless one addend is beyond the bound and the other
-    offsets it. Going back, v and the 4 of ``tanh' = 4 s (1 - s)`` wait until the sums are taken.
+    The exponentials are of U + S vectors, not of U S sums, and then a product and a division take
+    a fifth of the time of a sum and a tangent. Both ways agree within rounding, unless one addend
+    is beyond the bound and the other offsets it. Going back, v and the 4 of
+    ``tanh' = 4 s (1 - s)`` wait until the sums are taken.
     """
 
     @staticmethod
@@ -41,6 +42,7 @@ class _Scores(torch.autograd.Function):
     @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         sigmoids, energy = ctx.saved_tensors
-        slopes = torch.ops.aten.sigmoid_backward(grad[..., None].expand_as(sigmoids), sigmoids)
+        slopes = torch.ops.aten.sigmoid_backward(grad[..., None], sigmoids)
         of_energy = 2 * (grad.flatten() @ sigmoids.flatten(0, 2)) - grad.sum()
-        return slopes.sum(2) * (4 * energy), slopes.sum(1) * (4 * energy), of_energy
+        fourfold = 4 * energy
+        return slopes.sum(2).mul_(fourfold), slopes.sum(1).mul_(fourfold), of_energy

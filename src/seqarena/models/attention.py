@@ -100,7 +100,7 @@ class AdditiveAttention(Attention):
         return Memory(self.key(values), values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
-        scores = additive_scores(self.query(query), memory.keys, self.energy.weight[0])
+        scores = additive_scores(self.query(query), memory.keys, self.energy.weight.squeeze(0))
         return scores[:, None]
 
 
