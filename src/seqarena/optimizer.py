@@ -2,7 +2,8 @@
 
 ``torch.optim.AdamW`` computes the same, but it imports torch._dynamo when it is first made, which
 costs every worker more than all else it does before its first step, and clipping for it goes over
-all gradients once more. Here the kernel scales them as it reads them.
+all gradients once more. Here the kernel scales them as it reads them, and is called without the
+sorting by device and type, which takes as long as itself where a model is small.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adamw import adamw
 
 WARM_UP = 0.1  # of all steps, linear; then the rate falls to zero along a cosine
 
@@ -24,7 +24,7 @@ class Moments(NamedTuple):
     parameter: Tensor
     mean: Tensor  # of its gradients
     square: Tensor  # of their squares
-    steps: Tensor  # how many it has taken, a scalar
+    steps: Tensor  # how many it has taken, a scalar: its place in the vector of all
 
 
 class AdamW:
@@ -45,10 +45,11 @@ class AdamW:
         self.schedule, self.weight_decay, self.clip = schedule, weight_decay, clip
         self.taken = 0.0
         self.learning_rate = 0.0  # of the last step
+        learned = [p for p in parameters if p.requires_grad]
+        self.steps = torch.zeros(len(learned), device=learned[0].device)
         self.moments = [
-            Moments(p, torch.zeros_like(p), torch.zeros_like(p), torch.zeros((), device=p.device))
-            for p in parameters
-            if p.requires_grad
+            Moments(p, torch.zeros_like(p), torch.zeros_like(p), steps)
+            for p, steps in zip(learned, self.steps, strict=True)
         ]
 
     def zero_grad(self) -> None:
@@ -65,17 +66,20 @@ class AdamW:
         live = [moments for moments in self.moments if moments.parameter.grad is not None]
         parameters, means, squares, steps = (list(each) for each in zip(*live, strict=True))
         gradients = [p.grad for p in parameters]
-        norm = nn.utils.get_total_norm(gradients)
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         self.learning_rate = self.schedule(self.taken)
         self.taken += share
-        adamw(
+        if len(live) == len(self.moments):  # nearly always: one addition for all
+            self.steps += 1
+        else:
+            torch._foreach_add_(steps, 1)
+        torch._fused_adamw_(
             parameters,
             gradients,
             means,
             squares,
             [],
             steps,
-            fused=True,
             grad_scale=(norm / self.clip).clamp(min=1.0),  # divides the gradients
             amsgrad=False,
             beta1=0.9,

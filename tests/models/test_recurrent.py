@@ -127,7 +127,8 @@ def test_ragged_images_keep_their_state() -> None:
         torch.testing.assert_close(tuple(part[row : row + 1] for part in state), alone)
 
 
-def test_bidirectional_equals_packed_sequences_with_the_same_weights() -> None:
+@pytest.mark.parametrize("lengths", [LENGTHS, torch.full_like(LENGTHS, 7)], ids=["ragged", "alike"])
+def test_bidirectional_equals_packed_sequences_with_the_same_weights(lengths: torch.Tensor) -> None:
     layer = BOTH_WAYS["bidirectional"]().double()
     reference = nn.LSTM(3, 5, batch_first=True, bidirectional=True).double()
     reference.load_state_dict(
@@ -136,10 +137,10 @@ def test_bidirectional_equals_packed_sequences_with_the_same_weights() -> None:
     )
     mine, theirs = inputs(3).requires_grad_(), None
     theirs = mine.detach().clone().requires_grad_()
-    outputs, _ = layer(mine, lengths=LENGTHS)
-    packed = pack_padded_sequence(theirs, LENGTHS, batch_first=True, enforce_sorted=False)
+    outputs, _ = layer(mine, lengths=lengths)
+    packed = pack_padded_sequence(theirs, lengths, batch_first=True, enforce_sorted=False)
     wanted, _ = pad_packed_sequence(reference(packed)[0], batch_first=True)
-    real = (torch.arange(7) < LENGTHS[:, None])[..., None]
+    real = (torch.arange(7) < lengths[:, None])[..., None]
     torch.testing.assert_close(outputs * real, wanted)
 
     random = torch.randn_like(wanted) * real

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.errors import InputError
+from seqarena.models.additive import additive_scores
 
 
 class Memory(NamedTuple):
@@ -111,9 +112,8 @@ class AdditiveAttention(Attention):
         return Memory(self.key(values), values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
-        hidden = self.query(query)[:, :, None] + memory.keys[:, None]  # (B, U, S, K)
-        energies: Tensor = self.energy(torch.tanh(hidden)).squeeze(-1)
-        return energies[:, None]
+        scores = additive_scores(self.query(query), memory.keys, self.energy.weight.squeeze(0))
+        return scores[:, None]
 
 
 class ConcatAttention(AdditiveAttention):

@@ -28,8 +28,9 @@ class Dropout(nn.Module):
         words = torch.empty(-(-x.numel() // PER_WORD), dtype=torch.int64)
         words.random_(-(1 << 63), None)  # every bit, the sign too
         drawn = words.view(torch.int16)[: x.numel()].view(x.shape)
-        kept = drawn >= round(self.p * LEVELS) - LEVELS // 2
-        return x * (kept * (1 / (1 - self.p)))
+        # As floats: to compare short integers and scale booleans takes up to three times as long.
+        kept = drawn.float().ge_(round(self.p * LEVELS) - LEVELS // 2)
+        return x * kept.mul_(1 / (1 - self.p))
 
 
 class LockedDropout(Dropout):

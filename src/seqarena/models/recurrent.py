@@ -134,13 +134,14 @@ class Bidirectional(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
-        if lengths is None:
-            lengths = torch.full((len(x),), x.shape[1], device=x.device)
+        if lengths is None or bool((lengths == x.shape[1]).all()):  # most batches: alike in length
+            lengths, turned = None, partial(torch.flip, dims=(1,))
+        else:
+            turned = partial(reordered, order=reversal(lengths, x.shape[1]))
         ahead, behind = (None, None) if state is None else state
-        order = reversal(lengths, x.shape[1])
         outputs, ahead = self.forwards(x, ahead, lengths)
-        mirrored, behind = self.backwards(reordered(x, order), behind, lengths)
-        return torch.cat([outputs, reordered(mirrored, order)], dim=2), (ahead, behind)
+        mirrored, behind = self.backwards(turned(x), behind, lengths)
+        return torch.cat([outputs, turned(mirrored)], dim=2), (ahead, behind)
 
     def final(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Pick the last output of the forward half and the first of the backward half."""
