@@ -154,11 +154,11 @@ class ForwardAttention(AdditiveAttention):
 
     ``a_i(s) ~ exp(e_i(s)) sum_k a_{i-1}(s - k)`` for k from 0 to `reach`, from the first step on
     (Zhang et al. 2018, algorithm 1, who reach 1, since in synthesis a frame is less than a sound;
-    in recognition a character is often several steps).
+    in recognition a character is often several steps, or columns of a picture).
     """
 
     looks_back = True
-    reach = 5  # steps
+    reach = 8  # steps
     floor = 1e-30  # of that sum: a logarithm is finite, and no score leads back from there
 
     def before(self, memory: Memory) -> Past:

@@ -244,6 +244,12 @@ VARIANTS: dict[str, Variant] = {
         attention="additive",
         space=ATTENTION_SPACE,
     ),
+    "bilstm_forward": Variant(
+        encoder=recurrent("lstm", bidirectional=True),
+        reads="whole",
+        attention="forward",
+        space=ATTENTION_SPACE,
+    ),
     "stacked_bilstm_forward": Variant(
         encoder=recurrent("lstm", bidirectional=True),
         reads="whole",
