@@ -68,6 +68,26 @@ class ConvRecurrentEncoder(Encoder):
         return self.layer.final(states, lengths)
 
 
+class Bag(Encoder):
+    """Each step by itself, whatever its order; the whole comes to the mean of all.
+
+    Over the regions of an image, a decoder with attention to them is that of Xu et al. (2015),
+    which starts from the mean as well (section 3.1.2).
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.dense = before_relu(nn.Linear(inputs, width))
+
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        return torch.relu(self.dense(features)), None
+
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        mask = mask_of(lengths, states.shape[1])
+        return states.masked_fill(~mask.unsqueeze(-1), 0.0).sum(dim=1) / lengths.unsqueeze(-1)
+
+
 class WindowMLP(Encoder):
     """The dense-window baseline: the last `window` steps, side by side, through two dense layers.
 

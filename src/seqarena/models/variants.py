@@ -15,6 +15,7 @@ from seqarena.errors import InputError, unknown
 from seqarena.models.attention import ATTENTIONS, Attention
 from seqarena.models.cells import ConvCell, ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.encoders import (
+    Bag,
     Conv1d,
     ConvRecurrentEncoder,
     Encoder,
@@ -149,6 +150,11 @@ def conv1d(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     return Conv1d(shape[0], h["width"], h["kernel"], h["dropout"])
 
 
+def bag(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the baseline without order."""
+    return Bag(shape[0], h["width"])
+
+
 def convolutional(cell: type[ConvCell], *, bidirectional: bool = False) -> BuildEncoder:
     """Build a recurrence over images ``(C, H, W)``; its width is its channels."""
 
@@ -208,6 +214,10 @@ ATTENTION_SPACE = {"attention": [32, 64]}
 VARIANTS: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp, reads="once"),
     "conv1d": Variant(encoder=conv1d, reads="whole", space={"kernel": [3, 5]}),
+    "bag": Variant(encoder=bag, reads="whole"),
+    "bag_attention": Variant(
+        encoder=bag, reads="whole", attention="additive", space=ATTENTION_SPACE
+    ),
     "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
     "gru": Variant(encoder=recurrent("gru"), decoder="gru"),
     "lstm": Variant(encoder=recurrent("lstm")),
