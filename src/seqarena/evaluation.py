@@ -88,12 +88,12 @@ Paint = Callable[..., None]  # takes what draws, and its arguments
 def _painters() -> Iterator[Paint]:
     """Draw in processes of their own, beside the tests: matplotlib takes longer than the models.
 
-    All is drawn when the block ends.
+    All is drawn when the block ends; meanwhile torch leaves them their cores.
     """
     cores = os.cpu_count() or 1
     count = min(4, cores)
-    torch.set_num_threads(max(1, cores - count))
     drawing: list[Future[None]] = []
+    torch.set_num_threads(max(1, cores - count))
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
         try:
             yield lambda draw, *what: drawing.append(pool.submit(draw, *what))
