@@ -209,14 +209,19 @@ def variant_for(name: str, modality: str, where: str) -> Variant:
 
 
 VIDEO = frozenset({"video"})
+UNORDERED = frozenset({"image", "text"})  # what a bag of regions, or of words, may answer
 ATTENTION_SPACE = {"attention": [32, 64]}
 
 VARIANTS: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp, reads="once"),
     "conv1d": Variant(encoder=conv1d, reads="whole", space={"kernel": [3, 5]}),
-    "bag": Variant(encoder=bag, reads="whole"),
+    "bag": Variant(encoder=bag, reads="whole", modalities=UNORDERED),
     "bag_attention": Variant(
-        encoder=bag, reads="whole", attention="additive", space=ATTENTION_SPACE
+        encoder=bag,
+        reads="whole",
+        attention="additive",
+        modalities=UNORDERED,
+        space=ATTENTION_SPACE,
     ),
     "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
     "gru": Variant(encoder=recurrent("gru"), decoder="gru"),
