@@ -210,3 +210,18 @@ def test_the_ledger_needs_no_heavy_import() -> None:
         env={"PYTHONPATH": str(SRC)},
     )
     assert shown.stdout == "[]\n"
+
+
+def test_what_dvc_writes_while_it_runs_does_not_make_the_code_dirty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for name in ("dvc.lock", "code.py"):
+        Path(name).write_text("1")
+    for command in (("init", "-q"), ("add", "-A"), (*named, "commit", "-qm", "first")):
+        subprocess.run(["git", *command], check=True)
+    Path("dvc.lock").write_text("2")
+    assert environment.__wrapped__()["git.dirty"] == "false"
+    Path("code.py").write_text("2")
+    assert environment.__wrapped__()["git.dirty"] == "true"

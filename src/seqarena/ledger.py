@@ -206,7 +206,9 @@ def environment() -> dict[str, str]:
 def _code() -> dict[str, str]:
     try:
         commit = _git("rev-parse", "HEAD")
-        return {"git.commit": commit, "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
+        # DVC writes its lock after every stage: that changes no code.
+        changes = _git("status", "--porcelain", "--", ":(top)", ":(top,exclude)dvc.lock")
+        return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
     except (OSError, subprocess.CalledProcessError):  # no git, no repository or no commit
         return {"git.commit": "none", "git.dirty": "unknown"}
 
