@@ -2,15 +2,15 @@
 
 import sys
 
-from seqarena.data.experiment import data_of
 from seqarena.errors import exit_with_one_line
+from seqarena.experiments import load
 from seqarena.files import new_folder
 
 
 def main() -> None:
-    data = data_of(sys.argv[1])
-    with new_folder(data.raw) as raw:
-        data.dataset.write(raw)
+    arena = load(sys.argv[1])
+    with new_folder(arena.raw) as raw:
+        arena.dataset.write(raw)
 
 
 if __name__ == "__main__":

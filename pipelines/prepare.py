@@ -2,19 +2,19 @@
 
 import sys
 
-from seqarena.data.experiment import data_of
 from seqarena.data.store import write_spec
 from seqarena.errors import exit_with_one_line
+from seqarena.experiments import load
 from seqarena.files import new_folder
 
 
 def main() -> None:
-    data = data_of(sys.argv[1])
-    with new_folder(data.prepared) as out:
-        spec = data.modality.prepare(data.raw, out, data.options, data.config.protocol.seed)
+    arena = load(sys.argv[1])
+    with new_folder(arena.prepared) as out:
+        spec = arena.modality.prepare(arena.raw, out, arena.options, arena.config.protocol.seed)
         write_spec(out / "spec.json", spec)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())
-    print(f"{data.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
+    print(f"{arena.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqarena.config import PARAMS, Strict
-from seqarena.data.experiment import ExperimentData, data_of
+from seqarena.config import PARAMS, Experiment, Strict, parse, read_params
+from seqarena.data.datasets import dataset
+from seqarena.data.datasets.base import Dataset
 from seqarena.data.labelled import LabelledOptions
+from seqarena.data.modalities import modality
+from seqarena.data.modality import Modality
 from seqarena.errors import InputError, unknown
 from seqarena.models.baselines import baseline_for
 from seqarena.models.variants import VARIANTS, variant_for
@@ -17,10 +20,23 @@ from seqarena.tasks import StepTask, Task, task_for
 
 
 @dataclass(frozen=True)
-class Arena(ExperimentData):
+class Arena:
     """One experiment, checked: everything its stages need, and where they keep it."""
 
+    name: str
+    config: Experiment
+    dataset: Dataset
+    modality: Modality
+    options: Strict  # of the modality
     task: Task
+
+    @property
+    def raw(self) -> Path:
+        return Path("data/raw") / self.name
+
+    @property
+    def prepared(self) -> Path:
+        return Path("data/prepared") / self.name
 
     @property
     def models(self) -> Path:
@@ -52,8 +68,13 @@ class Arena(ExperimentData):
 
 def load(name: str, path: Path = PARAMS) -> Arena:
     """Check one experiment against every registry; raises `InputError` for the first mistake."""
-    data = data_of(name, path)
-    config, source, where = data.config, data.dataset, f"{path}: experiments.{name}"
+    experiments = read_params(path)["experiments"]
+    if name not in experiments:
+        raise unknown(f"{path}: experiments", "experiment", name, experiments)
+    where = f"{path}: experiments.{name}"
+    config = parse(Experiment, experiments[name], where)
+    kind = modality(config.modality, f"{where}.modality")
+    source = dataset(config.data, config.modality, f"{where}.data")
     task = task_for(config.task, f"{where}.task")
     if source.modality not in task.modalities:
         fitting = ", ".join(sorted(task.modalities))
@@ -68,12 +89,12 @@ def load(name: str, path: Path = PARAMS) -> Arena:
         space_of(config, variant, where)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, source.modality, f"{where}.baselines")
-    options = data.options
+    options = parse(kind.Options, config.prepare, f"{where}.prepare")
     if isinstance(options, LabelledOptions) and options.targets not in task.targets:
         fitting = " or ".join(sorted(task.targets))
         place = f"{where}.prepare.targets"
         raise InputError(f"{place}: {config.task} takes {fitting}, not {options.targets}")
-    return Arena(**vars(data), task=task)
+    return Arena(name, config, source, kind, options, task)
 
 
 def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str) -> None:
