@@ -50,6 +50,7 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
     _two_cores(folder)
     from seqarena.ledger import Ledger
     from seqarena.recorder import Recorder
+    from seqarena.search.cluster import cluster
     from seqarena.search.search import search
     from seqarena.tracking.projection import Projection, sync
 
@@ -62,7 +63,9 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
     recorder = Recorder(
         ledger, {}, held.timing(projection.maybe_update), held.timing(projection.update)
     )
-    answer = search("bench", experiment("text", **protocol), folder / "prepared", recorder)
+    with cluster() as slot:
+        config = experiment("text", **protocol)
+        answer = search("bench", config, folder / "prepared", slot, recorder)
     wall = time.perf_counter() - began
     written = Stopwatch()
     written.timing(sync)(Path("results"), ["bench"], f"sqlite:///{folder}/again.db")

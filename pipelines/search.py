@@ -3,17 +3,21 @@
 import sys
 
 from seqarena.errors import exit_with_one_line
-from seqarena.experiments import load
-from seqarena.files import write_json
-from seqarena.search.search import search
-from seqarena.tracking.record import recorder_for
+from seqarena.search.cluster import cluster, import_meanwhile
 
 
 def main() -> None:
-    arena = load(sys.argv[1])
-    with recorder_for(arena) as recorder:
-        best = search(arena.name, arena.config, arena.prepared, recorder)
-    write_json(arena.results / "search.json", best)
+    import_meanwhile("seqarena.search.search")
+    with cluster() as slot:
+        from seqarena.experiments import load
+        from seqarena.files import write_json
+        from seqarena.search.search import search
+        from seqarena.tracking.record import recorder_for
+
+        arena = load(sys.argv[1])
+        with recorder_for(arena) as recorder:
+            best = search(arena.name, arena.config, arena.prepared, slot, recorder)
+        write_json(arena.results / "search.json", best)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,24 @@
 import sys
 
 from seqarena.errors import exit_with_one_line
-from seqarena.experiments import load
-from seqarena.files import new_folder, read_json, write_json
-from seqarena.search.finals import train_finals
-from seqarena.tracking.record import recorder_for
+from seqarena.search.cluster import cluster, import_meanwhile
 
 
 def main() -> None:
-    arena = load(sys.argv[1])
-    best = read_json(arena.results / "search.json")["variants"]
-    with recorder_for(arena) as recorder, new_folder(arena.models) as models:
-        finals = train_finals(arena.name, arena.config, arena.prepared, best, models, recorder)
-        write_json(models / "finals.json", finals)
+    import_meanwhile("seqarena.search.finals")
+    with cluster() as slot:
+        from seqarena.experiments import load
+        from seqarena.files import new_folder, read_json, write_json
+        from seqarena.search.finals import train_finals
+        from seqarena.tracking.record import recorder_for
+
+        arena = load(sys.argv[1])
+        best = read_json(arena.results / "search.json")["variants"]
+        with recorder_for(arena) as recorder, new_folder(arena.models) as models:
+            finals = train_finals(
+                arena.name, arena.config, arena.prepared, best, models, slot, recorder
+            )
+            write_json(models / "finals.json", finals)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: not found; run seqarena from the project's root")
     try:
-        params = yaml.safe_load(path.read_text())
+        params = yaml.load(path.read_text(), yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import warnings
@@ -48,10 +49,13 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     ended and recorded. An `InputWarning` is one line too.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", InputWarning)
-        warnings.showwarning = _in_one_line(warnings.showwarning)
-        _exit_with_one_line(main)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", InputWarning)
+            warnings.showwarning = _in_one_line(warnings.showwarning)
+            _exit_with_one_line(main)
+    finally:
+        gc.freeze()  # an interpreter that ends looks for garbage in all of torch: half a second
 
 
 def _in_one_line(otherwise: Callable[..., None]) -> Callable[..., None]:

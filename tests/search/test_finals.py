@@ -15,6 +15,7 @@ from seqarena.fit import fit
 from seqarena.ledger import Ledger
 from seqarena.predict import Predictor
 from seqarena.recorder import Recorder
+from seqarena.search.cluster import Slot
 from seqarena.search.finals import FinalError, train_finals
 
 VARIANTS = ("gru", "lstm_attention")
@@ -28,6 +29,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def test_finals_are_paired_repeatable_and_saved(
     ledger: Ledger,
+    slot: Slot,
     tmp_path: Path,
     prepared: dict[str, Path],
     experiment: Callable[..., Experiment],
@@ -39,7 +41,13 @@ def test_finals_are_paired_repeatable_and_saved(
         for variant in VARIANTS
     }
     finals = train_finals(
-        "toy", config, prepared["audio"], best, tmp_path / "models", Recorder(ledger, {"a": "b"})
+        "toy",
+        config,
+        prepared["audio"],
+        best,
+        tmp_path / "models",
+        slot,
+        Recorder(ledger, {"a": "b"}),
     )
     assert [(f["variant"], f["seed"]) for f in finals] == [(v, s) for v in VARIANTS for s in (6, 7)]
 
@@ -67,6 +75,7 @@ def test_finals_are_paired_repeatable_and_saved(
 
 def test_a_final_without_a_model_is_told(
     ledger: Ledger,
+    slot: Slot,
     tmp_path: Path,
     prepared: dict[str, Path],
     experiment: Callable[..., Experiment],
@@ -77,7 +86,7 @@ def test_a_final_without_a_model_is_told(
     best = {"gru": {"hyperparameters": diverging, "run": "s"}}
     with pytest.raises(FinalError, match="toy: gru seed [12]: the loss is not finite"):
         train_finals(
-            "toy", config, prepared["audio"], best, tmp_path / "models", Recorder(ledger, {})
+            "toy", config, prepared["audio"], best, tmp_path / "models", slot, Recorder(ledger, {})
         )
     assert {run.status for run in ledger.runs().values()} == {"FAILED"}
     assert not list(tmp_path.rglob("*.safetensors"))

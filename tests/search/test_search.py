@@ -25,6 +25,7 @@ from seqarena.files import read_json
 from seqarena.fit import fit
 from seqarena.ledger import Ledger, Run
 from seqarena.recorder import Recorder
+from seqarena.search.cluster import Slot
 from seqarena.search.search import SearchError, search
 
 ROOT = Path(__file__).parents[2]
@@ -51,13 +52,14 @@ class Searched:
 def searched(
     prepared: dict[str, Path],
     experiment: Callable[..., Experiment],
+    slot: Slot,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Searched:
     """One search of two variants, four trials each, harshly halved."""
     ledger = Ledger(tmp_path_factory.mktemp("search") / "ledger.jsonl", "toy")
     config = experiment("series", VARIANTS, trials=4, epochs=4, patience=4, grace=1)
     recorder = Recorder(ledger, {"data.name": "toy"})
-    return Searched(search("toy", config, prepared["series"], recorder), ledger, config)
+    return Searched(search("toy", config, prepared["series"], slot, recorder), ledger, config)
 
 
 def test_every_variant_has_the_same_budget(searched: Searched) -> None:
@@ -114,7 +116,10 @@ def test_local_and_ray_come_to_the_same_losses(
 
 
 def test_what_fails_is_told_and_ends_failed(
-    prepared: dict[str, Path], experiment: Callable[..., Experiment], tmp_path: Path
+    prepared: dict[str, Path],
+    experiment: Callable[..., Experiment],
+    slot: Slot,
+    tmp_path: Path,
 ) -> None:
     """One variant dies in its worker in every trial, another's loss is not finite in some."""
     folder = tmp_path / "prepared"
@@ -130,7 +135,7 @@ def test_what_fails_is_told_and_ends_failed(
     config = config.model_copy(update={"space": rates})
     ledger = Ledger(tmp_path / "ledger.jsonl", "toy")
     with pytest.raises(SearchError, match="toy: all 2 trials of window_mlp failed: .+") as told:
-        search("toy", config, folder, Recorder(ledger, {}))
+        search("toy", config, folder, slot, Recorder(ledger, {}))
     assert "\n" not in str(told.value)
 
     def of(variant: str, kind: Any) -> list[Run]:

@@ -1,12 +1,14 @@
-"""The machine or the cluster that trials share."""
+"""The machine or the cluster that trials share, and what is imported while it starts."""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 
 import ray
 
@@ -20,6 +22,14 @@ class Slot:
     cpus: int
     gpus: int
     count: int
+
+
+def import_meanwhile(module: str) -> None:
+    """Import in a thread what is wanted next: Ray's start waits for as long as torch's works.
+
+    Not the other way round, since the processes that Ray starts end with the thread they are of.
+    """
+    threading.Thread(target=import_module, args=[module]).start()
 
 
 @contextmanager

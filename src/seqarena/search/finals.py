@@ -15,7 +15,7 @@ from seqarena.fit import Training
 from seqarena.predict import save_model
 from seqarena.progress import Progress
 from seqarena.recorder import Recorder
-from seqarena.search.cluster import cluster
+from seqarena.search.cluster import Slot
 
 
 def train_finals(
@@ -24,6 +24,7 @@ def train_finals(
     prepared: Path,
     best: dict[str, Any],
     models: Path,
+    slot: Slot,
     recorder: Recorder,
 ) -> list[dict[str, Any]]:
     """Train ``seeds`` finals of every variant and write each to ``models/<variant>/<seed>``.
@@ -39,7 +40,7 @@ def train_finals(
     jobs = [(variant, seed) for variant in reversed(experiment.variants) for seed in seeds]
     finals = Finals(name, experiment, prepared, best, models, recorder)
     try:
-        with cluster() as slot, Progress(f"train {name}", len(jobs)) as progress:
+        with Progress(f"train {name}", len(jobs)) as progress:
             task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_train)
             shared = ray.put((experiment, str(prepared.resolve()), slot.cpus))
             running: dict[Any, str] = {}

@@ -18,7 +18,7 @@ from seqarena.errors import RunError
 from seqarena.ledger import Ledger
 from seqarena.progress import Progress
 from seqarena.recorder import Recorder
-from seqarena.search.cluster import Slot, cluster
+from seqarena.search.cluster import Slot
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
 from seqarena.search.trial import Trial
 from seqarena.spaces import smallest, space_of
@@ -29,7 +29,9 @@ class SearchError(RunError):
     """A variant has no trial that came to a score."""
 
 
-def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder) -> dict[str, Any]:
+def search(
+    name: str, experiment: Experiment, prepared: Path, slot: Slot, recorder: Recorder
+) -> dict[str, Any]:
     """Search every variant and return the best configuration of each.
 
     The answer maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
@@ -43,7 +45,7 @@ def search(name: str, experiment: Experiment, prepared: Path, recorder: Recorder
     log = SearchLog(name, experiment, recorder, greater)
     began = time.perf_counter()
     try:
-        with cluster() as slot, log.progress:
+        with log.progress:
             _tune(experiment, prepared, spaces, slot, "max" if greater else "min", log)
             log.close("FINISHED")
     except (KeyboardInterrupt, SystemExit):
