@@ -29,8 +29,9 @@ from seqarena.decode.stepper import pick
 from seqarena.fit import Training
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.model import SequenceModel
+from seqarena.models.parts import recurrent
 from seqarena.models.speaker import Speaker
-from seqarena.models.variants import VARIANTS, Variant, recurrent
+from seqarena.models.variants import VARIANTS, Variant
 from seqarena.tasks import task_for
 from seqarena.tasks.transduction import LONGER
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range
 from seqarena.errors import InputError, unknown
-from seqarena.models.variants import FRONTENDS, VARIANTS, added_space
+from seqarena.models.parts import FRONTENDS
+from seqarena.models.variants import VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
 
 if TYPE_CHECKING:

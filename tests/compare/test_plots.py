@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.alignments import ALIGNMENT_PLOTS
+from seqarena.compare.plots.attention import ATTENTION_PLOTS
 from seqarena.compare.plots.decodings import trade_off
 from seqarena.compare.plots.diagnostics import Reach, by_length, reaches
 from seqarena.compare.plots.gates import gate_maps

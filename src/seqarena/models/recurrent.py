@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,15 +14,13 @@ from seqarena.errors import unknown
 from seqarena.models import initial
 from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
 from seqarena.models.dropout import Dropout, LockedDropout
-from seqarena.models.gru import gru
-from seqarena.models.rnn import rnn
+from seqarena.models.through_time import through_time
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
     "gru": nn.GRU,
     "lstm": nn.LSTM,
 }
-OURS: dict[type[nn.Module], Callable[..., Any]] = {nn.RNN: rnn, nn.GRU: gru}  # trained faster
 
 
 class Recurrent(nn.Module, ABC):
@@ -59,9 +57,11 @@ class Fused(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
-        ours = OURS.get(type(self.kernel))
-        run = partial(ours, self.kernel) if ours else self.kernel
-        outputs, last = run(x, self._to_kernel(state))
+        before = self._to_kernel(state)
+        if isinstance(self.kernel, nn.LSTM):
+            outputs, last = self.kernel(x, before)
+        else:
+            outputs, last = through_time(self.kernel, x, before)
         if lengths is None or bool((lengths == x.shape[1]).all()):
             tensors = last if isinstance(last, tuple) else (last,)
             return outputs, tuple(tensor.squeeze(0) for tensor in tensors)

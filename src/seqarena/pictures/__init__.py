@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seqarena.compare.plots.attention import ALIGNMENT_PLOTS, ATTENTION_PLOTS
+from seqarena.compare.plots.alignments import ALIGNMENT_PLOTS
+from seqarena.compare.plots.attention import ATTENTION_PLOTS
 from seqarena.compare.plots.regions import look_over_image
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared

@@ -23,7 +23,8 @@ from seqarena.errors import InputError
 from seqarena.models.attention import Attention
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.variants import Space, Variant, build_model
+from seqarena.models.parts import Space
+from seqarena.models.variants import Variant, build_model
 
 Counts = Mapping[str, Tensor]
 

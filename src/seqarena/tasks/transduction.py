@@ -19,8 +19,9 @@ from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
+from seqarena.models.parts import Space
 from seqarena.models.transformer_decoder import TransformerDecoder
-from seqarena.models.variants import Space, Variant
+from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.text_scores import TEXT_SCORES
 

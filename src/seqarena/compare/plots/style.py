@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -127,6 +127,14 @@ def head_name(axes: Axes, head: int, heads: int) -> None:
     """Say over a panel which head it shows, counted from 0, where there are several."""
     if heads > 1:
         axes.set_title(f"head {head + 1}", size=10, color=SOFT, pad=4)
+
+
+def step_ticks(axes: Axes, labels: Sequence[str], strides: Sequence[int]) -> None:
+    """Label steps at a round distance, as many as fit side by side."""
+    fitting = 10 if max(map(len, labels)) <= 8 else 5
+    stride = next((stride for stride in strides if len(labels) / stride <= fitting), len(labels))
+    chosen = range(0, len(labels), stride)
+    axes.set_xticks([index + 0.5 for index in chosen], [labels[index] for index in chosen])
 
 
 def bare(axes: Axes) -> None:

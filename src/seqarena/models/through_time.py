@@ -1,4 +1,9 @@
-"""Training a GRU on the CPU, where torch's own kernel takes up to five times its LSTM's time."""
+"""Training a GRU or an RNN on the CPU, where torch walks back operation by operation.
+
+Its own GRU takes up to five times its LSTM's time: autograd records a dozen small operations a step
+(an RNN: four) and walks them again. Here a step back is three: every factor of its gradients is
+known beforehand for all steps at once.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +14,54 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def gru(kernel: nn.GRU, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+def through_time(kernel: nn.GRU | nn.RNN, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Run a layer over ``(B, T, D)`` from ``(1, B, H)`` as it would itself, within rounding."""
     if x.device.type != "cpu" or not torch.is_grad_enabled():
         outputs, last = kernel(x, state)
         return outputs, last
     weight_ih, weight_hh, bias_ih, bias_hh = kernel.parameters()
-    projected = F.linear(x.transpose(0, 1), weight_ih, bias_ih)
     begin = x.new_zeros(len(x), kernel.hidden_size) if state is None else state[0]
-    states: Tensor = _Steps.apply(projected, begin, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
+    steps = x.transpose(0, 1)
+    states: Tensor
+    if isinstance(kernel, nn.GRU):
+        projected = F.linear(steps, weight_ih, bias_ih)
+        states = _GRUSteps.apply(projected, begin, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
+    else:
+        projected = F.linear(steps, weight_ih, bias_ih + bias_hh)
+        states = _RNNSteps.apply(projected, begin, weight_hh)  # type: ignore[no-untyped-call]
     return states.transpose(0, 1), states[-1:]
 
 
-class _Steps(torch.autograd.Function):
-    """All steps of the recurrence (Cho et al. 2014, the reset gate after ``U h``), time first.
+class _RNNSteps(torch.autograd.Function):
+    """All steps of the recurrence (Elman 1990), time first."""
 
-    Autograd would record a dozen small operations a step and walk them again. Here a step back is
-    three: every factor of its gradients is known beforehand for all steps at once.
-    """
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
+    def forward(ctx: Any, projected: Tensor, begin: Tensor, weight: Tensor) -> Tensor:
+        states = torch.empty_like(projected)
+        turned, h = weight.t(), begin
+        for x, after in zip(projected.unbind(0), states.unbind(0), strict=True):
+            h = torch.addmm(x, h, turned, out=after).tanh_()
+        ctx.save_for_backward(begin, weight, states)
+        return states
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        begin, weight, states = ctx.saved_tensors
+        slopes = 1 - states * states
+        of_sums = torch.empty_like(slopes)
+        carried = torch.zeros_like(begin)
+        walk = (grad, slopes, of_sums)
+        for g, slope, sums in zip(*(part.unbind(0)[::-1] for part in walk), strict=True):
+            torch.add(g, carried, out=sums).mul_(slope)
+            carried = sums @ weight
+        before = torch.cat([begin[None], states[:-1]])
+        return of_sums, carried, of_sums.flatten(0, 1).t() @ before.flatten(0, 1)
+
+
+class _GRUSteps(torch.autograd.Function):
+    """All steps of the recurrence (Cho et al. 2014, the reset gate after ``U h``), time first."""
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
