@@ -4,20 +4,21 @@ import os
 import sys
 
 from seqarena.errors import exit_with_one_line
+from seqarena.evaluation.painters import Painters
 
 
 def main() -> None:
     # Before numpy comes: threads of BLAS that wait for each other, on cores where other processes
     # draw, made a logistic regression of 0.4 s take 14.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Here, since the processes that draw import this file too, and need no torch.
-    from seqarena.evaluation import evaluate_finals
-    from seqarena.experiments import load
-    from seqarena.tracking.record import recorder_for
+    with Painters() as paint:
+        from seqarena.evaluation.evaluate import evaluate_finals
+        from seqarena.experiments import load
+        from seqarena.tracking.record import recorder_for
 
-    arena = load(sys.argv[1])
-    with recorder_for(arena) as recorder:
-        summary = evaluate_finals(arena, recorder)
+        arena = load(sys.argv[1])
+        with recorder_for(arena) as recorder:
+            summary = evaluate_finals(arena, recorder, paint)
     print(f"{arena.name}: {summary['verdict']}")
 
 

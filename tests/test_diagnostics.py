@@ -62,19 +62,18 @@ def test_lengths_are_those_of_sequences_or_of_what_pictures_say(
 def test_quality_over_length_is_drawn_where_lengths_vary(
     specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
 ) -> None:
-    data = Prepared(prepare(tmp_path / "long", replace(specs["signal"], max_length=30), (8, 8, 99)))
+    data = prepare(tmp_path / "long", replace(specs["signal"], max_length=30), (8, 8, 99))
     shares = {"gru": np.random.default_rng(0).random((2, 99))}
-    draw_lengths(tmp_path / "lengths.png", "mae", data.split("test"), data.spec, shares, {})
+    draw_lengths(tmp_path / "lengths.png", "mae", data, shares, {})
     assert (tmp_path / "lengths.png").is_file()
 
 
 def test_there_is_no_picture_where_lengths_hardly_vary(
     prepared: dict[str, Path], tmp_path: Path
 ) -> None:
-    data = Prepared(prepared["series"])
-    test = data.split("test")
+    test = Prepared(prepared["series"]).split("test")
     shares = {"gru": np.ones((2, len(test)))}
-    draw_lengths(tmp_path / "lengths.png", "mae", test, data.spec, shares, {})
+    draw_lengths(tmp_path / "lengths.png", "mae", prepared["series"], shares, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -131,11 +130,10 @@ def test_a_final_began_with_the_weights_that_are_drawn_again(
     begun = {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
     next(training.epochs())
     save_model(tmp_path / "m", training.model.state_dict(), training.spec, about)
-    again = first_model(Predictor(tmp_path / "m")).state_dict()
-    torch.testing.assert_close(again, begun)
-    test = Prepared(data).split("test")
-    draw_gradients(tmp_path / "gradients.png", test, long, {"gru": tmp_path / "m"}, 0)
-    assert (tmp_path / "gradients.png").is_file()
+    final, path = Predictor(tmp_path / "m"), tmp_path / "gradients.png"
+    torch.testing.assert_close(first_model(final).state_dict(), begun)
+    draw_gradients(path, Prepared(data), {"gru": final}, 0, lambda draw, *what: draw(*what))
+    assert path.is_file()
 
 
 @pytest.mark.parametrize(("kind", "modality"), [("gru", "series"), ("lstm", "text")])

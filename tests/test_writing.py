@@ -155,12 +155,16 @@ def test_what_goes_to_a_painter_leaves_the_attention_as_it_is(trained: Any) -> N
     assert (looked == before).all() and looked.sum(-1) == pytest.approx(1, abs=1e-5)
 
 
+def at_once(draw: Callable[..., None], *what: Any) -> None:
+    draw(*what)
+
+
 def test_ways_of_writing_are_compared(trained: Any, pairs: Path, tmp_path: Path) -> None:
     _, predictor = trained
     test = Prepared(pairs).split("test")
-    draw_decodings(tmp_path, predictor, test, "perplexity", 0)
+    draw_decodings(tmp_path, predictor, test, "perplexity", 0, at_once)
     assert not list(tmp_path.iterdir()), "the perplexity of true texts is the same in every way"
-    draw_decodings(tmp_path, predictor, test, "exact_match", 0)
+    draw_decodings(tmp_path, predictor, test, "exact_match", 0, at_once)
     with (tmp_path / "decoding.csv").open() as file:
         rows = {row["decoding"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["greedy", "sample", *(f"beam {w}" for w in (1, 2, 3, 5, 8, 10))]

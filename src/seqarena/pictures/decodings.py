@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,15 @@ class Measured(NamedTuple):
     milliseconds: float  # a sequence, encoded and written, many side by side
 
 
-def draw_decodings(out: Path, predictor: Predictor, test: Split, metric: str, seed: int) -> None:
-    """Write ``decoding.png`` and ``decoding.csv`` into `out`: quality and time of every way.
+def draw_decodings(
+    out: Path,
+    predictor: Predictor,
+    test: Split,
+    metric: str,
+    seed: int,
+    paint: Callable[..., None],
+) -> None:
+    """Have ``decoding.png`` and ``decoding.csv`` written into `out`: quality and time of every way.
 
     Draws nothing where nothing is written, or where the metric does not look at what was.
     """
@@ -47,7 +55,7 @@ def draw_decodings(out: Path, predictor: Predictor, test: Split, metric: str, se
         writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
     greater = predictor.task.metrics[metric]
     points = {name: (took, score) for name, score, took in found}
-    trade_off(points, metric, greater, count, out / "decoding.png")
+    paint(trade_off, points, metric, greater, count, out / "decoding.png")
 
 
 def ways(aligned: bool, seed: int) -> dict[str, Decoding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seqarena.compare.plots.diagnostics import Reach, reaches
 from seqarena.data.batches import Batch, Batches
-from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.store import Array, Prepared, Split
 from seqarena.models.frontends import Patches
 from seqarena.models.model import Output, SequenceModel
 from seqarena.predict import Predictor
@@ -23,28 +23,32 @@ LONG = 30  # steps; in shorter sequences nothing vanishes
 
 
 def draw_gradients(
-    path: Path, test: Split, spec: DataSpec, finals: Mapping[str, Path], seed: int
+    path: Path,
+    prepared: Prepared,
+    finals: Mapping[str, Predictor],
+    seed: int,
+    paint: Callable[..., None],
 ) -> None:
-    """Draw, a panel per variant, the gradient at each step before what the loss is about.
+    """Have drawn, a panel per variant, the gradient at each step before what the loss is about.
 
-    `finals` are the model folders of one final each; what it began with is drawn anew from its
-    seed. A line that falls vanishes and one that rises explodes on its way back (Bengio et al.
-    1994; Pascanu et al. 2013). Clipping during training scales all steps of a batch alike, so it
-    moves a line up or down and leaves its slope. Draws nothing where sequences are short.
+    `finals` holds one of each variant; what it began with is drawn anew from its seed. A line that
+    falls vanishes and one that rises explodes on its way back (Bengio et al. 1994; Pascanu et al.
+    2013). Clipping during training scales all steps of a batch alike, so it moves a line up or down
+    and leaves its slope. Nothing is drawn where sequences are short.
     """
+    test, step = prepared.split("test"), prepared.spec.step
     if test.lengths.max() < LONG:
         return
     batch = Batches(test, EXAMPLES).gather(long_ones(test, seed))
     lines, about = {}, "the end"
-    for variant, folder in finals.items():
-        trained = Predictor(folder)
+    for variant, trained in finals.items():
         models = first_model(trained), trained.model
         start, end = (by_distance(*feature_gradients(m, trained.task, batch)) for m in models)
         frontend = trained.model.frontend
-        span = spec.step_size * (frontend.patch if isinstance(frontend, Patches) else 1)
+        span = prepared.spec.step_size * (frontend.patch if isinstance(frontend, Patches) else 1)
         lines[variant] = Reach(np.arange(len(end)) * span, start, end)
         about = "the answer in question" if isinstance(trained.task, StepTask) else about
-    reaches(lines, f"{spec.step}s before {about}", path)
+    paint(reaches, lines, f"{step}s before {about}", path)
 
 
 def long_ones(test: Split, seed: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqarena.compare.formats import metric_name
 from seqarena.compare.plots.diagnostics import by_length
-from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.store import Array, DataSpec, Prepared, Split
 
 BINS = 6
 
@@ -17,8 +17,7 @@ BINS = 6
 def draw_lengths(
     path: Path,
     metric: str,
-    test: Split,
-    spec: DataSpec,
+    prepared: Path,
     variants: Mapping[str, Array],
     baselines: Mapping[str, Array],
 ) -> None:
@@ -26,7 +25,8 @@ def draw_lengths(
 
     As in figure 2 of Bahdanau et al. (2015). Draws nothing where lengths hardly vary.
     """
-    lengths, unit = lengths_of(test, spec)
+    data = Prepared(prepared)
+    lengths, unit = lengths_of(data.split("test"), data.spec)
     if len(np.unique(lengths)) < 4 or lengths.max() < 1.5 * lengths.min():
         return
     bins = bins_of(lengths)

@@ -1,0 +1,1 @@
+"""The test split, touched once by the finals: scores, pictures, comparison and verdict."""

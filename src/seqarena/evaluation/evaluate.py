@@ -1,0 +1,221 @@
+"""The evaluate stage: every final and baseline tested once, drawn, compared and recorded."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqarena.compare.plots.results import learning_curves, scores
+from seqarena.compare.statistics import Comparison, compare, mean_interval
+from seqarena.compare.verdict import verdict
+from seqarena.data.store import Prepared, Split
+from seqarena.evaluation.painters import Painters
+from seqarena.evaluation.tested import Tested, chosen_to_draw, test_baseline, test_model
+from seqarena.experiments import Arena
+from seqarena.files import new_folder, read_json, write_json
+from seqarena.pictures import draw_final
+from seqarena.pictures.decodings import draw_decodings
+from seqarena.pictures.gates import gates_of
+from seqarena.pictures.gradients import draw_gradients
+from seqarena.pictures.lengths import draw_lengths
+from seqarena.predict import Predictor
+from seqarena.recorder import Recorder
+
+Record = dict[str, Any]  # of a final, as `train_finals` left it
+
+
+def evaluate_finals(arena: Arena, recorder: Recorder, paint: Painters) -> dict[str, Any]:
+    """Test every final and baseline; write the results of the experiment and return its summary.
+
+    Writes ``summary.json``, ``comparison.json``, ``scores.csv``, ``plots/`` and ``finals/`` under
+    ``results/<experiment>``.
+    """
+    torch.set_num_threads(paint.threads_left)
+    evaluation = Evaluation(arena, recorder, paint)
+    plots = arena.results / "plots"
+    with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
+        with new_folder(arena.results / "finals") as drawings, new_folder(plots) as partial:
+            tested = evaluation.test(drawings)
+            baselines = {
+                name: test_baseline(name, evaluation.prepared, arena)
+                for name in arena.config.baselines
+            }
+            comparison, summary = evaluation.summarise(tested, baselines)
+            evaluation.draw(summary, partial)
+            evaluation.diagnose(tested, baselines, comparison, partial)
+            paint.wait()
+            told = [plots / path.name for path in sorted(partial.iterdir())]
+            evaluation.show_first(drawings, partial)
+        evaluation.record(run, summary, told)
+    return summary
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The finals of one experiment, the test split they meet, who is told and who draws."""
+
+    arena: Arena
+    recorder: Recorder
+    paint: Painters
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        return Prepared(self.arena.prepared)
+
+    @cached_property
+    def split(self) -> Split:
+        return self.prepared.split("test")
+
+    @cached_property
+    def finals(self) -> dict[str, list[Record]]:
+        """The finals of each variant, in the order of their seeds."""
+        records: list[Record] = read_json(self.arena.models / "finals.json")
+        return {
+            variant: [record for record in records if record["variant"] == variant]
+            for variant in self.arena.config.variants
+        }
+
+    @cached_property
+    def first(self) -> dict[str, Predictor]:
+        """The first final of each variant, which speaks for it where one must."""
+        return {variant: Predictor(self._model(group[0])) for variant, group in self.finals.items()}
+
+    def _model(self, final: Record) -> Path:
+        return self.arena.models / str(final["variant"]) / str(final["seed"])
+
+    def test(self, drawings: Path) -> dict[str, list[Tested]]:
+        """Test every final, add its figures and its model to its run, and have it drawn."""
+        ledger = self.recorder.ledger
+        drawn = chosen_to_draw(self.split, self.arena.config.protocol.seed)
+        tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
+        for final in _all(self.finals):
+            variant, model = final["variant"], self._model(final)
+            predictor = self.first[variant] if not tested[variant] else Predictor(model)
+            outcome = test_model(predictor, self.prepared, self.arena, drawn)
+            tested[variant].append(outcome)
+            what = self.arena.config.task, variant, outcome.answers, outcome.weights, drawn
+            gates = gates_of(predictor.model, self.split.sequence(drawn[0]))
+            self.paint(draw_final, drawings / _name(final), self.arena.prepared, *what, gates)
+            values = {f"test_{name}": value for name, value in outcome.metrics.items()}
+            ledger.metrics(final["run"], final["best_epoch"], values)
+            ledger.model(final["run"], model)
+            self.recorder.maybe_update()
+        return tested
+
+    def summarise(
+        self, tested: dict[str, list[Tested]], baselines: dict[str, Tested]
+    ) -> tuple[Comparison, dict[str, Any]]:
+        """Compare; write ``comparison.json`` and ``summary.json``."""
+        metric, results = self.arena.config.metric, self.arena.results
+        greater = self.arena.task.metrics[metric]
+        comparison = compare(
+            {variant: np.stack([t.per_example for t in runs]) for variant, runs in tested.items()},
+            greater,
+            self.arena.config.protocol.seed,
+            {name: t.per_example for name, t in baselines.items()},
+            [example.get("group", index) for index, example in enumerate(self.split.examples())],
+        )
+        variants = {
+            variant: self._entry(variant, [t.metrics[metric] for t in runs])
+            for variant, runs in tested.items()
+        }
+        figures = {name: t.metrics[metric] for name, t in baselines.items()}
+        summary = {
+            "metric": metric,
+            "greater_is_better": greater,
+            "baselines": figures,
+            "variants": variants,
+            "verdict": verdict(metric, greater, variants, comparison, figures),
+        }
+        also = {
+            "variants": {v: [t.metrics for t in runs] for v, runs in tested.items()},
+            "baselines": {name: t.metrics for name, t in baselines.items()},
+        }
+        write_json(results / "comparison.json", {**comparison.to_dict(), "metrics": also})
+        write_json(results / "summary.json", summary)
+        return comparison, summary
+
+    def _entry(self, variant: str, values: list[float]) -> dict[str, Any]:
+        group = self.finals[variant]
+        mean, interval = mean_interval(values)
+        return {
+            "values": values,
+            "mean": mean,
+            "ci95": list(interval),
+            "parameters": group[0]["parameters"],
+            "train_seconds": float(np.mean([final["train_seconds"] for final in group])),
+            "test_examples": len(self.split),
+        }
+
+    def draw(self, summary: dict[str, Any], plots: Path) -> None:
+        """Have the comparison and the curves drawn; list the scores beside them."""
+        metric = self.arena.config.metric
+        curves = {
+            variant: [
+                [(n, epoch[f"valid_{metric}"]) for n, epoch in enumerate(final["curve"], start=1)]
+                for final in group
+            ]
+            for variant, group in self.finals.items()
+        }
+        self.paint(scores, summary, plots / "scores.png")
+        self.paint(learning_curves, curves, metric, plots / "curves.png")
+        with (self.arena.results / "scores.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["variant", "seed", metric])
+            for variant, entry in summary["variants"].items():
+                rows = enumerate(entry["values"], start=1)
+                writer.writerows([variant, number, value] for number, value in rows)
+
+    def diagnose(
+        self,
+        tested: dict[str, list[Tested]],
+        baselines: dict[str, Tested],
+        comparison: Comparison,
+        plots: Path,
+    ) -> None:
+        """Have drawn what lies behind the scores, beside the comparison."""
+        metric, seed = self.arena.config.metric, self.arena.config.protocol.seed
+        shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
+        references = {name: t.per_example[None] for name, t in baselines.items()}
+        path = plots / "lengths.png"
+        self.paint(draw_lengths, path, metric, self.arena.prepared, shares, references)
+        draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.paint)
+        best = self.first[comparison.best]
+        draw_decodings(plots, best, self.split, metric, seed, self.paint)
+
+    def show_first(self, drawings: Path, plots: Path) -> None:
+        """Show the pictures of the first final of each variant beside the comparison."""
+        for variant, (first, *_) in self.finals.items():
+            for path in sorted((drawings / _name(first)).glob("*.png")):
+                kind, _, rest = path.stem.partition("-")
+                name = "-".join(part for part in (kind, variant, rest) if part)
+                shutil.copyfile(path, plots / f"{name}.png")
+
+    def record(self, run: str, summary: dict[str, Any], pictures: list[Path]) -> None:
+        """Add to each final's run its pictures, and to the verdict's what the verdict rests on."""
+        ledger, results = self.recorder.ledger, self.arena.results
+        for final in _all(self.finals):
+            for path in sorted((results / "finals" / _name(final)).iterdir()):
+                ledger.artifact(final["run"], path)
+        for path in (*pictures, results / "summary.json", results / "comparison.json"):
+            ledger.artifact(run, path)
+        means = {name: entry["mean"] for name, entry in summary["variants"].items()}
+        reached = {**means, **summary["baselines"]}
+        metric = f"test_{summary['metric']}"
+        ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
+        ledger.tag(run, {"description": summary["verdict"]})
+
+
+def _all(finals: dict[str, list[Record]]) -> list[Record]:
+    return [final for group in finals.values() for final in group]
+
+
+def _name(final: Record) -> str:
+    return f"{final['variant']}-{final['seed']}"
