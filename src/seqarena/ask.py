@@ -154,7 +154,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     mine = [final for final in read_json(finals) if final["variant"] == name]
     if not mine:
         raise unknown("--variant", "final", name, arena.config.variants)
-    sign = 1 if arena.task.metrics[arena.config.metric] else -1
+    sign = arena.task.metrics[arena.config.metric].sign
     key = f"valid_{arena.config.metric}"
     best = max(mine, key=lambda final: sign * final["curve"][final["best_epoch"] - 1][key])
     return Predictor(arena.models / name / str(best["seed"]))

@@ -106,7 +106,7 @@ class Training:
     def epochs(self) -> Iterator[Epoch]:
         """Train and validate, epoch by epoch, until the budget or the patience is spent."""
         best, best_epoch, best_weights = -math.inf, 0, self._weights()
-        sign = 1 if self.task.metrics[self.metric] else -1
+        sign = self.task.metrics[self.metric].sign
         for number in range(1, self.protocol.epochs + 1):
             began = time.perf_counter()
             train_loss, norm, examples = self._train(number)

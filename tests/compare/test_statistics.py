@@ -37,6 +37,14 @@ def test_mean_interval_of_identical_values_is_a_point():
     assert mean_interval([0.5, 0.5, 0.5]) == (0.5, (0.5, 0.5))
 
 
+def test_mean_interval_ends_where_a_metric_does():
+    # sd 0.2099, standard error 0.1212, t(2) 4.3027: from 0.285 to 1.328.
+    _, share = mean_interval([0.57, 0.88, 0.97], (0.0, 1.0))
+    assert share == pytest.approx((0.285, 1.0), abs=1e-3)
+    _, error = mean_interval([0.57, 0.88, 0.97], (float("inf"), 0.5))
+    assert error == pytest.approx((0.5, 1.328), abs=1e-3)
+
+
 @pytest.mark.parametrize("values", [[0.5], [0.5, float("nan")]])
 def test_mean_interval_refuses(values):
     with pytest.raises(InputError, match="two or more finite"):

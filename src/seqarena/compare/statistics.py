@@ -85,15 +85,21 @@ def _read_pairs(raw: dict[str, Any]) -> dict[str, Pair]:
     return {name: Pair(**{**pair, "ci95": tuple(pair["ci95"])}) for name, pair in raw.items()}
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, Interval]:
-    """Return the mean over seeds and its 95 % t interval; values ``(seeds,)``, at least two."""
+def mean_interval(
+    values: Sequence[float], bounds: Interval = (-np.inf, np.inf)
+) -> tuple[float, Interval]:
+    """Return the mean over seeds and its 95 % t interval; values ``(seeds,)``, at least two.
+
+    What lies beyond `bounds`, in either order, is no possible mean: the interval ends there.
+    """
     seeds = np.asarray(values, dtype=np.float64)
     if len(seeds) < 2 or not np.isfinite(seeds).all():
         raise InputError(f"values over seeds: expected two or more finite numbers, found {values}")
     mean = float(seeds.mean())
     error = seeds.std(ddof=1) / np.sqrt(len(seeds))
     half = float(stdtrit(len(seeds) - 1, 1 - ALPHA / 2) * error)
-    return mean, (mean - half, mean + half)
+    low, high = sorted(bounds)
+    return mean, (max(low, mean - half), min(high, mean + half))
 
 
 def holm(p: Sequence[float]) -> list[float]:

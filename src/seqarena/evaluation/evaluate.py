@@ -114,7 +114,7 @@ class Evaluation:
     ) -> tuple[Comparison, dict[str, Any]]:
         """Compare; write ``comparison.json`` and ``summary.json``."""
         metric, results = self.arena.config.metric, self.arena.results
-        greater = self.arena.task.metrics[metric]
+        greater = self.arena.task.metrics[metric].greater
         comparison = compare(
             {variant: np.stack([t.per_example for t in runs]) for variant, runs in tested.items()},
             greater,
@@ -144,7 +144,8 @@ class Evaluation:
 
     def _entry(self, variant: str, values: list[float]) -> dict[str, Any]:
         group = self.finals[variant]
-        mean, interval = mean_interval(values)
+        bounds = self.arena.task.metrics[self.arena.config.metric]
+        mean, interval = mean_interval(values, bounds)
         return {
             "values": values,
             "mean": mean,

@@ -53,7 +53,7 @@ def draw_decodings(
         writer = csv.writer(file)
         writer.writerow(["decoding", metric, "milliseconds"])
         writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
-    greater = predictor.task.metrics[metric]
+    greater = predictor.task.metrics[metric].greater
     points = {name: (took, score) for name, score, took in found}
     paint(trade_off, points, metric, greater, count, out / "decoding.png")
 

@@ -23,6 +23,7 @@ from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
 from seqarena.search.trial import Trial
 from seqarena.spaces import smallest, space_of
 from seqarena.tasks import task_for
+from seqarena.tasks.metric import Metric
 
 
 class SearchError(RunError):
@@ -41,12 +42,12 @@ def search(
     where = f"params.yaml: experiments.{name}"
     spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
     _build_each(experiment, Prepared(prepared), spaces)
-    greater = task_for(experiment.task).metrics[experiment.metric]
-    log = SearchLog(name, experiment, recorder, greater)
+    metric = task_for(experiment.task).metrics[experiment.metric]
+    log = SearchLog(name, experiment, recorder, metric)
     began = time.perf_counter()
     try:
         with log.progress:
-            _tune(experiment, prepared, spaces, slot, "max" if greater else "min", log)
+            _tune(experiment, prepared, spaces, slot, "max" if metric.greater else "min", log)
             log.close("FINISHED")
     except (KeyboardInterrupt, SystemExit):
         log.close("KILLED")
@@ -113,11 +114,11 @@ class SearchLog(tune.Callback):
     """Follows the trials: the ledger, MLflow and the progress display, all in the driver."""
 
     def __init__(
-        self, name: str, experiment: Experiment, recorder: Recorder, greater: bool
+        self, name: str, experiment: Experiment, recorder: Recorder, metric: Metric
     ) -> None:
         self.name, self.experiment, self.recorder = name, experiment, recorder
         self.ledger: Ledger = recorder.ledger
-        self.sign = 1 if greater else -1
+        self.sign = metric.sign
         protocol = experiment.protocol
         self.parents = {
             variant: self.ledger.start(

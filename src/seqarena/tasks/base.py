@@ -25,6 +25,7 @@ from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.parts import Space
 from seqarena.models.variants import Variant, build_model
+from seqarena.tasks.metric import Metric
 
 Counts = Mapping[str, Tensor]
 
@@ -32,7 +33,7 @@ Counts = Mapping[str, Tensor]
 class Task(ABC):
     """One kind of question about a sequence."""
 
-    metrics: ClassVar[Mapping[str, bool]]  # name -> whether greater is better
+    metrics: ClassVar[Mapping[str, Metric]]
     modalities: ClassVar[frozenset[str]]
     targets: ClassVar[frozenset[str]]  # what the items of data may be labelled with
     space: ClassVar[Space] = {}  # the hyperparameters that it adds

@@ -12,12 +12,13 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.models.model import Output
 from seqarena.tasks.base import Counts, Task
+from seqarena.tasks.metric import SHARE
 
 
 class Classification(Task):
     """One of K classes; cross-entropy. ``macro_f1`` is the unweighted mean of the F1 of classes."""
 
-    metrics: ClassVar = {"accuracy": True, "macro_f1": True}
+    metrics: ClassVar = {"accuracy": SHARE, "macro_f1": SHARE}
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"label"})
 

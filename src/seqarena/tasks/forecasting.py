@@ -12,6 +12,7 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.models.model import Output
 from seqarena.tasks.base import Counts, Task
+from seqarena.tasks.metric import ERROR
 
 
 class Forecasting(Task):
@@ -21,7 +22,7 @@ class Forecasting(Task):
     naive forecast (Hyndman & Koehler 2006).
     """
 
-    metrics: ClassVar = {"mae": False, "rmse": False, "mase": False}
+    metrics: ClassVar = dict.fromkeys(("mae", "rmse", "mase"), ERROR)
     modalities = frozenset({"series"})
     targets = frozenset()
 

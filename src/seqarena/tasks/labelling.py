@@ -15,6 +15,7 @@ from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
 from seqarena.tasks.classification import confusion_scores
+from seqarena.tasks.metric import SHARE
 
 UNLABELLED = -1  # a step of which no label is asked
 
@@ -25,7 +26,7 @@ class Labelling(StepTask):
     ``accuracy`` and ``macro_f1`` are over such steps, see `Classification`.
     """
 
-    metrics: ClassVar = {"accuracy": True, "macro_f1": True}
+    metrics: ClassVar = {"accuracy": SHARE, "macro_f1": SHARE}
     modalities = frozenset({"text", "audio", "signal", "video"})
     targets = frozenset({"labels"})
 

@@ -19,6 +19,7 @@ from seqarena.models.continuation import Continuation, continue_frames
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
+from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE
 
 LIKELY = 10  # continuations that a prediction names
 
@@ -71,7 +72,7 @@ class LanguageModelling(NextStep):
     a word of another text.
     """
 
-    metrics: ClassVar = {"perplexity": False, "preference": True}
+    metrics: ClassVar = {"perplexity": PERPLEXITY, "preference": SHARE}
     modalities = frozenset({"text"})
 
     def outputs(self, spec: DataSpec) -> int:
@@ -170,7 +171,7 @@ class MusicModelling(NextStep):
     (Boulanger-Lewandowski et al. 2012); ``nll`` is the surprise per frame, summed over the keys.
     """
 
-    metrics: ClassVar = {"nll": False}
+    metrics: ClassVar = {"nll": ERROR}
     modalities = frozenset({"music"})
 
     def outputs(self, spec: DataSpec) -> int:

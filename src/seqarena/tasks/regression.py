@@ -12,12 +12,13 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.models.model import Output
 from seqarena.tasks.base import Counts, Task
+from seqarena.tasks.metric import ERROR
 
 
 class Regression(Task):
     """A number; squared error, so the model aims at the mean. MSE and MAE are in its own unit."""
 
-    metrics: ClassVar = {"mse": False, "mae": False}
+    metrics: ClassVar = {"mse": ERROR, "mae": ERROR}
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"number"})
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import Array
+from seqarena.tasks.metric import ERROR, PERCENT, SHARE
 
 Texts = Sequence[str]
 
@@ -18,7 +19,7 @@ Texts = Sequence[str]
 class TextScore(ABC):
     """One score; sentences have statistics, their sum has a score."""
 
-    greater = True  # is better
+    metric = SHARE
 
     @abstractmethod
     def statistics(self, said: Texts, truth: Texts) -> Array:
@@ -38,6 +39,8 @@ class SacreBLEU(TextScore):
 
     A sentence alone has the BLEU of those orders of n-grams that it has.
     """
+
+    metric = PERCENT
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -77,7 +80,7 @@ class WordF1(TextScore):
 class ErrorRate(TextScore):
     """Edits that make the truth of what was said, over the truth's length (jiwer)."""
 
-    greater = False
+    metric = ERROR
 
     def __init__(self, unit: str) -> None:
         self.unit = unit  # "words" or "characters"

@@ -23,6 +23,7 @@ from seqarena.models.parts import Space
 from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
+from seqarena.tasks.metric import PERPLEXITY
 from seqarena.tasks.text_scores import TEXT_SCORES
 
 LONGER = 1.5  # than any target of train a hypothesis may be
@@ -37,8 +38,8 @@ class Transduction(Task):
     """
 
     metrics: ClassVar = {
-        **{name: score.greater for name, score in TEXT_SCORES.items()},
-        "perplexity": False,
+        **{name: score.metric for name, score in TEXT_SCORES.items()},
+        "perplexity": PERPLEXITY,
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"words", "characters"})
