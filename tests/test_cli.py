@@ -422,7 +422,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
-def test_a_mistake_in_params_stops_everything_before_it_starts(
+def test_a_mistake_in_params_is_told_before_anything_starts(
     key: str,
     value: object,
     message: str,
@@ -434,9 +434,7 @@ def test_a_mistake_in_params_stops_everything_before_it_starts(
     monkeypatch.chdir(tmp_path)
     entry = {**TEXT, "data": "movie_reviews", key: value}
     Path("params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
-    told = [seqarena("show", "toy")]
-    told += [stage(name, "toy") for name in ("fetch", "prepare", "search", "train", "evaluate")]
-    for code, out, err in told:
+    for code, out, err in (seqarena("show", "toy"), stage("fetch", "toy")):
         assert (code, out) == (2, "")
         assert err.startswith("error: params.yaml: experiments.toy") and err.count("\n") == 1
         assert message in err
@@ -445,11 +443,12 @@ def test_a_mistake_in_params_stops_everything_before_it_starts(
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
-def test_a_stage_is_a_process_that_ends_with_code_2(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["fetch", "prepare", "search", "train", "evaluate"])
+def test_a_stage_is_a_process_that_ends_with_code_2(name: str, tmp_path: Path) -> None:
     entry = {**TEXT, "data": "movie_reviews", "variants": ["gruu"]}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
     done = subprocess.run(
-        [sys.executable, PIPELINES / "search.py", "toy"],
+        [sys.executable, PIPELINES / f"{name}.py", "toy"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
