@@ -106,6 +106,31 @@ class FlatFrames(Frontend):
         return self.dense(self.scale(inputs).flatten(2)), lengths
 
 
+class PixelConvolution(nn.Conv2d):
+    """A convolution of images ``(N, C, H, W)``, which need no gradient, to half their sides.
+
+    Of what is learned from, the channels come out last in memory: the next convolution is faster
+    so. oneDNN fills a single colour up to eight channels for the gradient of the weights; by one
+    product with all patches it takes a third of the time.
+    """
+
+    def __init__(self, colours: int, channels: int) -> None:
+        super().__init__(colours, channels, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.device.type != "cpu" or not torch.is_grad_enabled():
+            return super().forward(images)
+        if images.shape[1] > 1:
+            return super().forward(images.contiguous(memory_format=torch.channels_last))
+        assert self.bias is not None
+        corners = F.pad(images[:, 0], (1, 1, 1, 1)).unfold(1, 3, 2).unfold(2, 3, 2)
+        patches = corners.permute(3, 4, 0, 1, 2).flatten(0, 1).flatten(1)
+        # Contiguous: as a view its gradient is a product that takes six times as long.
+        weight = self.weight.flatten(1).t().contiguous()
+        maps = torch.addmm(self.bias, patches.t(), weight)
+        return maps.view(*corners.shape[:3], -1).permute(0, 3, 1, 2)
+
+
 class FrameStem(Frontend):
     """Two strided convolutions over each frame alone: a quarter of its sides, its shape kept."""
 
@@ -114,7 +139,7 @@ class FrameStem(Frontend):
         colours, height, columns = spec.feature_shape
         self.scale = FrameScale(spec)
         self.convolutions = nn.Sequential(
-            before_relu(nn.Conv2d(colours, channels, 3, stride=2, padding=1)),
+            before_relu(PixelConvolution(colours, channels)),
             nn.ReLU(),
             before_relu(nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)),
             nn.ReLU(),
@@ -163,11 +188,11 @@ class ImageRegions(Frontend):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         maps, _ = self.stem(inputs, lengths)
         down, across = self.cells
-        whole, size = maps[:, 0], (self.rows * down, self.columns * across)
+        whole, size = maps.squeeze(1), (self.rows * down, self.columns * across)
         if whole.shape[2:] != size:  # pooling to the same size is a slow copy
             whole = F.adaptive_avg_pool2d(whole, size)
         cut = whole.unflatten(2, (self.rows, down)).unflatten(4, (self.columns, across))
-        regions = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)  # (B, S, D)
+        regions = cut.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)  # (B, S, D), channels last
         return self.dense(regions), torch.full_like(lengths, self.rows * self.columns)
 
 
