@@ -97,11 +97,12 @@ class Evaluation:
         tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
         for final in _all(self.finals):
             variant, model = final["variant"], self._model(final)
-            predictor = self.first[variant] if not tested[variant] else Predictor(model)
+            first = not tested[variant]
+            predictor = self.first[variant] if first else Predictor(model)
             outcome = test_model(predictor, self.prepared, self.arena, drawn)
             tested[variant].append(outcome)
             what = self.arena.config.task, variant, outcome.answers, outcome.weights, drawn
-            gates = gates_of(predictor.model, self.split.sequence(drawn[0]))
+            gates = gates_of(predictor.model, self.split.sequence(drawn[0])) if first else None
             self.paint(draw_final, drawings / _name(final), self.arena.prepared, *what, gates)
             values = {f"test_{name}": value for name, value in outcome.metrics.items()}
             ledger.metrics(final["run"], final["best_epoch"], values)
