@@ -48,7 +48,8 @@ class Protocol(Strict):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the search; finals use seed+1 … seed+seeds
     trials: Annotated[int, Field(ge=1)] = 4  # configurations tried per variant
-    epochs: Annotated[int, Field(ge=1)] = 8  # at most, per trial and per final
+    epochs: Annotated[int, Field(ge=1)] = 8  # at most, per final, and per trial if not shorter:
+    trial_epochs: Annotated[int, Field(ge=1)] | None = None
     seeds: Annotated[int, Field(ge=2)] = 3  # finals per variant, paired across variants
     batch_size: Annotated[int, Field(ge=1)] = 64
     epoch_examples: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch; all when null
@@ -59,6 +60,11 @@ class Protocol(Strict):
     reduction: Annotated[int, Field(ge=2)] = 2  # ASHA keeps one in this many at each rung
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # bit-for-bit on CUDA too, slower
+
+    def of_trials(self) -> Protocol:
+        """Return the protocol of a trial: a final's whole schedule, in fewer epochs if so asked."""
+        epochs = min(self.epochs, self.trial_epochs or self.epochs)
+        return self.model_copy(update={"epochs": epochs})
 
 
 class Experiment(Strict):

@@ -1,4 +1,4 @@
-"""One Ray for all searches and finals of the tests."""
+"""One Ray for all searches, or finals, of a test file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from seqarena.search.cluster import Slot, cluster
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def slot() -> Iterator[Slot]:
     with cluster() as slot:
         yield slot

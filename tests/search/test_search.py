@@ -57,9 +57,11 @@ def searched(
 ) -> Searched:
     """One search of two variants, four trials each, harshly halved."""
     ledger = Ledger(tmp_path_factory.mktemp("search") / "ledger.jsonl", "toy")
-    config = experiment("series", VARIANTS, trials=4, epochs=4, patience=4, grace=1)
+    config = experiment("series", VARIANTS, trials=4, epochs=9, trial_epochs=4, grace=1)
     recorder = Recorder(ledger, {"data.name": "toy"})
-    return Searched(search("toy", config, prepared["series"], slot, recorder), ledger, config)
+    answer = search("toy", config, prepared["series"], slot, recorder)
+    of_trials = config.model_copy(update={"protocol": config.protocol.of_trials()})
+    return Searched(answer, ledger, of_trials)
 
 
 def test_every_variant_has_the_same_budget(searched: Searched) -> None:

@@ -42,6 +42,7 @@ def search(
     where = f"params.yaml: experiments.{name}"
     spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
     _build_each(experiment, Prepared(prepared), spaces)
+    experiment = experiment.model_copy(update={"protocol": experiment.protocol.of_trials()})
     metric = task_for(experiment.task).metrics[experiment.metric]
     log = SearchLog(name, experiment, recorder, metric)
     began = time.perf_counter()
