@@ -14,8 +14,8 @@ repro: $(INSTALLED)  ## raw data to the verdict
 	@dvc repro
 	@seqarena verdict
 
-test: $(INSTALLED)  ## the whole test suite; what takes longest begins
-	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/test_pipeline.py tests
+test: $(INSTALLED)  ## the whole test suite
+	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)  ## style, formatting and types
 	@ruff check .

@@ -190,6 +190,7 @@ class Evaluation:
         self.paint(draw_lengths, path, metric, self.arena.prepared, shares, references)
         draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.paint)
         best = self.first[comparison.best]
+        self.paint.wait()  # what is timed has the machine to itself
         draw_decodings(plots, best, self.split, metric, seed, self.paint)
 
     def show_first(self, drawings: Path, plots: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ EXAMPLES = (
     BATCH  # one batch: a model that hardly ends a text took 16 s over 128, samples most of it
 )
 BEAMS = (1, 2, 3, 5, 8, 10)
+ROUNDS = 2  # the faster counts
 
 
 class Measured(NamedTuple):
@@ -71,13 +73,16 @@ def measure(
     """Write for the examples `chosen` in every way, and time it."""
     model, task, spec = predictor.model, predictor.task, predictor.spec
     batch = Batches(test, BATCH).gather(chosen[np.argsort(test.lengths[chosen], kind="stable")])
-    found = []
+    decodings, scores = ways(model.head.aligned, seed), {}
+    took = dict.fromkeys(decodings, math.inf)
     with torch.inference_mode():
         task.answer(model, batch, spec)  # the first call of a kernel sets it up
-        for name, decoding in ways(model.head.aligned, seed).items():
-            began = time.perf_counter()
-            output = task.answer(model, batch, spec, decoding)
-            took = time.perf_counter() - began
-            score = task.scores(task.counts(output, batch, spec), spec)[metric]
-            found.append(Measured(name, score, 1000 * took / len(chosen)))
-    return found
+        for _ in range(ROUNDS):
+            for name, decoding in decodings.items():
+                began = time.perf_counter()
+                output = task.answer(model, batch, spec, decoding)
+                took[name] = min(took[name], time.perf_counter() - began)
+                scores[name] = task.scores(task.counts(output, batch, spec), spec)[metric]
+    return [
+        Measured(name, score, 1000 * took[name] / len(chosen)) for name, score in scores.items()
+    ]
