@@ -48,11 +48,11 @@ def bound(what: str, figure: dict[str, float]) -> None:
 def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -> None:
     """Search with seqarena: its wall time, its trials' own seconds, and what MLflow took."""
     _two_cores(folder)
-    from seqarena.ledger import Ledger
-    from seqarena.recorder import Recorder
     from seqarena.search.cluster import cluster
     from seqarena.search.search import search
-    from seqarena.tracking.projection import Projection, sync
+    from seqarena.tracking.ledger import Ledger
+    from seqarena.tracking.mlflow.projection import Projection, sync
+    from seqarena.tracking.recorder import Recorder
 
     sentences(folder / "prepared", train)
     ledger = Ledger(Path("results/bench/ledger.jsonl"), "bench")

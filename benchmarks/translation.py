@@ -21,9 +21,9 @@ from benchmarks.joey import Joey, found, mixed, narrow
 from benchmarks.turns import Turns, interleave, tell
 from seqarena.config import Experiment, Protocol
 from seqarena.data.batches import Batch, Batches
-from seqarena.data.datasets import dataset
 from seqarena.data.modalities import modality
 from seqarena.data.store import Prepared, write_spec
+from seqarena.datasets import dataset
 from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training

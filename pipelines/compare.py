@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from seqarena.compare.report import verdict_table, write_report
 from seqarena.config import experiment_names
 from seqarena.errors import exit_with_one_line
 from seqarena.files import new_folder
+from seqarena.report.report import verdict_table, write_report
 
 
 def main() -> None:

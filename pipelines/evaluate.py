@@ -4,7 +4,7 @@ import os
 import sys
 
 from seqarena.errors import exit_with_one_line
-from seqarena.evaluation.painters import Painters
+from seqarena.figures.pool import Painters
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     with Painters() as paint:
         from seqarena.evaluation.evaluate import evaluate_finals
         from seqarena.experiments import load
-        from seqarena.tracking.record import recorder_for
+        from seqarena.tracking.recorder import recorder_for
 
         arena = load(sys.argv[1])
         with recorder_for(arena) as recorder:

@@ -12,7 +12,7 @@ def main() -> None:
         from seqarena.experiments import load
         from seqarena.files import write_json
         from seqarena.search.search import search
-        from seqarena.tracking.record import recorder_for
+        from seqarena.tracking.recorder import recorder_for
 
         arena = load(sys.argv[1])
         with recorder_for(arena) as recorder:

@@ -12,7 +12,7 @@ def main() -> None:
         from seqarena.experiments import load
         from seqarena.files import new_folder, read_json, write_json
         from seqarena.search.finals import train_finals
-        from seqarena.tracking.record import recorder_for
+        from seqarena.tracking.recorder import recorder_for
 
         arena = load(sys.argv[1])
         best = read_json(arena.results / "search.json")["variants"]

@@ -18,6 +18,8 @@ from seqarena.data.store import Array, DataSpec, write_sequences, write_spec, wr
 from seqarena.data.tokens import END
 from seqarena.models.variants import added_space
 
+pytest_plugins = ["tests.comparisons"]
+
 ROOT = Path(__file__).parents[1]
 SPECS = {
     "text": DataSpec(

@@ -10,11 +10,11 @@ import optuna
 import pytest
 import yaml
 
+from seqarena.baselines.registry import BASELINES
 from seqarena.config import experiment_names
-from seqarena.data.datasets import DATASETS
+from seqarena.datasets import DATASETS
 from seqarena.errors import InputError
 from seqarena.experiments import load
-from seqarena.models.baselines import BASELINES
 from seqarena.models.variants import VARIANTS, added_space
 from seqarena.spaces import COMMON, smallest, space_of, suggest
 

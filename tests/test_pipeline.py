@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from seqarena.files import digest_of
-from seqarena.ledger import Ledger
+from seqarena.tracking.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.timeout(480)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqarena.baselines.registry import baseline_for
 from seqarena.config import PARAMS, Experiment, Strict, parse, read_params
-from seqarena.data.datasets import dataset
-from seqarena.data.datasets.base import Dataset
 from seqarena.data.labelled import LabelledOptions
 from seqarena.data.modalities import modality
-from seqarena.data.modality import Modality
+from seqarena.data.modalities.base import Modality
+from seqarena.datasets import dataset
+from seqarena.datasets.base import Dataset
 from seqarena.errors import InputError, unknown
-from seqarena.models.baselines import baseline_for
 from seqarena.models.variants import VARIANTS, variant_for
 from seqarena.spaces import space_of
 from seqarena.tasks import StepTask, Task, task_for

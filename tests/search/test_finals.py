@@ -12,11 +12,11 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.fit import fit
-from seqarena.ledger import Ledger
 from seqarena.predict import Predictor
-from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot
 from seqarena.search.finals import FinalError, train_finals
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.recorder import Recorder
 
 VARIANTS = ("gru", "lstm_attention")
 Choose = Callable[..., dict[str, Any]]

@@ -23,10 +23,10 @@ from seqarena.config import Experiment
 from seqarena.data.store import read_spec, write_spec
 from seqarena.files import read_json
 from seqarena.fit import fit
-from seqarena.ledger import Ledger, Run
-from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot
 from seqarena.search.search import SearchError, search
+from seqarena.tracking.ledger import Ledger, Run
+from seqarena.tracking.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = ("window_mlp", "gru")

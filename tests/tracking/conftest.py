@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from seqarena.ledger import Ledger
-from seqarena.tracking.projection import SETTINGS
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.projection import SETTINGS
 
 os.environ.update(SETTINGS)
 

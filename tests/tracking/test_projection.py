@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from seqarena.errors import InputError
-from seqarena.ledger import Ledger
-from seqarena.tracking.projection import SETTINGS, Projection, default_uri, sync
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.projection import SETTINGS, Projection, default_uri, sync
 
 from .conftest import files, picture, write_search
 
@@ -263,4 +263,4 @@ def test_mlflow_is_imported_nowhere_else() -> None:
         return names
 
     with_mlflow = {path.parent for path in SRC.rglob("*.py") if "mlflow" in imported(path)}
-    assert with_mlflow == {SRC / "tracking"}
+    assert with_mlflow == {SRC / "tracking" / "mlflow"}

@@ -16,8 +16,8 @@ import pytest
 from mlflow import MlflowClient
 
 from seqarena.errors import InputError
-from seqarena.ledger import Ledger
-from seqarena.tracking.projection import Projection, sync
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.projection import Projection, sync
 
 from .conftest import picture, write_search
 

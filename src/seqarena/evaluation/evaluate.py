@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqarena.compare.plots.results import learning_curves, scores
-from seqarena.compare.statistics import Comparison, compare, mean_interval
-from seqarena.compare.verdict import verdict
 from seqarena.data.store import Prepared, Split
-from seqarena.evaluation.painters import Painters
-from seqarena.evaluation.tested import Tested, chosen_to_draw, test_baseline, test_model
+from seqarena.evaluation.scoring import Tested, chosen_to_draw, test_baseline, test_model
+from seqarena.evaluation.statistics import Comparison, compare, mean_interval
+from seqarena.evaluation.verdict import verdict
 from seqarena.experiments import Arena
+from seqarena.figures import draw_final
+from seqarena.figures.decodings import draw_decodings
+from seqarena.figures.gates import gates_of
+from seqarena.figures.gradients import draw_gradients
+from seqarena.figures.lengths import draw_lengths
+from seqarena.figures.pool import Painters
 from seqarena.files import new_folder, read_json, write_json
-from seqarena.pictures import draw_final
-from seqarena.pictures.decodings import draw_decodings
-from seqarena.pictures.gates import gates_of
-from seqarena.pictures.gradients import draw_gradients
-from seqarena.pictures.lengths import draw_lengths
+from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
-from seqarena.recorder import Recorder
+from seqarena.tracking.recorder import Recorder
 
 Record = dict[str, Any]  # of a final, as `train_finals` left it
 

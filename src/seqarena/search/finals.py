@@ -14,8 +14,8 @@ from seqarena.errors import RunError
 from seqarena.fit import Training
 from seqarena.predict import save_model
 from seqarena.progress import Progress
-from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot
+from seqarena.tracking.recorder import Recorder
 
 
 def train_finals(

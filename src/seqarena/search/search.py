@@ -15,15 +15,15 @@ from torch.overrides import TorchFunctionMode
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.errors import RunError
-from seqarena.ledger import Ledger
 from seqarena.progress import Progress
-from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
 from seqarena.search.trial import Trial
 from seqarena.spaces import smallest, space_of
 from seqarena.tasks import task_for
 from seqarena.tasks.metric import Metric
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.recorder import Recorder
 
 
 class SearchError(RunError):

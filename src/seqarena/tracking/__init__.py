@@ -1,1 +1,1 @@
-"""MLflow as a write-only projection of the ledgers; the only place that imports it."""
+"""The record of all runs, and what shows it."""

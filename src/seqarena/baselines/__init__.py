@@ -1,0 +1,1 @@
+"""What every model has to beat."""

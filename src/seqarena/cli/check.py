@@ -1,0 +1,112 @@
+"""Environment, configuration and data in one page, each problem with its mend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from seqarena.config import experiment_names
+from seqarena.errors import InputError
+from seqarena.experiments import load
+from seqarena.tracking.mlflow.projection import default_uri
+
+GIB = 1 << 30
+MEMORY, DISK = 4, 5  # GiB that a run of the committed params wants
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the page; `mend` is empty where nothing is wrong."""
+
+    what: str
+    found: str
+    mend: str = ""
+
+
+def print_checks() -> bool:
+    """Print every finding; return whether all is well."""
+    table = Table("", "what", "found", "mend", title="seqarena check")
+    findings = [*_environment(), *_services(), *_experiments()]
+    for finding in findings:
+        table.add_row("✗" if finding.mend else "✓", finding.what, finding.found, finding.mend)
+    Console(width=None if os.isatty(1) else 140).print(table)
+    return not any(finding.mend for finding in findings)
+
+
+def _environment() -> Iterator[Finding]:
+    yield Finding("torch", f"{torch.__version__}, {_device()}")
+    yield Finding("cores", f"{os.cpu_count()}, {torch.get_num_threads()} threads")
+    memory = psutil.virtual_memory().available / GIB
+    mend = "" if memory > MEMORY else f"close something: a run wants {MEMORY} GiB"
+    yield Finding("free memory", f"{memory:.1f} GiB", mend)
+    disk = shutil.disk_usage(".").free / GIB
+    yield Finding(
+        "free disk", f"{disk:.1f} GiB", "" if disk > DISK else f"free {DISK} GiB for the DVC cache"
+    )
+    pinned = _pins(Path("constraints.txt"))
+    for name in ("ray", "mlflow", "dvc", "optuna", "torch"):
+        found = _version(name)
+        wanted = pinned.get(name, found)
+        same = found.split("+")[0] == wanted
+        yield Finding(name, found, "" if same else f"pip install {name}=={wanted}")
+
+
+def _pins(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return {name: pin for name, _, pin in (line.partition("==") for line in lines) if pin}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
+    return "CPU"
+
+
+def _services() -> Iterator[Finding]:
+    yield Finding("MLflow", default_uri())
+    yield Finding("Ray", os.environ.get("RAY_ADDRESS") or "a local cluster for each stage")
+    mirror = os.environ.get("SEQARENA_MIRROR")
+    if mirror:
+        there = Path(mirror).is_dir()
+        yield Finding("mirror", mirror, "" if there else "SEQARENA_MIRROR names no folder")
+
+
+def _experiments() -> Iterator[Finding]:
+    try:
+        names = experiment_names()
+    except InputError as error:
+        yield Finding("params.yaml", "unusable", str(error))
+        return
+    for name in names:
+        try:
+            arena = load(name)
+        except InputError as error:
+            yield Finding(name, "misconfigured", str(error))
+            continue
+        stages: dict[str, Callable[[], bool]] = {
+            "fetched": arena.raw.is_dir,
+            "prepared": (arena.prepared / "spec.json").is_file,
+            "searched": (arena.results / "search.json").is_file,
+            "trained": (arena.models / "finals.json").is_file,
+            "evaluated": (arena.results / "summary.json").is_file,
+        }
+        done = [stage for stage, there in stages.items() if there()]
+        yield Finding(name, f"{arena.config.data}: {', '.join(done) or 'not fetched yet'}")

@@ -1,0 +1,81 @@
+"""The command line. Running is `dvc repro`'s affair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seqarena.cli.predict import Name, generate, predict, score
+from seqarena.errors import InputError, exit_with_one_line, unknown
+from seqarena.files import read_json
+
+app = typer.Typer(
+    help="Which sequence model does this data need, and how sure are we?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line and exit code 2."""
+    exit_with_one_line(app)
+
+
+@app.command()
+def check() -> None:
+    """Check environment, configuration and data; each problem comes with its mend."""
+    from seqarena.cli.check import print_checks
+
+    if not print_checks():
+        raise typer.Exit(2)
+
+
+@app.command()
+def show(experiment: Name) -> None:
+    """Show the resolved configuration of an experiment, every default visible."""
+    import yaml
+
+    from seqarena.experiments import load
+
+    plain = json.loads(json.dumps(load(experiment).resolved()))
+    print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
+
+
+for ask_model in (predict, score, generate):
+    app.command()(ask_model)
+
+
+@app.command()
+def sync(
+    experiments: Annotated[list[str] | None, typer.Argument(help="all when none is named")] = None,
+) -> None:
+    """Bring MLflow up to date with the ledgers, or rebuild it from them."""
+    from seqarena.config import experiment_names
+    from seqarena.tracking.mlflow.projection import sync as write
+
+    known = experiment_names()
+    for name in experiments or []:
+        if name not in known:
+            raise unknown("params.yaml: experiments", "experiment", name, known)
+    for name, events in write(Path("results"), experiments or known).items():
+        print(f"{name}: {events} new events")
+
+
+@app.command()
+def verdict() -> None:
+    """Print the verdict of every experiment and where to look next."""
+    from seqarena.report.report import verdict_table
+
+    path = Path("report/summary.json")
+    if not path.is_file():
+        raise InputError(f"{path}: not there yet; run `dvc repro` first")
+    print(verdict_table(read_json(path)))
+    print("Next: open report/index.html, or `make ui` for every curve, picture and model.")
+
+
+if __name__ == "__main__":
+    main()

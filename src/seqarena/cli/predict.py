@@ -1,0 +1,237 @@
+"""The commands that ask a trained model: predict, score, generate."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+
+import typer
+
+from seqarena.cli.render import show, write_music
+from seqarena.errors import InputError, unknown
+from seqarena.files import new_file, read_json
+
+if TYPE_CHECKING:
+    from seqarena.decode import Decoding
+    from seqarena.predict import Predictor
+
+Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="a name from params.yaml")]
+Input = Annotated[
+    str, typer.Option("--input", help="text, or a file: text, WAV, CSV, MP4, PNG, MIDI")
+]
+Variant = Annotated[str | None, typer.Option(help="instead of the best one")]
+Output = Annotated[Path | None, typer.Option(help="write JSON here, not a table")]
+# What is not given stays as `seqarena.decode.Decoding` has it.
+Way = Annotated[str | None, typer.Option("--decoding", help="greedy, sample or beam")]
+Beam = Annotated[int | None, typer.Option(min=1, help="hypotheses side by side")]
+Best = Annotated[int | None, typer.Option(min=1, help="show so many hypotheses")]
+LengthPenalty = Annotated[float | None, typer.Option(min=0.0)]
+Temperature = Annotated[float | None, typer.Option(min=1e-4)]
+TopK = Annotated[int | None, typer.Option(min=1)]
+TopP = Annotated[float | None, typer.Option(min=0.0, max=1.0)]
+Seed = Annotated[int | None, typer.Option(min=0)]
+USED_BY = {  # what an option goes with
+    "beam": ("beam",),
+    "best": ("beam", "sample"),
+    "length_penalty": ("beam",),
+    "temperature": ("sample",),
+    "top_k": ("sample",),
+    "top_p": ("sample",),
+    "seed": ("sample",),
+}
+
+
+def predict(
+    experiment: Name,
+    source: Input,
+    variant: Variant = None,
+    output: Output = None,
+    attention: Annotated[Path | None, typer.Option(help="draw the attention into this PNG")] = None,
+    decoding: Way = None,
+    beam: Beam = None,
+    best: Best = None,
+    length_penalty: LengthPenalty = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+) -> None:
+    """Ask the best final of an experiment about new input."""
+    _expect("--attention", attention, "looked-at.png")
+    _expect("--output", output, "answers.json")
+    way = decoding_of(
+        decoding,
+        beam=beam,
+        best=best,
+        length_penalty=length_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
+    predictor = load_best(experiment, variant)
+    if attention is not None:
+        _expect_attention(predictor)
+    inputs = read(predictor, source)
+    answers = predictor.predict([steps for _, steps in inputs], way)
+    if attention is not None:
+        _draw_attention(attention, predictor, *inputs[0], answers[0])
+    rows = [
+        {"input": name, **{k: v for k, v in answer.items() if k != "attention"}}
+        for (name, _), answer in zip(inputs, answers, strict=True)
+    ]
+    show(rows, predictor, output)
+
+
+def score(experiment: Name, source: Input, variant: Variant = None, output: Output = None) -> None:
+    """Tell how likely a sequence is, step by step, by the chain rule of probability."""
+    _expect("--output", output, "terms.json")
+    predictor = load_best(experiment, variant)
+    rows = []
+    for name, steps in read(predictor, source):
+        terms = predictor.score(steps)
+        total = sum(term for _, term in terms)
+        perplexity = math.exp(-total / len(terms))
+        told = {"log_probability": total, "perplexity": perplexity, "terms": terms}
+        rows.append({"input": name, **told})
+    show(rows, predictor, output)
+
+
+def generate(
+    experiment: Name,
+    source: Input,
+    longest: Annotated[int, typer.Option("--length", min=1, help="steps at most")] = 40,
+    variant: Variant = None,
+    output: Output = None,
+    decoding: Way = "sample",
+    beam: Beam = None,
+    best: Best = None,
+    length_penalty: LengthPenalty = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    seed: Seed = None,
+) -> None:
+    """Continue a beginning by what the best final of an experiment expects."""
+    way = decoding_of(
+        decoding,
+        beam=beam,
+        best=best,
+        length_penalty=length_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+    )
+    assert way is not None
+    predictor = load_best(experiment, variant)
+    music = predictor.spec.modality == "music"
+    if music and output is None:
+        raise InputError("--output: music is written to a file; expected a name such as bach.mid")
+    _expect("--output", output, "bach.mid" if music else "texts.json")
+    rows = []
+    for name, steps in read(predictor, source):
+        first, *others = predictor.generate(steps, way, longest)
+        rows.append({"input": name, **first, **({"others": others} if others else {})})
+    if music and output is not None:
+        write_music(rows, predictor, output)
+    else:
+        show(rows, predictor, output)
+
+
+def load_best(experiment: str, variant: str | None) -> Predictor:
+    """Load the model: of the variant asked for or the best one, its best seed on valid."""
+    from seqarena.experiments import load
+    from seqarena.predict import Predictor
+
+    arena = load(experiment)
+    finals, comparison = arena.models / "finals.json", arena.results / "comparison.json"
+    for path in (finals, comparison):
+        if not path.is_file():
+            raise InputError(f"{path}: not there yet; run `dvc repro evaluate@{experiment}` first")
+    name = variant or read_json(comparison)["best"]
+    mine = [final for final in read_json(finals) if final["variant"] == name]
+    if not mine:
+        raise unknown("--variant", "final", name, arena.config.variants)
+    sign = arena.task.metrics[arena.config.metric].sign
+    key = f"valid_{arena.config.metric}"
+    best = max(mine, key=lambda final: sign * final["curve"][final["best_epoch"] - 1][key])
+    return Predictor(arena.models / name / str(best["seed"]))
+
+
+def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:
+    """Read what is asked about as the model was taught to read."""
+    from seqarena.data.modalities import modality
+
+    return modality(predictor.spec.modality).read(source, predictor.spec)
+
+
+def decoding_of(method: str | None, **options: Any) -> Decoding | None:
+    """Make the way of decoding from the options that were given.
+
+    Raises `InputError` for an option that the way makes no use of.
+    """
+    from seqarena.decode import Decoding
+
+    given = {name: value for name, value in options.items() if value is not None}
+    methods = get_args(get_type_hints(Decoding)["method"])
+    if method is not None and method not in methods:
+        raise unknown("--decoding", "way", method, methods)
+    for name in given:
+        if method not in USED_BY[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option}: goes with --decoding {' or '.join(USED_BY[name])}")
+    if method is None:
+        return None
+    if given.get("top_p") == 0:
+        raise InputError("--top-p: a share of the probability above 0; found 0")
+    best = given.get("best", Decoding.best)
+    if best > given.setdefault("beam", max(Decoding.beam, best)):
+        raise InputError(f"--best: {best} of a beam of {given['beam']}; expected --beam {best}")
+    return Decoding(method=method, **given)  # type: ignore[arg-type]
+
+
+def _expect(option: str, path: Path | None, example: str) -> None:
+    """Refuse, before any work is done, a file that would not be what its name says."""
+    suffix = Path(example).suffix
+    if path is not None and (path.suffix.lower() != suffix or path.is_dir()):
+        raise InputError(f"{option}: {path}: expected a {suffix} file, such as {example}")
+
+
+def _expect_attention(predictor: Predictor) -> None:
+    from seqarena.experiments import load
+    from seqarena.models.variants import VARIANTS
+
+    variant = predictor.about["variant"]
+    if VARIANTS[variant].attention:
+        return
+    trained = load(predictor.about["experiment"]).config.variants
+    having = ", ".join(name for name in trained if VARIANTS[name].attention)
+    mend = f"add --variant with one of {having}" if having else "no variant of this experiment has"
+    raise InputError(f"--attention: {variant} has none; {mend}")
+
+
+def _draw_attention(
+    path: Path, predictor: Predictor, name: str, steps: Any, answer: dict[str, Any]
+) -> None:
+    from seqarena.figures import Caption, draw_attention
+
+    variant = predictor.about["variant"]
+    weights, rows = answer["attention"], answer.get("tokens", answer.get("labels"))
+    if "alternatives" in answer:  # (heads, U, S): a row for each step that was asked about
+        asked = [step - 1 for step in answer["alternatives"]]
+        weights, rows = weights[:, asked], [answer["labels"][step] for step in asked]
+    caption = Caption(f"{variant} {_told(name, answer)}", rows)
+    with new_file(path) as partial:
+        draw_attention(partial, predictor.spec, steps, weights, caption)
+    print(f"{path}: what {variant} looked at in {name}")
+
+
+def _told(name: str, answer: dict[str, Any]) -> str:
+    """Say what a model made of an input."""
+    if "value" in answer:
+        return f"says {answer['value']:.4g}"
+    if "label" in answer or "text" in answer:
+        return f"says {answer.get('label') or answer.get('text') or 'nothing'}"
+    return f"on {name}"

@@ -1,1 +1,0 @@
-"""From per-example test scores to a verdict: statistics, sentences, pictures and the report."""

@@ -1,0 +1,158 @@
+"""Pictures: PNG and JPEG files to bytes of one size, to be read as a grid of regions."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import Field, model_validator
+
+from seqarena.config import Strict
+from seqarena.data.labelled import LabelledOptions, assign_splits, read_manifest, write_labelled
+from seqarena.data.modalities.base import Modality
+from seqarena.data.pixels import mean_and_std
+from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.targets import TARGETS
+from seqarena.errors import InputError
+
+FORMATS = ("PNG", "JPEG")
+SUFFIXES = {".png", ".jpg", ".jpeg"}
+MAX_PIXELS = 64_000_000  # beyond, a header is taken for damaged, before it can claim memory
+THREADS = 2  # decoding and resizing release the GIL
+# What Pillow raises at damaged files, and at sizes that it takes for an attack.
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+Side = Annotated[int, Field(ge=4, le=512)]
+Count = Annotated[int, Field(ge=1, le=512)]
+
+
+class ImageOptions(LabelledOptions):
+    """How a picture becomes pixels, and as what sequence they are read."""
+
+    height: Side = 48
+    width: Side = 48
+    colour: bool = True  # three channels instead of one
+    regions: tuple[Count, Count] = (4, 4)  # rows and columns, read row by row
+
+    @model_validator(mode="after")
+    def _fits(self) -> ImageOptions:
+        rows, columns = self.regions
+        if rows > self.height or columns > self.width:
+            raise ValueError(f"regions {rows} x {columns} of {self.height} x {self.width} pixels")
+        return self
+
+
+class Images(Modality):
+    """Pictures as uint8 ``(1, C, H, W)``, one step each; models scale them by the spec's mean."""
+
+    Options = ImageOptions
+
+    def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Decode every picture of ``labels.csv`` once; see `Modality.prepare`."""
+        assert isinstance(options, ImageOptions)
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / "labels.csv", "file", targets.column)
+        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        with ThreadPoolExecutor(THREADS) as pool:
+            pictures = {row.item: pool.submit(decode, raw / row.item, options) for row in rows}
+            try:
+                written = write_labelled(
+                    out, splits, lambda row: pictures.pop(row.item).result(), targets
+                )
+            finally:
+                pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
+        return DataSpec(
+            modality="image",
+            feature_shape=(3 if options.colour else 1, options.height, options.width),
+            step="picture",
+            step_size=1.0,
+            frames=mean_and_std(Split(out / "train").inputs),
+            options=options.model_dump(mode="json", exclude={"valid", "test"}),
+            **written,
+        )
+
+    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+        """Read one picture, or all below a folder; see `Modality.read`."""
+        options = ImageOptions(**spec.options)
+        return [(path.name, decode(path, options)) for path in _pictures(Path(source))]
+
+    def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
+        """Name each region in the order of reading: ``row 1, column 1``, ``row 1, column 2``, …"""
+        rows, columns = spec.options["regions"]
+        return [f"row {1 + n // columns}, column {1 + n % columns}" for n in range(rows * columns)]
+
+
+def decode(path: Path, options: ImageOptions) -> Array:
+    """Decode one picture to uint8 ``(1, C, H, W)``.
+
+    It is turned as its EXIF data say and laid on white where it is transparent. One of another size
+    is resized whole, and its two short sides are padded with the colour of its border. Raises
+    `InputError` naming the file when it is missing, empty, damaged, cut short, too large, animated,
+    or neither PNG nor JPEG.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such picture")
+    if not path.stat().st_size:
+        raise InputError(f"{path}: empty file")
+    with _opened(path) as picture:
+        picture.verify()  # the checksums of a PNG, which loading does not look at
+    with _opened(path) as picture:
+        upright = ImageOps.exif_transpose(picture)
+        levels = _on_white(upright).convert("RGB" if options.colour else "L")
+        size = (options.width, options.height)
+        if levels.size != size:
+            levels = ImageOps.pad(levels, size, Image.Resampling.BILINEAR, _border_colour(levels))
+    pixels = np.asarray(levels).reshape(options.height, options.width, -1)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; what Pillow says of a bad one is told in one line with its name."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ValueError(f"{picture.width} x {picture.height}; at most {MAX_PIXELS} pixels")
+            # A JPEG of several pictures shows its first: what phones add is a preview.
+            if picture.format == "PNG" and getattr(picture, "is_animated", False):
+                raise ValueError("animated; expected a single picture")
+            yield picture
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not a readable picture: neither PNG nor JPEG") from error
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: not a readable picture: {reason}") from error
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip, not scale
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA"))
+
+
+def _border_colour(picture: Image.Image) -> int | tuple[int, ...]:
+    """Return the median of the outermost pixels, by channel."""
+    pixels = np.asarray(picture)
+    sides = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
+    median = np.median(np.concatenate(sides), axis=0).astype(int)
+    return int(median) if median.ndim == 0 else tuple(median.tolist())
+
+
+def _pictures(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise InputError(f"{source}: no pictures ({', '.join(sorted(SUFFIXES))}) in this folder")
+    return found

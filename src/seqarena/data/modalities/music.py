@@ -1,0 +1,139 @@
+"""Music: MIDI files to piano rolls, of which each frame is to be predicted from those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from seqarena.config import Strict
+from seqarena.data.labelled import MANIFESTS, Fraction, Row, assign_splits, read_manifest
+from seqarena.data.midi import read_notes
+from seqarena.data.modalities.base import Modality
+from seqarena.data.pitches import KEYS, LOWEST
+from seqarena.data.store import Array, DataSpec, write_sequences
+from seqarena.errors import InputError
+
+SUFFIXES = (".mid", ".midi")
+LONGEST = 100_000  # frames; beyond, a file is taken for damaged
+
+
+class MusicOptions(Strict):
+    """How a piece becomes frames.
+
+    A step is half a quarter note: of the chorales' notes 1.3 % begin between two such steps,
+    20.9 % between quarter notes and 0.006 % between sixteenths, which make pieces twice as long.
+    """
+
+    steps_per_quarter: Annotated[int, Field(ge=1, le=48)] = 2
+    max_length: Annotated[int, Field(ge=2, le=LONGEST)] = 512  # frames; longer pieces are cut up
+    valid: Fraction = 0.12
+    test: Fraction = 0.12
+
+
+class Music(Modality):
+    """Pieces as frames ``(T, 88)`` of the keys that sound; the target is the piece itself.
+
+    The input is the same, one frame later: step t holds frame t-1, the first of a piece silence,
+    and asks for frame t. Both are stored: inputs float32 ``(T, 88)``, targets uint8 ``(T, 88)``.
+    """
+
+    Options = MusicOptions
+
+    def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Read every piece of ``labels.csv`` (``file[,split,group]``); see `Modality.prepare`."""
+        assert isinstance(options, MusicOptions)
+        # The notes are the answer: the manifest has no column for one.
+        rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
+        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        sizes, longest = {}, 0
+        for name, held in splits.items():
+            parts = [part for row in held for part in _parts(raw, row, options)]
+            examples, inputs, targets = zip(*parts, strict=True)
+            write_sequences(out / name, list(inputs), list(targets), examples)
+            sizes[name] = len(parts)
+            if name == "train":
+                longest = max(map(len, targets))
+        return DataSpec(
+            modality="music",
+            feature_shape=(KEYS,),
+            max_length=longest,
+            longest_target=longest,
+            step="beat",
+            step_size=1 / options.steps_per_quarter,
+            options={"steps_per_quarter": options.steps_per_quarter},
+            sizes=sizes,
+        )
+
+    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+        """Read one MIDI file, or all below a folder: ``(T + 1, 88)``, whole however long.
+
+        The last step holds the last frame and asks for what comes after it.
+        """
+        steps = spec.options["steps_per_quarter"]
+        return [(path.name, asked(piano_roll(path, steps))) for path in _pieces(Path(source))]
+
+    def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
+        """Name each step by the beat that it asks for: ``1``, ``1.5``, ``2``, …"""
+        return [f"{1 + round(index * spec.step_size, 2):g}" for index in range(len(steps))]
+
+
+def piano_roll(path: Path, steps_per_quarter: int) -> Array:
+    """Read a MIDI file as the keys that sound at each point of the grid, uint8 ``(T, 88)``.
+
+    A note that is repeated without a pause looks like one that is held, and one that starts and
+    ends between two points is not there. Raises what `read_notes` raises, and `InputError` for a
+    note outside the 88 keys, for silence and for more than `LONGEST` frames.
+    """
+    score = read_notes(path)
+
+    def frame(tick: int) -> int:
+        return -(-tick * steps_per_quarter // score.ticks)  # the first that is not before it
+
+    length = frame(score.length)
+    if length > LONGEST:
+        raise InputError(f"{path}: {length} frames; at most {LONGEST}")
+    roll = np.zeros((length, KEYS), np.uint8)
+    for start, end, pitch in score.notes:
+        if not LOWEST <= pitch < LOWEST + KEYS:
+            quarter = start / score.ticks
+            known = f"the keys {LOWEST} to {LOWEST + KEYS - 1}"
+            raise InputError(f"{path}: note {pitch} at beat {1 + quarter:g}; expected {known}")
+        roll[frame(start) : frame(end), pitch - LOWEST] = 1
+    if not roll.any():
+        grid = f"a grid of {steps_per_quarter} steps to a quarter note"
+        raise InputError(f"{path}: no note sounds on {grid}")
+    return roll
+
+
+def asked(roll: Array) -> Array:
+    """Return what asks for each frame of ``(T, 88)`` and for one more, float32 ``(T + 1, 88)``."""
+    return np.concatenate([np.zeros((1, KEYS)), roll]).astype(np.float32)
+
+
+def _parts(
+    raw: Path, row: Row, options: MusicOptions
+) -> Iterator[tuple[dict[str, Any], Array, Array]]:
+    """Yield what people know a part by, its inputs and its targets; most pieces are one part.
+
+    A part from the midst of a piece begins with the frame before it, not with silence.
+    """
+    roll = piano_roll(raw / row.item, options.steps_per_quarter)
+    inputs = asked(roll)[:-1]
+    for start in range(0, len(roll), options.max_length):
+        place = f" from frame {start + 1}" if start else ""
+        example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group}
+        span = slice(start, start + options.max_length)
+        yield example, inputs[span], roll[span]
+
+
+def _pieces(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise InputError(f"{source}: no MIDI files ({', '.join(SUFFIXES)}) in this folder")
+    return found

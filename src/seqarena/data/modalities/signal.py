@@ -1,0 +1,177 @@
+"""Labelled signals: one CSV of several channels per example, a row per step."""
+
+from __future__ import annotations
+
+import csv
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from seqarena.config import Strict
+from seqarena.data.labelled import (
+    MANIFESTS,
+    LabelledOptions,
+    Row,
+    assign_splits,
+    read_manifest,
+    write_labelled,
+)
+from seqarena.data.modalities.base import Modality
+from seqarena.data.scaling import scale_by_train
+from seqarena.data.store import Array, DataSpec
+from seqarena.data.tables import read_records
+from seqarena.data.targets import TARGETS
+from seqarena.errors import InputError, InputWarning, unknown
+
+SUFFIX = ".csv"
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class SignalOptions(LabelledOptions):
+    """The `prepare:` section of an experiment on signals."""
+
+    scale: bool = True  # each channel to zero mean and unit deviation over train
+    max_length: Annotated[int, Field(ge=1)] | None = None  # steps; what is beyond is cut
+
+
+class Signal(Modality):
+    """Sequences of any length over the same channels, as float32 ``(T, D)``, scaled by train."""
+
+    Options = SignalOptions
+
+    def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Read every file of ``labels.csv``; the first of train names the channels in order."""
+        assert isinstance(options, SignalOptions)
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / MANIFESTS["file"], "file", targets.column)
+        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        channels = read_channels(raw / splits["train"][0].item)
+
+        def encode(row: Row) -> Array:
+            return read_steps(raw / row.item, channels)[: options.max_length]
+
+        written = write_labelled(out, splits, encode, targets)
+        mean, std = scale_by_train(out) if options.scale else _unscaled(len(channels))
+        return DataSpec(
+            modality="signal",
+            feature_shape=(len(channels),),
+            step="step",
+            step_size=1.0,
+            options={
+                "channels": channels,
+                "max_length": options.max_length,
+                "mean": mean.tolist(),
+                "std": std.tolist(),
+            },
+            **written,
+        )
+
+    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+        """Read one CSV with the channels of training, or all below a folder."""
+        mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
+        channels, longest = spec.options["channels"], spec.options["max_length"]
+        encoded = []
+        for path in _files(Path(source)):
+            steps = read_steps(path, channels)
+            if longest is not None and len(steps) > longest:
+                told = f"{len(steps)} steps; the first {longest} are read"
+                warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
+            encoded.append((path.name, (steps[:longest] - mean) / std))
+        return encoded
+
+    def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
+        """Name each step by its number: ``1``, ``2``, …"""
+        return [str(number + 1) for number in range(len(steps))]
+
+
+def read_channels(path: Path) -> list[str]:
+    """Read the names in the header of a file; raises `InputError` at an empty or a double one."""
+    return _header(path, _lines(path))
+
+
+def read_steps(path: Path, channels: Sequence[str]) -> Array:
+    """Read a file, float32 ``(T, D)``, its columns in the order of `channels`.
+
+    Raises `InputError` naming the file, and the line of what is no finite number; or when its
+    channels are others, or it holds no step.
+    """
+    lines = _lines(path)
+    names = _header(path, lines)
+    order = _order(path, names, channels)
+    if not any(lines[1:]):
+        raise InputError(f"{path}: no steps below the header")
+    try:
+        values = np.loadtxt(lines[1:], delimiter=",", comments=None, quotechar='"', ndmin=2)
+    except ValueError as error:
+        raise _slip(path, str(error)) from error
+    # Of the same width in every line, if not in the header, is what loadtxt lets pass.
+    if values.shape[1] != len(names) or not (np.abs(values) <= LARGEST).all():
+        raise _slip(path, "not a table of finite numbers")
+    return values.astype(np.float32)[:, order]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a CSV table in UTF-8: {error}") from error
+
+
+def _header(path: Path, lines: list[str]) -> list[str]:
+    if not lines:
+        raise InputError(f"{path}: empty file")
+    names = [name.strip() for name in next(csv.reader(lines[:1]), [])]
+    for name in names or [""]:
+        if not name:
+            raise InputError(f"{path} line 1: expected the names of the channels, one is empty")
+        if names.count(name) > 1:
+            raise InputError(f"{path} line 1: the channel '{name}' is named twice")
+    return names
+
+
+def _order(path: Path, names: list[str], channels: Sequence[str]) -> list[int]:
+    for name in channels:
+        if name not in names:
+            raise unknown(f"{path} line 1", "channel", name, names)
+    for name in names:
+        if name not in channels:
+            raise InputError(f"{path} line 1: '{name}' is no channel of train")
+    return [names.index(name) for name in channels]
+
+
+def _slip(path: Path, otherwise: str) -> InputError:
+    """Find the line that is no step, more slowly than it was met."""
+    for line, record in read_records(path, ()):
+        for name, cell in record.items():
+            if not _is_finite(cell):
+                where = f"{path} line {line}"
+                return InputError(f"{where}: channel '{name}': '{cell}' is not a finite number")
+    return InputError(f"{path}: {otherwise}")
+
+
+def _is_finite(cell: str) -> bool:
+    try:
+        return math.fabs(float(cell)) <= LARGEST
+    except ValueError:
+        return False
+
+
+def _unscaled(channels: int) -> tuple[Array, Array]:
+    return np.zeros(channels, np.float32), np.ones(channels, np.float32)
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    found = [p for p in source.rglob("*") if p.suffix.lower() == SUFFIX and p.is_file()]
+    found = sorted(path for path in found if path.name != MANIFESTS["file"])
+    if not found:
+        raise InputError(f"{source}: no CSV files in this folder")
+    return found

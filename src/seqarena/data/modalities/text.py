@@ -1,0 +1,169 @@
+"""Text: sentences to sequences of token ids over a vocabulary learned from train."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from seqarena.config import Strict
+from seqarena.data.labelled import (
+    MANIFESTS,
+    LabelledOptions,
+    Row,
+    assign_splits,
+    read_manifest,
+    write_labelled,
+)
+from seqarena.data.modalities.base import Modality
+from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.tables import SUFFIXES, read_records
+from seqarena.data.targets import TARGETS
+from seqarena.data.tokens import (
+    END,
+    PAD,
+    SPECIALS,
+    TARGET_SPECIALS,
+    UNKNOWN,
+    ids,
+    learn_vocabulary,
+    words,
+)
+from seqarena.errors import InputError, InputWarning, few
+
+
+class TextOptions(LabelledOptions):
+    """The `prepare:` section of an experiment on text."""
+
+    max_vocabulary: Annotated[int, Field(gt=len(SPECIALS))] = 10_000  # the two specials included
+    min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
+    max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
+    lowercase: bool = True
+
+
+class Text(Modality):
+    """Sentences; a step is a token, ``feature_shape`` is ``()``.
+
+    Where the next token is the target, a sentence stands between two ends.
+    """
+
+    Options = TextOptions
+
+    def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Tokenise ``examples.csv``; the vocabulary is learned from train alone."""
+        assert isinstance(options, TextOptions)
+        targets = TARGETS[options.targets]
+        rows = read_manifest(raw / MANIFESTS["text"], "text", targets.column)
+        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        vocabulary = learn_vocabulary(
+            (_tokens(row.item, options.lowercase) for row in splits["train"]),
+            TARGET_SPECIALS if options.targets == "next" else SPECIALS,
+            min_count=options.min_count,
+            most=options.max_vocabulary,
+        )
+        index = {token: number for number, token in enumerate(vocabulary)}
+
+        def encode(row: Row) -> Array:
+            tokens = ids(_tokens(row.item, options.lowercase), index)
+            return np.pad(tokens, 1, constant_values=END) if options.targets == "next" else tokens
+
+        longest = options.max_length
+        written = write_labelled(out, splits, encode, targets, column="text", longest=longest)
+        return DataSpec(
+            modality="text",
+            feature_shape=(),
+            step="token",
+            step_size=1.0,
+            vocabulary=vocabulary,
+            asked=_asked(Split(out / "train")) if options.targets == "labels" else (),
+            options=options.model_dump(include={"lowercase", "max_length", "targets"}),
+            **written,
+        )
+
+    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+        """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv.
+
+        Warns once of the words that are unknown, and once of texts that are cut.
+        """
+        index = {token: number for number, token in enumerate(spec.vocabulary)}
+        lowercase, longest, targets = (
+            spec.options[key] for key in ("lowercase", "max_length", "targets")
+        )
+        encoded, strange, cut = [], {}, 0
+        for name, where, text in _sentences(source):
+            tokens = _tokens(text, lowercase)
+            if not tokens:
+                raise InputError(f"{where}: an empty sentence; expected some words")
+            cut += len(tokens) > longest
+            tokens = tokens[:longest]
+            strange.update(dict.fromkeys(token for token in tokens if token not in index))
+            steps = ids(tokens, index)
+            if spec.asked and not np.isin(steps, spec.asked).any():
+                expected = few(spec.vocabulary[token] for token in spec.asked)
+                raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
+            if targets == "next":
+                steps = np.insert(steps, 0, END)
+            encoded.append((name, steps))
+        if not encoded:
+            raise InputError(f"{source}: no sentences")
+        if strange:
+            told = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
+            warnings.warn(told, InputWarning, stacklevel=2)
+        if cut:
+            told = f"{cut} of {len(encoded)} texts: only the first {longest} tokens are read"
+            warnings.warn(told, InputWarning, stacklevel=2)
+        return encoded
+
+    def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
+        """Name each step by its token; a token outside the vocabulary shows as ``<unk>``."""
+        return [spec.vocabulary[int(step)] for step in steps]
+
+
+def _tokens(text: str, lowercase: bool) -> list[str]:
+    return words(text.lower() if lowercase else text)
+
+
+def _asked(train: Split) -> tuple[int, ...]:
+    """List the tokens that have a label wherever they stand in train, if all others never have one.
+
+    Empty where the token does not decide it: then a label is asked of every step. Where train has
+    no unknown word, one counts as most tokens do.
+    """
+    has_label = np.asarray(train.targets) != PAD
+    tokens = np.asarray(train.inputs)
+    labelled, bare = set(tokens[has_label].tolist()), set(tokens[~has_label].tolist())
+    if not bare or labelled & bare:
+        return ()
+    if UNKNOWN not in bare and len(labelled) > len(bare):
+        labelled.add(UNKNOWN)
+    return tuple(sorted(labelled))
+
+
+def _sentences(source: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a name, the place for messages and the text of every input of a source."""
+    # Not Path.is_file: it raises OSError on a sentence too long for a file name.
+    if not os.path.isfile(source):  # noqa: PTH113
+        if Path(source).suffix.lower() in {*SUFFIXES, ".txt"}:
+            raise InputError(f"{source}: no such file; expected a text file or a sentence")
+        if os.path.isdir(source):  # noqa: PTH112
+            raise InputError(f"{source}: a folder; expected a text file or a sentence")
+        yield source, source.strip() or "the input", source
+        return
+    path = Path(source)
+    if path.suffix.lower() in SUFFIXES:
+        for line, record in read_records(path, ("text",)):
+            place = f"{path.name}:{line}"
+            yield record.get("id") or place, place, record["text"]
+        return
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a text file in UTF-8: {error}") from error
+    for line, text in enumerate(lines, start=1):
+        if text.strip():
+            yield f"{path.name}:{line}", f"{path.name}:{line}", text

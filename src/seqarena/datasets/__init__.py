@@ -1,0 +1,49 @@
+"""The data sets by name, and the user's own by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pkgutil import resolve_name
+
+from seqarena.datasets.base import Dataset
+from seqarena.datasets.own import OwnFiles
+from seqarena.errors import InputError, unknown
+
+# Named, not imported: text needs neither the audio nor the video libraries.
+DATASETS = {
+    "movie_reviews": "seqarena.datasets.reviews:MovieReviews",
+    "hutto_sentences": "seqarena.datasets.hutto:HuttoSentences",
+    "pronoun_gaps": "seqarena.datasets.pronouns:PronounGaps",
+    "spanish_phrases": "seqarena.datasets.spanish_phrases:SpanishPhrases",
+    "bike_sharing": "seqarena.datasets.bike_sharing:BikeSharing",
+    "spoken_digits": "seqarena.datasets.spoken_digits:SpokenDigits",
+    "spoken_phrases": "seqarena.datasets.spoken_phrases:SpokenPhrases",
+    "free_spoken_digits": "seqarena.datasets.spoken_digits:FreeSpokenDigits",
+    "moving_digits": "seqarena.datasets.moving_digits:MovingDigits",
+    "turning_digits": "seqarena.datasets.turning_digits:TurningDigits",
+    "copy_memory": "seqarena.datasets.long_memory:CopyMemory",
+    "adding": "seqarena.datasets.long_memory:Adding",
+    "japanese_vowels": "seqarena.datasets.uea:JapaneseVowels",
+    "basic_motions": "seqarena.datasets.uea:BasicMotions",
+    "bach_chorales": "seqarena.datasets.chorales:BachChorales",
+    "jsb_chorales": "seqarena.datasets.chorales:JsbChorales",
+    "image_captchas": "seqarena.datasets.captchas:ImageCaptchas",
+    "captcha_v2": "seqarena.datasets.captchas:CaptchaV2",
+    "emoji_drawings": "seqarena.datasets.drawings:EmojiDrawings",
+}
+
+
+def dataset(name: str, modality: str | None = None, where: str = "data") -> Dataset:
+    """Return a data set by name; a name with a slash, or of an existing path, is the user's own.
+
+    Raises `InputError` at the key `where` for a name unknown, and for a modality that is missing
+    (the user's own files) or another than the data set's.
+    """
+    if name in DATASETS:
+        found: Dataset = resolve_name(DATASETS[name])()
+        if modality not in (None, found.modality):
+            raise InputError(f"{where}: '{name}' is {found.modality}, not {modality}")
+        return found
+    if "/" not in name and not Path(name).exists():
+        raise unknown(where, "data set", name, DATASETS)
+    return OwnFiles(Path(name), modality, where)

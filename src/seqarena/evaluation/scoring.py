@@ -1,0 +1,73 @@
+"""What a final, or a baseline, comes to on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqarena.baselines.registry import BASELINES
+from seqarena.data.batches import Batch, Batches
+from seqarena.data.store import Array, Prepared, Split
+from seqarena.experiments import Arena
+from seqarena.fit import answers
+from seqarena.models.model import Output
+from seqarena.predict import Predictor
+from seqarena.tasks import add
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What one final, or one baseline, came to on the test split."""
+
+    answers: list[Any]  # of each example, as `Task.rows` has it
+    metrics: dict[str, float]
+    per_example: Array  # (N,) of the experiment's metric
+    weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
+
+
+def test_model(predictor: Predictor, prepared: Prepared, arena: Arena, drawn: list[int]) -> Tested:
+    """Run a final over the whole test split; keep its attention over the examples `drawn`."""
+    test, protocol = prepared.split("test"), arena.config.protocol
+    said = answers(predictor.model, arena.task, test, predictor.spec, protocol)
+    return _score(said, prepared, arena, drawn)
+
+
+def test_baseline(name: str, prepared: Prepared, arena: Arena) -> Tested:
+    """Score a baseline's answer to each example of the test split."""
+    rows: Array | Sequence[Any] = BASELINES[name].answer(prepared)
+    said = (
+        (indices, batch, arena.task.claim([rows[index] for index in indices], batch))
+        for indices, batch in Batches(prepared.split("test"), BATCH).in_order()
+    )
+    return _score(said, prepared, arena, [])
+
+
+def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
+    """Choose the examples that every final is drawn on: at random, not by how they look."""
+    chosen = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
+    return sorted(int(index) for index in chosen)
+
+
+def _score(
+    said: Iterable[tuple[Array, Batch, Output]], prepared: Prepared, arena: Arena, drawn: list[int]
+) -> Tested:
+    task, spec, count = arena.task, prepared.spec, len(prepared.split("test"))
+    total: dict[str, torch.Tensor] = {}
+    shares = np.zeros(count)
+    rows: list[Any] = [None] * count
+    weights: dict[int, Array] = {}
+    for indices, batch, output in said:
+        add(total, task.counts(output, batch, spec))
+        shares[indices] = task.per_example(arena.config.metric, output, batch, spec).cpu()
+        for place, (index, row) in enumerate(zip(indices, task.rows(output), strict=True)):
+            rows[index] = row
+            looked = task.looked(output, place) if int(index) in drawn else None
+            if looked is not None:
+                weights[int(index)] = looked
+    return Tested(rows, task.scores(total, spec), shares, weights)

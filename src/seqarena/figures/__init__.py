@@ -1,0 +1,82 @@
+"""What a final looks like: its predictions, what it confused, what it attended to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqarena.data.modalities import modality
+from seqarena.data.store import Array, DataSpec, Prepared
+from seqarena.errors import InputError
+from seqarena.figures.classes import paint_classes, paint_labels
+from seqarena.figures.final import Caption, Final, Painter
+from seqarena.figures.gates import Gates, draw_gates
+from seqarena.figures.steps import paint_next
+from seqarena.figures.texts import paint_texts
+from seqarena.figures.values import paint_forecasts, paint_numbers
+from seqarena.plots.alignments import ALIGNMENT_PLOTS
+from seqarena.plots.attention import ATTENTION_PLOTS
+from seqarena.plots.regions import look_over_image
+
+__all__ = ["PAINTERS", "Caption", "draw_attention", "draw_final"]
+
+ATTENTION_MAPS = 3  # of each final
+
+
+def draw_final(
+    out: Path,
+    prepared: Path,
+    task: str,
+    variant: str,
+    answers: list[Any],
+    weights: dict[int, Array],
+    drawn: list[int],
+    gates: Gates | None = None,
+) -> None:
+    """Write the pictures and predictions of one final into the folder `out`.
+
+    `answers` are what it said of each test example, as `Task.rows` has it; `weights` maps the drawn
+    examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn.
+    """
+    if task not in PAINTERS:
+        raise InputError(f"pictures: no painter for the task '{task}'")
+    out.mkdir(parents=True)
+    data = Prepared(prepared)
+    final = Final(out, data.spec, data.split("test"), variant, answers, drawn)
+    captions = PAINTERS[task](final)
+    for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
+        path = out / f"attention-{number}.png"
+        draw_attention(path, data.spec, final.test.sequence(index), attention, captions(index))
+    if gates is not None:
+        steps, title = final.test.sequence(drawn[0]), captions(drawn[0]).title
+        draw_gates(out / "gates.png", data.spec, steps, gates, title)
+
+
+def draw_attention(
+    path: Path, spec: DataSpec, steps: Array, weights: Array, caption: Caption
+) -> None:
+    """Draw attention ``(heads, U, S)`` over one sequence, head by head.
+
+    A row per query where the caption names them, else one row for all.
+    """
+    labels = modality(spec.modality).step_labels(steps, spec)
+    rows = [*(caption.rows or ()), "(end)"][: weights.shape[1]]  # a text that was cut has no end
+    if spec.modality == "image":  # not a line of steps but a grid of regions
+        names = rows if caption.rows is not None else ["looked at"]
+        grid = tuple(spec.options["regions"])
+        look_over_image(steps[0], weights[:, : len(names)], names, grid, caption.title, path)
+    elif caption.rows is None:
+        ATTENTION_PLOTS[spec.modality](steps, weights.mean(1), labels, caption.title, path)
+    else:
+        ALIGNMENT_PLOTS[spec.modality](steps, weights, rows, labels, caption.title, path)
+
+
+PAINTERS: dict[str, Painter] = {
+    "classification": paint_classes,
+    "labelling": paint_labels,
+    "forecasting": paint_forecasts,
+    "regression": paint_numbers,
+    "transduction": paint_texts,
+    "language_modelling": paint_next,
+    "music_modelling": paint_next,
+}

@@ -1,0 +1,57 @@
+"""What the gates of a recurrence do along a sequence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from seqarena.data.modalities import modality
+from seqarena.data.store import Array, DataSpec
+from seqarena.models.encoders import RecurrentEncoder
+from seqarena.models.model import SequenceModel
+from seqarena.models.recurrent import Fused
+from seqarena.plots.gates import gate_maps
+
+Gates = dict[str, Array]  # name -> (S, H) in 0 … 1
+
+
+def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
+    """Compute the gates over one sequence ``(T, *)`` of an encoder that is one GRU or LSTM layer.
+
+    A gate depends on a step and on the state before it, and the kernel tells every state, so that
+    all steps are computed at once; the layout of its weights is that of `seqarena.models.cells`.
+    None for any other encoder.
+    """
+    encoder = model.encoder
+    if not isinstance(encoder, RecurrentEncoder) or not isinstance(encoder.layer, Fused):
+        return None
+    kernel = encoder.layer.kernel
+    if not isinstance(kernel, (nn.GRU, nn.LSTM)):
+        return None
+    with torch.inference_mode():
+        inputs = torch.from_numpy(steps.copy())[None]
+        features, _ = model.frontend(inputs, torch.tensor([len(steps)]))
+        states, _ = kernel(features)
+        before = F.pad(states[0, :-1], (0, 0, 1, 0))  # the first step follows zeros
+        weight_ih, weight_hh, bias_ih, bias_hh = kernel.parameters()
+        read, kept = F.linear(features[0], weight_ih, bias_ih), F.linear(before, weight_hh, bias_hh)
+        if isinstance(kernel, nn.LSTM):
+            i, f, _, o = torch.sigmoid(read + kept).chunk(4, dim=1)
+            return {"input": i.numpy(), "forget": f.numpy(), "output": o.numpy()}
+        r, z, _ = torch.sigmoid(read + kept).chunk(3, dim=1)
+        return {"reset": r.numpy(), "update": z.numpy()}
+
+
+def draw_gates(path: Path, spec: DataSpec, steps: Array, gates: Gates, title: str) -> None:
+    """Draw gates over the steps that they were computed for, a patch by its first step."""
+    count = len(next(iter(gates.values())))
+    if spec.modality == "image":  # one step that is read region by region
+        labels, unit = [str(region) for region in range(1, count + 1)], "region"
+    else:
+        labels, unit = modality(spec.modality).step_labels(steps, spec), spec.step
+    patch = len(labels) // count
+    first = len(labels) - patch * count  # what is left over is dropped at the beginning
+    gate_maps(gates, labels[first::patch], unit, title, path)

@@ -1,0 +1,68 @@
+"""How quality goes with length: what an encoder-decoder loses without attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from seqarena.data.store import Array, DataSpec, Prepared, Split
+from seqarena.plots.diagnostics import by_length
+from seqarena.plots.formats import metric_name
+
+BINS = 6
+
+
+def draw_lengths(
+    path: Path,
+    metric: str,
+    prepared: Path,
+    variants: Mapping[str, Array],
+    baselines: Mapping[str, Array],
+) -> None:
+    """Draw each example's share of the metric ``(seeds, N)`` over its length, in bins.
+
+    As in figure 2 of Bahdanau et al. (2015). Draws nothing where lengths hardly vary.
+    """
+    data = Prepared(prepared)
+    lengths, unit = lengths_of(data.split("test"), data.spec)
+    if len(np.unique(lengths)) < 4 or lengths.max() < 1.5 * lengths.min():
+        return
+    bins = bins_of(lengths)
+    if len(bins) < 3:
+        return
+    lines, references = (
+        {name: np.stack([shares[:, bin].mean(1) for bin in bins], 1) for name, shares in of.items()}
+        for of in (variants, baselines)
+    )
+    centres = np.array([lengths[bin].mean() for bin in bins])
+    by_length(centres, lines, references, unit, f"{metric_name(metric)}, mean of examples", path)
+
+
+def lengths_of(test: Split, spec: DataSpec) -> tuple[Array, str]:
+    """Return how long each example is ``(N,)``, and in what; of a picture, what it is to say."""
+    lengths = np.asarray(test.lengths)
+    if spec.target_vocabulary and test.target_lengths is not None and np.ptp(lengths) == 0:
+        unit = f"length of what is to be written, in {spec.target_unit}"
+        return np.asarray(test.target_lengths) - 1, unit  # without the end
+    return lengths * spec.step_size, f"length in {spec.step}s"
+
+
+def bins_of(lengths: Array, count: int = BINS) -> list[Array]:
+    """Return the examples of at most `count` bins, ever longer and of about equal size.
+
+    Examples of one length are never parted, so that bins do not depend on their order.
+    """
+    order = np.argsort(lengths, kind="stable")
+    runs = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
+    bins: list[Array] = [runs[0]]
+    for run in runs[1:]:
+        if len(bins[-1]) * count < len(lengths):
+            bins[-1] = np.concatenate([bins[-1], run])
+        else:
+            bins.append(run)
+    if len(bins) > 1 and len(bins[-1]) * count * 2 < len(lengths):
+        last = bins.pop()
+        bins[-1] = np.concatenate([bins[-1], last])
+    return bins

@@ -1,0 +1,55 @@
+"""Numbers: forecasts beside what came, and predicted beside true values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from seqarena.data.store import Array
+from seqarena.figures.final import Caption, Final, item_of
+from seqarena.plots.results import forecasts
+from seqarena.plots.steps import scatter
+
+
+def paint_forecasts(final: Final) -> Callable[[int], Caption]:
+    """Draw the forecasts from a few origins."""
+    spec, test, drawn = final.spec, final.test, final.drawn
+    values, truth = _unscaled(final, np.stack(final.answers)), _unscaled(final, test.targets)
+    examples = test.examples()
+    history = _unscaled(final, np.stack([test.sequence(index)[:, 0] for index in drawn]))
+    titles = [f"from {examples[index]['id']}" for index in drawn]
+    unit = str(spec.options.get("target", ""))
+    path = final.out / "forecasts.png"
+    forecasts(history, truth[drawn], values[drawn], titles, unit, path)
+    steps = range(1, spec.horizon + 1)
+    header = ["id", *(f"truth+{h}" for h in steps), *(f"forecast+{h}" for h in steps)]
+    rows = [
+        [example["id"], *np.round(truth[n], 2), *np.round(values[n], 2)]
+        for n, example in enumerate(examples)
+    ]
+    final.write_rows(header, rows)
+    return lambda index: Caption(
+        f"{final.variant}: what the forecast from {examples[index]['id']} looks back at"
+    )
+
+
+def paint_numbers(final: Final) -> Callable[[int], Caption]:
+    """Draw predicted over true values."""
+    values, truth = (
+        _unscaled(final, numbers)[:, 0] for numbers in (np.stack(final.answers), final.test.targets)
+    )
+    scatter(truth, values, final.out / "scatter.png")
+    examples = final.test.examples()
+    rows = [
+        [example["id"], item_of(example), f"{truth[n]:.6g}", f"{values[n]:.6g}"]
+        for n, example in enumerate(examples)
+    ]
+    final.write_rows(["id", "input", "truth", "predicted"], rows)
+    return lambda index: Caption(
+        f"{final.variant} says {values[index]:.4g}, the truth is {truth[index]:.4g}"
+    )
+
+
+def _unscaled(final: Final, values: Array) -> Array:
+    return np.asarray(values * final.spec.target["std"] + final.spec.target["mean"])

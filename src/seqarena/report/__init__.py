@@ -1,0 +1,1 @@
+"""The page that shows all verdicts with what they rest on."""

@@ -1,0 +1,130 @@
+"""Keeps MLflow up with a ledger without ever holding up, or ending, the work that writes it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from seqarena.errors import InputError
+from seqarena.tracking.ledger import Ledger
+
+if TYPE_CHECKING:
+    from seqarena.tracking.mlflow.writer import Writer
+
+SERVE = Path(__file__).with_name("serve.py")
+SETTINGS = {  # the user's own come first
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is down: 3 s, not 4 minutes
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every run that ends
+}
+
+
+class Projection:
+    """Writes one ledger to MLflow from a thread of its own.
+
+    The thread spares the search two seconds of importing mlflow, the making of the database and
+    the wait for a server that is down. A failure costs one warning line; what was not written
+    then is written later, since the ledger holds it all.
+    """
+
+    def __init__(
+        self, ledger: Ledger, tracking_uri: str | None = None, serve: Path = SERVE
+    ) -> None:
+        self._ledger = ledger
+        self._uri = _settled(tracking_uri)
+        self._serve = serve
+        self._root = Path.cwd()
+        self._writer: Writer | None = None
+        self._warned = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+        self._last: Future[int] = self._thread.submit(self._catch_up)
+        self._asked = time.monotonic()
+
+    def update(self) -> int:
+        """Write every event the ledger holds by now; return how many were new to MLflow."""
+        self._last = self._thread.submit(self._catch_up)
+        return self._last.result()
+
+    def maybe_update(self, every: float = 2.0) -> None:
+        """Ask for an update at most every so many seconds; never waits for it."""
+        if time.monotonic() - self._asked < every or not self._last.done():
+            return
+        self._last.result()  # an error that is no outage is ours to show
+        self._asked = time.monotonic()
+        self._last = self._thread.submit(self._catch_up)
+
+    def _catch_up(self) -> int:
+        from seqarena.tracking.mlflow.writer import OUTAGES, Writer
+
+        try:
+            if self._writer is None:
+                self._writer = Writer(self._ledger, self._uri, self._serve, self._root)
+            written = self._writer.catch_up()
+        except OUTAGES as error:
+            self._writer = None  # found again what is there once it is back
+            self._warn(error)
+            return 0
+        self._warned = False
+        return written
+
+    def _warn(self, error: Exception) -> None:
+        if not self._warned:
+            later = f"nothing is lost, `seqarena sync` writes it from {self._ledger.path}"
+            print(f"warning: {_outage(self._uri, error)}; {later}", file=sys.stderr)
+        self._warned = True
+
+
+def sync(
+    results: Path, experiments: list[str], tracking_uri: str | None = None, serve: Path = SERVE
+) -> dict[str, int]:
+    """Close orphans and write all ledgers to MLflow; return the new events of each experiment.
+
+    An experiment that was never run counts 0. Raises `InputError` when MLflow cannot be written.
+    """
+    uri = _settled(tracking_uri)
+    from seqarena.tracking.mlflow.writer import OUTAGES, Writer
+
+    written = dict.fromkeys(experiments, 0)
+    for experiment in experiments:
+        ledger = Ledger(results / experiment / "ledger.jsonl", experiment)
+        if not ledger.path.is_file():
+            continue
+        ledger.close_orphans()
+        try:
+            written[experiment] = Writer(ledger, uri, serve, Path.cwd()).catch_up()
+        except OUTAGES as error:
+            raise InputError(_outage(uri, error)) from error
+    return written
+
+
+def default_uri() -> str:
+    """Return ``MLFLOW_TRACKING_URI``, or the database at the project's root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def _settled(uri: str | None) -> str:
+    """Put the settings in place, before mlflow is imported, and return where to write."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    return uri or default_uri()
+
+
+def _outage(uri: str, error: Exception) -> str:
+    cause: BaseException = error
+    while cause.__context__ is not None:  # the first of the chain says it shortest
+        cause = cause.__context__
+    reason = " ".join(str(cause).split())[:200]
+    return f"MLflow at {_without_password(uri)} cannot be written: {reason}"
+
+
+def _without_password(uri: str) -> str:
+    secret = urlsplit(uri).password
+    return uri.replace(f":{secret}@", ":***@") if secret else uri

@@ -1,0 +1,218 @@
+"""Writes a ledger's events to MLflow, each once, however often it is asked.
+
+Every MLflow run carries the tags ``seqarena.run``, by which it is found again, and
+``seqarena.offset``, up to where the ledger is written; that tag goes last. What a crash before it
+repeats is harmless: metrics keep the ledger's time, and MLflow stores equal ones once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from seqarena.tracking.ledger import Event, Ledger, content_digest
+from seqarena.tracking.mlflow.logged_model import log_model
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
+OUTAGES = (MlflowException, SQLAlchemyError, OSError)
+MANY, FEW = 900, 100  # metrics, and params or tags, in one request: MLflow takes 1,000 in all
+PARAM, TAG, KEY, DIGEST = 6000, 8000, 250, 36  # and characters in each
+T = TypeVar("T")
+
+
+class Target(NamedTuple):
+    """An MLflow run and the ledger offset up to which it is written."""
+
+    id: str
+    offset: int
+
+
+class Writer:
+    """One ledger's way into one MLflow experiment."""
+
+    def __init__(self, ledger: Ledger, uri: str, serve: Path, root: Path) -> None:
+        self._ledger, self._serve, self._root = ledger, serve, root
+        self._client = MlflowClient(uri)
+        self._experiment = self._find_experiment(uri)
+        self._starts: dict[str, dict[str, Any]] = {}
+        self._targets: dict[str, Target] = {}
+        self._offset = 0
+
+    def catch_up(self) -> int:
+        """Write all events that MLflow lacks; return how many."""
+        events: dict[str, list[Event]] = {}
+        offset = self._offset
+        for event in self._ledger.events(self._offset):
+            offset = event.end
+            events.setdefault(event.data["run"], []).append(event)
+            if event.data["event"] == "start":
+                self._starts[event.data["run"]] = event.data
+        if unknown := events.keys() - self._targets.keys():
+            self._recognise(min(self._starts[run]["time"] for run in unknown))
+        written = sum(self._write(run, those) for run, those in events.items())
+        self._offset = offset
+        return written
+
+    def _find_experiment(self, uri: str) -> str:
+        name = self._ledger.experiment
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            # A database does not say where its artifacts lie; a server does.
+            local = uri.startswith("sqlite:")
+            place = (self._root / "mlartifacts" / name).as_uri() if local else None
+            return str(self._client.create_experiment(name, artifact_location=place))
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _recognise(self, since: int) -> None:
+        """Find the runs that are there already, whoever wrote them."""
+        token, young = None, f"attributes.start_time >= {since}"
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], young, max_results=1000, page_token=token
+            )
+            for run in page:
+                tags = run.data.tags
+                if "seqarena.run" in tags:
+                    offset = int(tags.get("seqarena.offset", 0))
+                    self._targets[tags["seqarena.run"]] = Target(run.info.run_id, offset)
+            token = page.token
+            if not token:
+                return
+
+    def _write(self, run: str, events: list[Event]) -> int:
+        """Bring one run up to date; the offset goes last."""
+        target = self._targets.get(run) or self._create(run)
+        new = [event for event in events if event.end > target.offset]
+        if not new:
+            return 0
+        for event in new:
+            self._write_event(target.id, event.data)
+        tags = [*_tags(new), _tag("seqarena.offset", str(new[-1].end))]
+        for metrics, few in _requests(_metrics(new), tags):
+            self._client.log_batch(target.id, metrics=metrics, tags=few)
+        self._targets[run] = target._replace(offset=new[-1].end)
+        return len(new)
+
+    def _create(self, run: str) -> Target:
+        start = self._starts[run]
+        tags = {**self._inherited(run, "tags"), "seqarena.run": run, "seqarena.kind": start["kind"]}
+        tags |= {"mlflow.source.name": "seqarena"}
+        if start["parent"]:
+            tags["mlflow.parentRunId"] = self._targets[start["parent"]].id
+        if "git.commit" in tags:
+            tags["mlflow.source.git.commit"] = tags["git.commit"]
+        created = self._client.create_run(
+            self._experiment,
+            start_time=start["time"],
+            run_name=start["name"],
+            tags={_key(key): str(value)[:TAG] for key, value in tags.items()},
+        )
+        self._targets[run] = Target(created.info.run_id, 0)
+        return self._targets[run]
+
+    def _inherited(self, run: str, what: str) -> dict[str, Any]:
+        """A child shows its parent's params and tags too: the UI parts them across pages."""
+        start = self._starts[run]
+        above = self._inherited(start["parent"], what) if start["parent"] else {}
+        return {**above, **start[what]}
+
+    def _write_event(self, target: str, data: dict[str, Any]) -> None:
+        """Write what does not go in batches."""
+        if data["event"] == "start":
+            self._write_start(target, data["run"])
+        elif data["event"] == "end":
+            self._client.set_terminated(target, status=data["status"], end_time=data["time"])
+        elif data["event"] in ("artifact", "model"):
+            self._write_file(target, data)
+
+    def _write_file(self, target: str, data: dict[str, Any]) -> None:
+        path = self._root / data["path"]
+        if not path.exists() or content_digest(path) != data["sha256"]:
+            # Another run's file by now, perhaps: showing it here would be a lie.
+            print(f"warning: {path}: changed since run {data['run']} made it", file=sys.stderr)
+        elif data["event"] == "artifact":
+            self._client.log_artifact(target, str(path), data["folder"] or None)
+        else:
+            log_model(self._client, target, path, data["sha256"], self._serve)
+
+    def _write_start(self, target: str, run: str) -> None:
+        params = _flat(self._inherited(run, "params"))
+        for chunk in _chunks([Param(_key(k), v[:PARAM]) for k, v in params.items()], FEW):
+            self._client.log_batch(target, params=chunk)
+        known = {**params, **self._inherited(run, "tags")}
+        if "data.name" in known and "data.digest" in known:
+            self._client.log_inputs(target, datasets=[_dataset(known)])
+
+
+def _dataset(known: Mapping[str, str]) -> DatasetInput:
+    """Name the prepared data; the whole digest is in the run's tags, MLflow cuts it."""
+    source = json.dumps({"uri": known.get("data.path", known["data.name"])})
+    dataset = Dataset(known["data.name"], known["data.digest"][:DIGEST], "local", source)
+    return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "experiment")])
+
+
+def _metrics(events: list[Event]) -> list[Metric]:
+    return [
+        Metric(_key(name), float(value), event.data["time"], event.data["step"])
+        for event in events
+        if event.data["event"] == "metrics"
+        for name, value in event.data["values"].items()
+    ]
+
+
+def _tags(events: list[Event]) -> list[RunTag]:
+    tags: dict[str, str] = {}
+    for event in events:
+        if event.data["event"] == "tag":
+            tags |= event.data["tags"]
+        elif event.data["event"] == "end" and event.data["message"]:
+            tags["description"] = event.data["message"]
+    # The UI shows a description under this key, above everything else that it tells of a run.
+    return [
+        _tag("mlflow.note.content" if key == "description" else key, value)
+        for key, value in tags.items()
+    ]
+
+
+def _tag(key: str, value: str) -> RunTag:
+    return RunTag(_key(key), str(value)[:TAG])
+
+
+def _key(name: str) -> str:
+    """Keep what MLflow allows in a key."""
+    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in name)[:KEY]
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = json.dumps(value) if isinstance(value, list) else str(value)
+    return flat
+
+
+def _requests(
+    metrics: list[Metric], tags: list[RunTag]
+) -> Iterator[tuple[Sequence[Metric], Sequence[RunTag]]]:
+    """Pair batches of both, within MLflow's limits, so that the last tag goes with the last."""
+    backwards = (reversed(list(_chunks(metrics, MANY))), reversed(list(_chunks(tags, FEW))))
+    return reversed(list(zip_longest(*backwards, fillvalue=())))
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

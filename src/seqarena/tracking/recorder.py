@@ -1,0 +1,45 @@
+"""Where a stage tells what happened: the ledger, which MLflow follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from seqarena.experiments import Arena
+from seqarena.files import digest_of
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.projection import Projection
+
+
+def _nobody() -> None:
+    """Show it to nobody."""
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """The ledger of an experiment, the tags all its runs carry, and its projection."""
+
+    ledger: Ledger
+    tags: dict[str, str]
+    maybe_update: Callable[[], object] = _nobody  # cheap: for hot loops
+    update: Callable[[], object] = _nobody  # everything up to now
+
+
+@contextmanager
+def recorder_for(arena: Arena) -> Iterator[Recorder]:
+    """Open an experiment's ledger for a stage; MLflow holds all of it when the block ends."""
+    arena.results.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(arena.ledger, arena.name)
+    ledger.close_orphans()
+    tags = {
+        "experiment": arena.name,
+        "modality": arena.dataset.modality,
+        "data.name": arena.config.data,
+        "data.digest": digest_of(arena.prepared),
+    }
+    projection = Projection(ledger)
+    try:
+        yield Recorder(ledger, tags, projection.maybe_update, projection.update)
+    finally:
+        projection.update()

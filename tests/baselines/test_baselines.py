@@ -1,0 +1,222 @@
+"""Baselines against answers made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqarena.baselines.registry import BASELINES, baseline_for
+from seqarena.data.modalities.text import Text, TextOptions
+from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
+from seqarena.data.tokens import TARGET_SPECIALS
+from seqarena.errors import InputError
+
+LOOKBACK, HORIZON = 168, 24
+SPEC = DataSpec(
+    modality="series",
+    feature_shape=(2,),
+    max_length=LOOKBACK,
+    step="hour",
+    step_size=1.0,
+    horizon=HORIZON,
+    target={"mean": 0.0, "std": 1.0, "naive_mae": 1.0},
+)
+
+
+def forecasting(
+    folder: Path, series: Array, spec: DataSpec = SPEC, lookback: int = LOOKBACK
+) -> Prepared:
+    """Prepare windows of one series for all three splits; a second feature is noise."""
+    noise = np.random.default_rng(0).normal(size=len(series))
+    inputs = np.stack([series, noise], 1).astype(np.float32)
+    starts = np.arange(len(series) - lookback - HORIZON)
+    targets = np.lib.stride_tricks.sliding_window_view(inputs[:, 0], HORIZON)[starts + lookback]
+    lengths = np.full(len(starts), lookback)
+    for split in ("train", "valid", "test"):
+        write_split(folder / split, inputs, starts, lengths, targets, ({} for _ in starts))
+    write_spec(folder / "spec.json", spec)
+    return Prepared(folder)
+
+
+def error(name: str, data: Prepared) -> float:
+    answer = BASELINES[name].answer(data)
+    assert answer.shape == data.split("test").targets.shape
+    return float(np.abs(answer - data.split("test").targets).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "period"), [("seasonal_naive_day", 24), ("seasonal_naive_week", 168)]
+)
+def test_seasonal_naive_is_exact_on_a_periodic_series(
+    tmp_path: Path, name: str, period: int
+) -> None:
+    wave = np.tile(np.random.default_rng(1).normal(size=period), 3 + 600 // period)
+    data = forecasting(tmp_path, wave)
+    assert error(name, data) == 0
+    assert error("persistence", data) > 0.1
+
+
+def test_a_day_is_not_a_week(tmp_path: Path) -> None:
+    data = forecasting(tmp_path, np.tile(np.random.default_rng(1).normal(size=168), 5))
+    assert error("seasonal_naive_week", data) == 0 < error("seasonal_naive_day", data)
+
+
+def test_a_season_is_counted_in_steps(tmp_path: Path) -> None:
+    half_hours = replace(SPEC, step_size=0.5)
+    data = forecasting(tmp_path, np.tile(np.random.default_rng(1).normal(size=48), 8), half_hours)
+    assert error("seasonal_naive_day", data) == 0
+
+
+def test_persistence_repeats_the_last_value(tmp_path: Path) -> None:
+    data = forecasting(tmp_path, np.arange(300.0))
+    answer = BASELINES["persistence"].answer(data)
+    assert answer[0].tolist() == [LOOKBACK - 1.0] * HORIZON
+    assert answer[5].tolist() == [LOOKBACK + 4.0] * HORIZON
+
+
+def test_linear_beats_persistence_on_a_trend(tmp_path: Path) -> None:
+    data = forecasting(tmp_path, np.linspace(-1, 1, 500))
+    assert error("linear", data) < error("persistence", data) / 10
+
+
+def test_a_season_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    short = forecasting(tmp_path / "short", np.arange(100.0), lookback=30)
+    with pytest.raises(InputError, match="168 steps is longer than the lookback"):
+        BASELINES["seasonal_naive_week"].answer(short)
+    days = forecasting(tmp_path / "days", np.arange(300.0), replace(SPEC, step="day"))
+    with pytest.raises(InputError, match="a season of 24 h needs hours, not days"):
+        BASELINES["seasonal_naive_day"].answer(days)
+
+
+def test_majority_is_the_commonest_class_of_train(tmp_path: Path) -> None:
+    spec = DataSpec(
+        modality="audio",
+        feature_shape=(1,),
+        max_length=1,
+        step="second",
+        step_size=1.0,
+        classes=("a", "b", "c"),
+    )
+    labels = {"train": [1, 2, 2, 0], "valid": [0, 0], "test": [0, 1, 2]}
+    for split, targets in labels.items():
+        steps = [np.zeros((1, 1), np.float32) for _ in targets]
+        write_sequences(tmp_path / split, steps, np.array(targets), ({} for _ in targets))
+    write_spec(tmp_path / "spec.json", spec)
+    answer = BASELINES["majority"].answer(Prepared(tmp_path))
+    assert answer.argmax(1).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "modality"),
+    [
+        ("tfidf_logistic", "text"),
+        ("mean_frame_logistic", "audio"),
+        ("mean_frame_logistic", "video"),
+    ],
+)
+def test_logistic_regression_learns_what_is_plain(
+    name: str,
+    modality: str,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+) -> None:
+    data = Prepared(prepare(tmp_path / "data", specs[modality], (60, 20, 20)))
+    for split in ("train", "valid", "test"):
+        said = ["a good film" if target else "a bad film" for target in data.split(split).targets]
+        lines = [f'{{"text": "{text}"}}\n' for text in said]
+        (data.folder / split / "examples.jsonl").write_text("".join(lines))
+    test = data.split("test")
+    answer = BASELINES[name].answer(data)
+    np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
+    assert (answer.argmax(1) == test.targets).mean() >= 0.9
+
+
+def test_mean_frames_are_blind_to_order(
+    tmp_path: Path, specs: dict[str, DataSpec], prepare: Callable[..., Path]
+) -> None:
+    data = Prepared(prepare(tmp_path / "data", specs["audio"], (60, 20, 20)))
+    before = BASELINES["mean_frame_logistic"].answer(data)
+    test = data.split("test")
+    turned = [test.sequence(index)[::-1] for index in range(len(test))]
+    np.save(data.folder / "test" / "inputs.npy", np.concatenate(turned))
+    after = BASELINES["mean_frame_logistic"].answer(data)
+    np.testing.assert_allclose(before, after, atol=1e-4)
+
+
+def test_the_test_split_is_not_fitted_on(
+    tmp_path: Path, specs: dict[str, DataSpec], prepare: Callable[..., Path]
+) -> None:
+    """Answers for test do not change with the answers that test holds."""
+    for name, entry in BASELINES.items():
+        modality = sorted(entry.modalities)[0]
+        folder = tmp_path / name
+        if modality == "series":
+            data = forecasting(folder, np.sin(np.arange(400.0) / 4))
+        elif entry.task == "transduction" and modality == "text":
+            data = pairs(folder)
+        else:
+            kind = {"labelling": "labels", "regression": "number"}.get(entry.task, "label")
+            kind = "next" if entry.task.endswith("modelling") else kind
+            words = {"target_vocabulary": (*TARGET_SPECIALS, "no", "yes"), "target_unit": "words"}
+            spec = replace(specs[modality], **(words if entry.task == "transduction" else {}))
+            data = Prepared(prepare(folder, spec, (60, 20, 20), targets=kind))
+        if entry.task.endswith("modelling"):  # told the truth, to say how likely it was
+            continue
+        before = entry.answer(data)
+        targets = np.load(folder / "test" / "targets.npy")
+        np.save(folder / "test" / "targets.npy", targets[::-1])
+        after = entry.answer(Prepared(folder))
+        assert len(after) == len(before)
+        for one, other in zip(before, after, strict=True):
+            same = one == other
+            assert same.all() if isinstance(same, np.ndarray) else same, name
+
+
+def pairs(folder: Path) -> Prepared:
+    """Texts and their translations, of which test repeats those of train with a word more."""
+    names = {"uno": "one", "dos": "two", "tres": "three", "seis": "six"}
+    rows = [f"{a} y {b},{x} and {y},train" for a, x in names.items() for b, y in names.items()]
+    rows += ["uno y dos gatos,one and two cats,valid"]
+    rows += [
+        "tres y seis gatos,three and six cats,test",
+        "perros: seis y uno,dogs: six and one,test",
+    ]
+    folder.mkdir()
+    (folder / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
+    spec = Text().prepare(folder, folder, TextOptions(targets="words", min_count=1), seed=0)
+    write_spec(folder / "spec.json", spec)
+    return Prepared(folder)
+
+
+def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None:
+    data = pairs(tmp_path / "pairs")
+    words = data.spec.target_vocabulary
+    said = [
+        " ".join(words[token] for token in hypothesis.tokens)
+        for hypothesis in BASELINES["nearest_text"].answer(data)
+    ]
+    assert said == ["three and six", "six and one"]
+
+
+def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
+    rows = ["a b,one,train", "c d,two,train", "b c,one,valid", "d c,two,test"]
+    (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
+    options = TextOptions(targets="words", min_count=1)
+    spec = Text().prepare(tmp_path, tmp_path, options, seed=0)
+    write_spec(tmp_path / "spec.json", spec)
+    (said,) = BASELINES["nearest_text"].answer(Prepared(tmp_path))
+    assert [spec.target_vocabulary[token] for token in said.tokens] == ["two"]
+
+
+def test_an_unknown_baseline_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="here: no baseline named 'majorty'.*'majority'"):
+        baseline_for("majorty", "classification", "text", "here")
+    with pytest.raises(
+        InputError, match="'linear' does not take classification of text; known: maj"
+    ):
+        baseline_for("linear", "classification", "text", "here")

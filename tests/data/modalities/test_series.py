@@ -1,0 +1,213 @@
+"""Series: the grid, the gaps, the split by time, and the scales."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqarena.config import parse
+from seqarena.data.modalities.series import Series, SeriesOptions
+from seqarena.data.store import SPLITS, DataSpec, Split
+from seqarena.data.timeline import read_timeline
+from seqarena.errors import InputError, InputWarning
+
+SERIES = Series()
+BASE = {"time": "ts", "target": "y", "lookback": 12, "horizon": 4, "season": 6, "stride": 2}
+STEPS = 300
+FIRST_VALID, FIRST_TEST = 180, 240  # with 60 steps each
+
+
+def table(steps: int = STEPS, freq: str = "h") -> pd.DataFrame:
+    """Make a table whose target is the number of the step, so that values tell times."""
+    times = pd.date_range("2020-02-01", periods=steps, freq=freq)
+    return pd.DataFrame({"ts": times, "y": np.arange(steps, dtype=float), "x": 1.0})
+
+
+def prepared(
+    raw: Path, frame: pd.DataFrame, **options: object
+) -> tuple[DataSpec, dict[str, Split]]:
+    frame.to_csv(raw / "series.csv", index=False)
+    out = raw / "out"
+    out.mkdir()
+    given = {**BASE, "valid": 60, "test": 60, **options}
+    spec = SERIES.prepare(raw, out, parse(SeriesOptions, given, "prepare"), seed=0)
+    return spec, {name: Split(out / name) for name in SPLITS}
+
+
+def unscaled(values: np.ndarray, spec: DataSpec) -> np.ndarray:
+    return np.rint(values * spec.target["std"] + spec.target["mean"]).astype(int)
+
+
+def test_windows_are_split_by_the_times_of_their_targets(tmp_path: Path) -> None:
+    spec, splits = prepared(tmp_path, table())
+    bounds = {"train": (12, FIRST_VALID), "valid": (FIRST_VALID, FIRST_TEST), "test": (240, STEPS)}
+    for name, (begin, end) in bounds.items():
+        targets = unscaled(splits[name].targets, spec)
+        assert targets.shape[1] == 4
+        assert (targets.min(), targets.max()) == (begin, end - 1)
+        for i in range(len(targets)):  # what is looked back on ends right before the targets
+            steps = unscaled(splits[name].sequence(i)[:, 0], spec)
+            assert steps.tolist() == list(range(targets[i, 0] - 12, targets[i, 0]))
+    assert np.diff(unscaled(splits["train"].targets[:, 0], spec)).tolist() == [1] * 164
+    assert set(np.diff(unscaled(splits["test"].targets[:, 0], spec))) == {2}
+    assert spec.sizes == {"train": 165, "valid": 29, "test": 29}
+    assert unscaled(splits["test"].sequence(0)[0, 0], spec) == 228  # reaches into valid
+    assert splits["test"].examples()[0] == {"id": "2020-02-10T23:00:00", "group": "2020-W7"}
+
+
+def test_inputs_are_written_once_and_typed(tmp_path: Path) -> None:
+    spec, splits = prepared(tmp_path, table(), covariates=["x"])
+    assert spec.feature_shape == (6,)  # target, x, and four of the calendar
+    assert splits["train"].inputs.shape == (176, 6)  # 165 windows of 12 steps
+    assert splits["train"].inputs.dtype == splits["train"].targets.dtype == np.float32
+    assert splits["train"].inputs[:, 1].tolist() == [0.0] * 176  # a constant column
+
+
+def test_scales_come_from_train_alone(tmp_path: Path) -> None:
+    frame = table()
+    spec, _ = prepared(tmp_path, frame)
+    train = frame["y"][:FIRST_VALID]
+    assert spec.target["mean"] == pytest.approx(train.mean())
+    assert spec.target["std"] == pytest.approx(train.std(ddof=0))
+    assert spec.target["naive_mae"] == pytest.approx(6)  # y[t] - y[t-6] of a line
+
+
+def test_short_gaps_are_interpolated_and_long_ones_left_out(tmp_path: Path) -> None:
+    frame = table().drop(index=[50, 51, 52]).drop(index=range(100, 104))
+    spec, splits = prepared(tmp_path, frame, max_gap=3)
+    seen = {int(v) for i in range(spec.sizes["train"])
+            for v in unscaled(splits["train"].sequence(i)[:, 0], spec)}  # fmt: skip
+    targets = unscaled(splits["train"].targets, spec)
+    assert {50, 51, 52} <= seen
+    assert not {100, 101, 102, 103} & (seen | set(targets.flat))
+    origins = set(targets[:, 0] - 1)
+    assert not {50, 51, 52} & origins  # an interpolated origin would know its own target
+    assert not {50, 51, 52} & set(targets[:, -1])
+    assert {49, 53} <= origins
+    assert np.isfinite(splits["train"].inputs).all()
+
+
+def test_calendar_tells_hour_and_weekday(tmp_path: Path) -> None:
+    _, splits = prepared(tmp_path, table())
+    inputs = splits["train"].inputs  # starts on a Saturday at midnight
+    assert inputs[[0, 6, 12], 1:3].round(6).tolist() == [[0, 1], [1, 0], [0, -1]]
+    saturday = 2 * np.pi * 5 / 7
+    np.testing.assert_allclose(inputs[23, 3:], [np.sin(saturday), np.cos(saturday)], atol=1e-6)
+    assert inputs[24, 3] != inputs[23, 3]
+
+
+def test_calendar_may_be_off_and_days_have_no_hour(tmp_path: Path) -> None:
+    for number, (freq, calendar, width) in enumerate([("h", False, 1), ("D", True, 3)]):
+        raw = tmp_path / str(number)
+        raw.mkdir()
+        assert prepared(raw, table(freq=freq), calendar=calendar)[0].feature_shape == (width,)
+
+
+@pytest.mark.parametrize(
+    ("freq", "step", "size", "label"),
+    [("h", "hour", 1, "-12 h"), ("15min", "minute", 15, "-180 min"), ("D", "day", 1, "-12 d")],
+)
+def test_the_grid_names_the_step(
+    tmp_path: Path, freq: str, step: str, size: float, label: str
+) -> None:
+    spec, splits = prepared(tmp_path, table(freq=freq))
+    assert (spec.step, spec.step_size) == (step, size)
+    assert SERIES.step_labels(splits["test"].sequence(0), spec)[0] == label
+
+
+def test_splits_may_start_at_dates(tmp_path: Path) -> None:
+    dates = {"valid_from": "2020-02-08", "test_from": "2020-02-11T12:00"}
+    spec, splits = prepared(tmp_path, table(), **dates)
+    firsts = [unscaled(splits[name].targets, spec)[0, 0] for name in ("valid", "test")]
+    assert firsts == [7 * 24, 10 * 24 + 12]
+
+
+def test_rows_may_be_repeated_and_out_of_order(tmp_path: Path) -> None:
+    frame = table(30)
+    path = tmp_path / "series.csv"
+    pd.concat([frame, frame[5:7]]).sample(frac=1, random_state=0).to_csv(path, index=False)
+    timeline = read_timeline(path, "ts", ("y",), max_gap=0)
+    assert timeline.values[:, 0].tolist() == list(range(30))
+    assert timeline.step == 3600
+
+
+def test_offsets_become_utc(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text(
+        "ts,y\n2020-10-25T01:00+02:00,1\n2020-10-25T02:00+02:00,2\n2020-10-25T02:00+01:00,3\n"
+    )
+    timeline = read_timeline(path, "ts", ("y",), max_gap=0)
+    assert timeline.values[:, 0].tolist() == [1, 2, 3]
+    assert timeline.times[0] == pd.Timestamp("2020-10-24 23:00")
+
+
+HOURS = "2020-01-01 00:00,1\n2020-01-01 01:00,2\n2020-01-01 02:00,3\n"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("2020-01-01 03:00,many\n", "line 5: column 'y': expected a number, found 'many'"),
+        ("2020-01-01 03:00,inf\n", "line 5: column 'y': expected a number, found 'inf'"),
+        ("31/12/2020,4\n", "line 5: column 'ts': expected a time such as"),
+        (",4\n", "line 5: column 'ts': expected a time"),
+        ("2020-01-01 01:00,9\n", "line 5: the same time as line 3 with other values"),
+        ("2020-01-01 03:30,4\n", r"line 5: .*03:30.* is not on the grid of 3600 s"),
+        ("2220-01-01 03:00,4\n", "nine in ten .* between line 4 and line 5"),
+        ("2020-01-01 03:00,4,5\n", "line 5: expected 2 cells"),
+    ],
+)
+def test_a_bad_row_is_told_by_its_line(tmp_path: Path, extra: str, message: str) -> None:
+    path = tmp_path / "series.csv"
+    path.write_text("ts,y\n" + HOURS + extra)
+    with pytest.raises(InputError, match=message) as caught:
+        read_timeline(path, "ts", ("y",), max_gap=3)
+    assert "series.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "Y1"}, "no column named 'Y1'"),
+        ({"lookback": 200}, "no window of 200 .* for train"),
+        ({"valid": 1, "test": 1}, "no window of .* for valid"),
+        ({"valid": 200, "test": 200}, "leave a split empty; 300 steps"),
+        ({"test_from": "2031-01-01"}, "leave a split empty"),
+        ({"season": 180}, "no two a season of 180 apart"),
+        ({"covariates": ["y"]}, "column 'y' is named twice"),
+        ({"test": 1.5}, "test: expected a fraction or a whole number"),
+    ],
+)
+def test_options_that_cannot_hold_are_told(
+    tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        prepared(tmp_path, table(), **options)
+
+
+def test_a_new_table_is_read_as_prepare_did(tmp_path: Path) -> None:
+    frame = table()
+    spec, splits = prepared(tmp_path, frame, covariates=["x"])
+    last = len(splits["test"]) - 1
+    origin = unscaled(splits["test"].targets, spec)[last, 0]
+    frame[origin - 20 : origin].to_csv(tmp_path / "new.csv", index=False)
+    ((name, steps),) = SERIES.read(str(tmp_path / "new.csv"), spec)
+    assert name == splits["test"].examples()[last]["id"]
+    np.testing.assert_array_equal(steps, splits["test"].sequence(last))
+
+
+def test_a_new_table_too_short_or_with_a_gap_is_refused(tmp_path: Path) -> None:
+    spec, _ = prepared(tmp_path, table())
+    table(11).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match=r"new\.csv: 11 steps; the forecast needs the last 12"):
+        SERIES.read(str(tmp_path / "new.csv"), spec)
+    table(40).drop(index=[3, 30, 32]).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.warns(InputWarning, match=r"new\.csv: 2 of the last 12 steps were missing"):
+        SERIES.read(str(tmp_path / "new.csv"), spec)
+    table(40).drop(index=range(30, 35)).to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(InputError, match=r"a gap at 2020-02-02T06:00:00"):
+        SERIES.read(str(tmp_path / "new.csv"), spec)

@@ -1,0 +1,234 @@
+"""Every picture is written, shows something, and refuses what it cannot show."""
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from seqarena.errors import InputError
+from seqarena.plots.alignments import ALIGNMENT_PLOTS
+from seqarena.plots.attention import ATTENTION_PLOTS
+from seqarena.plots.decodings import trade_off
+from seqarena.plots.diagnostics import Reach, by_length, reaches
+from seqarena.plots.gates import gate_maps
+from seqarena.plots.results import confusion, forecasts, learning_curves, scores
+from seqarena.plots.steps import scatter, surprises, timelines
+from seqarena.plots.style import DPI, heads_across, picture
+
+RANDOM = np.random.default_rng(0)
+STEPS = {
+    "text": RANDOM.integers(2, 90, 31),
+    "audio": RANDOM.normal(size=(60, 40)).astype(np.float32),
+    "signal": RANDOM.normal(size=(40, 12)).astype(np.float32),
+    "series": RANDOM.normal(size=(168, 3)).astype(np.float32),
+    "video": RANDOM.random((14, 1, 16, 16)).astype(np.float32),
+}
+
+
+def weights_for(count, heads=1):
+    return RANDOM.dirichlet(np.full(count, 0.5), heads)
+
+
+def assert_picture(path):
+    picture = imread(path)
+    height, width = picture.shape[:2]
+    drawn = (picture[..., :3] < 0.97).any(axis=2)
+    assert height > 150 and width > 300
+    assert 0.005 < drawn.mean() < 0.95, "blank, or one flat colour"
+    edges = (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1])
+    assert not any(edge.any() for edge in edges), "something is cut off"
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "left something behind"
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize("modality", ATTENTION_PLOTS)
+def test_attention(modality, heads, tmp_path):
+    steps = STEPS[modality]
+    labels = [f"step {index}" for index in range(len(steps))]
+    path = tmp_path / "attention.png"
+    ATTENTION_PLOTS[modality](
+        steps,
+        weights_for(len(steps), heads),
+        labels,
+        "a $5 title that is long: " + "so " * 40,
+        path,
+    )
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+@pytest.mark.parametrize("modality", ALIGNMENT_PLOTS)
+def test_alignment(modality, heads, tmp_path):
+    steps, said = STEPS[modality], ["four", "one", "(end)"]
+    labels = [f"{index / 10:.1f}" for index in range(len(steps))]
+    weights = RANDOM.dirichlet(np.full(len(steps), 0.2), (heads, 3))
+    path = tmp_path / "alignment.png"
+    ALIGNMENT_PLOTS[modality](steps, weights, said, labels, "four one", path)
+    assert_picture(path)
+
+
+def test_every_head_has_a_panel_on_one_scale(tmp_path):
+    """The first head is spread evenly and the second is sure: only this one is dark."""
+    path, columns = tmp_path / "alignment.png", 6
+    weights = np.stack([np.full((columns, columns), 1 / columns), np.eye(columns)])
+    words = list("abcdef")
+    ALIGNMENT_PLOTS["text"](np.arange(columns), weights, words, words, "two heads", path)
+    picture = imread(path)[..., :3]
+    picture = picture[:, : int(0.85 * picture.shape[1])]  # without the colour bar
+    dark = (picture[..., 2] - picture[..., 0] > 0.2) & (picture[..., 0] < 0.1)
+    beside = heads_across(2, 0.36 * columns, 0.3 * columns + 0.3) == 2
+    halves = np.array_split(dark, 2, axis=1 if beside else 0)
+    assert not halves[0].any() and halves[1].mean() > 0.02
+
+
+def test_what_stands_between_in_a_long_text_is_one_column(tmp_path):
+    path, words = tmp_path / "alignment.png", [f"w{number}" for number in range(400)]
+    weights = np.zeros((1, 3, 400))
+    weights[0, [0, 1, 2], [5, 6, 390]] = 1
+    ALIGNMENT_PLOTS["text"](np.arange(400), weights, ["a", "b", "(end)"], words, "long", path)
+    assert_picture(path)
+    assert imread(path).shape[1] < 3000
+
+
+def test_a_label_that_leaves_the_figure_is_not_cut(tmp_path):
+    path = tmp_path / "picture.png"
+    with picture(path, 2.0, 1.0) as figure:
+        figure.text(-0.1, 0.5, "x")
+        figure.text(1.1, 0.5, "x")
+    assert imread(path).shape[1] > 1.2 * 2.0 * DPI
+
+
+@pytest.mark.parametrize(("heads", "shape", "across"), [(1, (9, 1), 1), (4, (3, 2), 2)])
+def test_panels_of_heads_fill_their_rows(heads, shape, across):
+    assert heads_across(heads, *shape) == across
+    assert heads_across(4, 20, 1) == 1 and heads_across(4, 1, 20) == 4
+
+
+def test_answers_along_time(tmp_path):
+    lines = [tuple(RANDOM.integers(0, 4, (2, n))) for n in (20, 13, 24)]
+    path = tmp_path / "steps.png"
+    timelines(lines, ("left", "right", "up", "down"), ["a.mp4", "b.mp4", "c.mp4"], "frame", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("longest", [12, 200])
+def test_surprises(longest, tmp_path):
+    rows = [RANDOM.exponential(3.0, n) for n in (longest, longest // 2)]
+    labels = [[f"word{n}" for n in range(len(row))] for row in rows]
+    path = tmp_path / "steps.png"
+    surprises(rows, labels, ["one", "two"], path)
+    assert_picture(path)
+
+
+def test_predicted_beside_true_numbers(tmp_path):
+    truth = RANDOM.normal(size=80)
+    path = tmp_path / "scatter.png"
+    scatter(truth, truth + 0.2 * RANDOM.normal(size=80), path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_attention_over_subsampled_steps(modality, tmp_path):
+    steps = STEPS[modality]
+    path = tmp_path / "attention.png"
+    labels = [str(index) for index in range(len(steps))]
+    ATTENTION_PLOTS[modality](steps, weights_for(len(steps) // 2), labels, "half", path)
+    assert_picture(path)
+
+
+def test_attention_shows_the_weights(tmp_path):
+    pictures = []
+    for place in (0, 6):
+        path = tmp_path / str(place) / "attention.png"
+        ATTENTION_PLOTS["text"](np.arange(7), np.eye(7)[[place]], list("abcdefg"), "one", path)
+        drawn = imread(path)[:-80, 80:, :3]
+        pictures.append(np.argmax((drawn[..., 2] - drawn[..., 0] > 0.5).sum(axis=0)))
+    assert pictures[0] < pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("modality", "count", "labels"), [("text", 5, 31), ("video", 15, 14), ("audio", 60, 59)]
+)
+def test_attention_of_another_length_is_refused(modality, count, labels, tmp_path):
+    with pytest.raises(InputError, match=r"attention\.png: expected"):
+        ATTENTION_PLOTS[modality](
+            STEPS[modality], weights_for(count), ["x"] * labels, "", tmp_path / "attention.png"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [2, 10, 40])
+def test_confusion(count, tmp_path):
+    matrix = RANDOM.poisson(1 / count, (count, count)) + 50 * np.eye(count, dtype=int)
+    matrix[-1] = 0  # a class that the test split lacks
+    path = tmp_path / "confusion.png"
+    confusion(matrix, [f"class {index}" for index in range(count)], path)
+    assert_picture(path)
+
+
+def test_forecasts(tmp_path):
+    path = tmp_path / "forecasts.png"
+    history, truth = RANDOM.normal(size=(3, 168)), RANDOM.normal(size=(3, 24))
+    forecasts(history, truth, truth + 0.1, ["one", "two", "three"], "rides", path)
+    assert_picture(path)
+    with pytest.raises(InputError, match=r"forecasts\.png"):
+        forecasts(history, truth, truth[:, 1:], ["one", "two", "three"], "rides", path)
+
+
+def test_learning_curves_of_unequal_length(tmp_path):
+    path = tmp_path / "curves.png"
+    curves = {
+        name: [[(epoch, epoch**0.5) for epoch in range(1, 4 + seed)] for seed in range(3)]
+        for name in ("rnn", "gru", "lstm", "bilstm", "conv_lstm")
+    }
+    learning_curves({**curves, "stopped": [[(1, 0.5)]]}, "accuracy", path)
+    assert_picture(path)
+    with pytest.raises(InputError, match="at least one epoch"):
+        learning_curves({"gru": [[]]}, "accuracy", path)
+
+
+@pytest.mark.parametrize(
+    "baselines", [{}, {"near": 0.8, "close": 0.801, "far": -40.0}, {"a": 0.5, "b": 0.99}]
+)
+def test_scores(baselines, contest, tmp_path):
+    path = tmp_path / "scores.png"
+    scores(contest({"gru": 0.9, "lstm": 0.91, "rnn": 0.7}, baselines)[0], path)
+    assert_picture(path)
+
+
+def test_scores_of_seeds_that_agree(contest, tmp_path):
+    path = tmp_path / "scores.png"
+    scores(contest({"gru": 1.0}, {}, spread=0.0)[0], path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("count", [1, 4, 7])
+def test_quality_by_length(count, tmp_path):
+    path = tmp_path / "lengths.png"
+    lengths = np.linspace(4, 30, 6)
+    variants = {f"variant_{n}": RANDOM.normal(0.5, 0.1, (3, 6)) for n in range(count)}
+    baselines = {"near": np.full((1, 6), 0.4), "far": np.full((1, 6), -40.0)}
+    by_length(lengths, variants, baselines, "length in tokens", "BLEU", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("fall", [0.9, 0.2, 1.1])
+def test_how_far_gradients_reach(fall, tmp_path):
+    path, distances = tmp_path / "gradients.png", np.arange(60)
+    line = Reach(distances, 0.8**distances, np.where(distances < 50, fall**distances, 0))
+    reaches({"gru": line, "lstm": line}, "steps before the end", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("steps", [3, 30, 300])
+def test_gates(steps, tmp_path):
+    path = tmp_path / "gates.png"
+    gates = {name: RANDOM.random((steps, 24)) for name in ("input", "forget", "output")}
+    gate_maps(gates, [f"word{n}" for n in range(steps)], "token", "a title", path)
+    assert_picture(path)
+
+
+def test_ways_of_writing(tmp_path):
+    path = tmp_path / "decoding.png"
+    points = {"greedy": (0.9, 30.0), "sample": (0.9, 21.0), "beam 1": (1.0, 30.0)}
+    trade_off({**points, "beam 10": (9.0, 31.5)}, "bleu", True, 128, path)
+    assert_picture(path)
