@@ -48,13 +48,14 @@ def bound(what: str, figure: dict[str, float]) -> None:
 def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -> None:
     """Search with seqarena: its wall time, its trials' own seconds, and what MLflow took."""
     _two_cores(folder)
+    from seqarena.experiments import ResolvedExperiment
     from seqarena.search.cluster import cluster
     from seqarena.search.search import search
     from seqarena.tracking.ledger import Ledger
     from seqarena.tracking.mlflow.projection import Projection, sync
     from seqarena.tracking.recorder import Recorder
 
-    sentences(folder / "prepared", train)
+    sentences(folder / "data/prepared/bench", train)
     ledger = Ledger(Path("results/bench/ledger.jsonl"), "bench")
     held = Stopwatch()
     turns.wait()
@@ -65,7 +66,7 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
     )
     with cluster() as slot:
         config = experiment("text", **protocol)
-        answer = search("bench", config, folder / "prepared", slot, recorder)
+        answer = search(ResolvedExperiment("bench", config, root=folder), slot, recorder)
     wall = time.perf_counter() - began
     written = Stopwatch()
     written.timing(sync)(Path("results"), ["bench"], f"sqlite:///{folder}/again.db")

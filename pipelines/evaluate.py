@@ -16,10 +16,10 @@ def main() -> None:
         from seqarena.experiments import load
         from seqarena.tracking.recorder import recorder_for
 
-        arena = load(sys.argv[1])
-        with recorder_for(arena) as recorder:
-            summary = evaluate_finals(arena, recorder, paint)
-    print(f"{arena.name}: {summary['verdict']}")
+        experiment = load(sys.argv[1])
+        with recorder_for(experiment) as recorder:
+            summary = evaluate_finals(experiment, recorder, paint)
+    print(f"{experiment.name}: {summary['verdict']}")
 
 
 if __name__ == "__main__":

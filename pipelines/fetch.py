@@ -2,15 +2,16 @@
 
 import sys
 
+from seqarena.datasets import dataset
 from seqarena.errors import exit_with_one_line
 from seqarena.experiments import load
 from seqarena.files import new_folder
 
 
 def main() -> None:
-    arena = load(sys.argv[1])
-    with new_folder(arena.raw) as raw:
-        arena.dataset.write(raw)
+    experiment = load(sys.argv[1])
+    with new_folder(experiment.raw) as raw:
+        dataset(experiment.config.data, experiment.config.modality).write(raw)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import sys
 
+from seqarena.config import parse
+from seqarena.data.modalities import modality
 from seqarena.data.store import write_spec
 from seqarena.errors import exit_with_one_line
 from seqarena.experiments import load
@@ -9,12 +11,15 @@ from seqarena.files import new_folder
 
 
 def main() -> None:
-    arena = load(sys.argv[1])
-    with new_folder(arena.prepared) as out:
-        spec = arena.modality.prepare(arena.raw, out, arena.options, arena.config.protocol.seed)
+    experiment = load(sys.argv[1])
+    config = experiment.config
+    kind = modality(config.modality)
+    options = parse(kind.Options, config.prepare, f"{experiment.where}.prepare")
+    with new_folder(experiment.prepared) as out:
+        spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
         write_spec(out / "spec.json", spec)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())
-    print(f"{arena.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
+    print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 
 
 if __name__ == "__main__":

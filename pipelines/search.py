@@ -14,10 +14,10 @@ def main() -> None:
         from seqarena.search.search import search
         from seqarena.tracking.recorder import recorder_for
 
-        arena = load(sys.argv[1])
-        with recorder_for(arena) as recorder:
-            best = search(arena.name, arena.config, arena.prepared, slot, recorder)
-        write_json(arena.results / "search.json", best)
+        experiment = load(sys.argv[1])
+        with recorder_for(experiment) as recorder:
+            best = search(experiment, slot, recorder)
+        write_json(experiment.results / "search.json", best)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,10 @@ def main() -> None:
         from seqarena.search.finals import train_finals
         from seqarena.tracking.recorder import recorder_for
 
-        arena = load(sys.argv[1])
-        best = read_json(arena.results / "search.json")["variants"]
-        with recorder_for(arena) as recorder, new_folder(arena.models) as models:
-            finals = train_finals(
-                arena.name, arena.config, arena.prepared, best, models, slot, recorder
-            )
+        experiment = load(sys.argv[1])
+        best = read_json(experiment.results / "search.json")["variants"]
+        with recorder_for(experiment) as recorder, new_folder(experiment.models) as models:
+            finals = train_finals(experiment, best, models, slot, recorder)
             write_json(models / "finals.json", finals)
 
 

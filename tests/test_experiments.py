@@ -17,6 +17,7 @@ from seqarena.errors import InputError
 from seqarena.experiments import load
 from seqarena.models.variants import VARIANTS, added_space
 from seqarena.spaces import COMMON, smallest, space_of, suggest
+from seqarena.validation import resolved
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 ENTRY: dict[str, Any] = {
@@ -37,11 +38,13 @@ def write(folder: Path, **change: Any) -> Path:
 
 @pytest.mark.parametrize("name", experiment_names(PARAMS))
 def test_the_committed_experiments_are_sound(name: str) -> None:
-    arena = load(name, PARAMS)
-    assert set(arena.config.variants) <= VARIANTS.keys()
-    assert arena.config.baselines and set(arena.config.baselines) <= BASELINES.keys()
-    assert {path.parts[-1] for path in (arena.raw, arena.prepared, arena.models)} == {name}
-    json.dumps(arena.resolved())
+    experiment = load(name, PARAMS)
+    assert set(experiment.config.variants) <= VARIANTS.keys()
+    assert experiment.config.baselines and set(experiment.config.baselines) <= BASELINES.keys()
+    assert {
+        path.parts[-1] for path in (experiment.raw, experiment.prepared, experiment.models)
+    } == {name}
+    json.dumps(resolved(experiment))
 
 
 EVERYWHERE = {
@@ -52,9 +55,9 @@ EVERYWHERE = {
 
 def test_the_plain_variants_compete_in_every_experiment_on_whole_sequences() -> None:
     for name in experiment_names(PARAMS):
-        arena = load(name, PARAMS)
-        if arena.config.task in ("classification", "forecasting"):
-            assert set(arena.config.variants) >= EVERYWHERE
+        experiment = load(name, PARAMS)
+        if experiment.config.task in ("classification", "forecasting"):
+            assert set(experiment.config.variants) >= EVERYWHERE
 
 
 @pytest.mark.parametrize(
@@ -116,11 +119,11 @@ def test_the_space_is_what_all_share_what_a_variant_adds_and_what_params_set(
     tmp_path: Path,
 ) -> None:
     chosen = {"dropout": 0.3, "kernel": [7], "layers": 4}
-    arena = load("toy", write(tmp_path, space=chosen))
-    gru, conv = (space_of(arena.config, variant, "here") for variant in ("gru", "conv1d"))
+    experiment = load("toy", write(tmp_path, space=chosen))
+    gru, conv = (space_of(experiment.config, variant, "here") for variant in ("gru", "conv1d"))
     assert gru == {**COMMON, "embedding": 64, "embedding_std": 0.1, "dropout": 0.3}
     assert conv == {**gru, "kernel": [7]}
-    assert arena.resolved()["space"]["conv1d"]["kernel"] == [7]
+    assert resolved(experiment)["space"]["conv1d"]["kernel"] == [7]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -141,13 +144,13 @@ def test_draws_lie_in_the_space(variant: str) -> None:
 
 def test_the_smallest_configuration_is_the_low_end(tmp_path: Path) -> None:
     space = {"width": [64, 32], "learning_rate": {"low": 0.001, "high": 0.01, "log": True}}
-    arena = load("toy", write(tmp_path, space=space))
-    low = smallest(space_of(arena.config, "conv1d", "here"))
+    experiment = load("toy", write(tmp_path, space=space))
+    low = smallest(space_of(experiment.config, "conv1d", "here"))
     assert (low["width"], low["learning_rate"], low["kernel"]) == (32, 0.001, 3)
 
 
 def test_own_files_are_data_sets_too(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("text,label\na,b\n")
-    arena = load("toy", write(tmp_path, data=str(tmp_path / "mine.csv")))
-    assert arena.dataset.modality == "text"
+    experiment = load("toy", write(tmp_path, data=str(tmp_path / "mine.csv")))
+    assert experiment.config.data == str(tmp_path / "mine.csv")
     assert str(tmp_path) not in DATASETS

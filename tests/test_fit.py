@@ -22,6 +22,7 @@ from seqarena.models.variants import VARIANTS
 from seqarena.optimizer import warm_up_and_decay
 from seqarena.spaces import space_of, suggest
 from seqarena.tasks import TASKS
+from seqarena.validation import options_of
 
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
@@ -240,8 +241,8 @@ def _shaped_like(name: str) -> Any:
     """The spec that an experiment's prepare would write, without the data."""
     from seqarena.data.store import DataSpec
 
-    arena = load(name, PARAMS)
-    options, kind = arena.options.model_dump(), arena.dataset.modality
+    experiment = load(name, PARAMS)
+    options, kind = options_of(experiment).model_dump(), experiment.config.modality
     shapes = {
         "text": lambda: (),
         "audio": lambda: (options["mels"],),
@@ -265,7 +266,7 @@ def _shaped_like(name: str) -> Any:
         "target_unit": "words",
         "longest_target": 3,
     }
-    if arena.config.task == "transduction":
+    if experiment.config.task == "transduction":
         own[kind] = own.get(kind, {}) | texts
     return DataSpec(
         modality=kind,
@@ -274,7 +275,9 @@ def _shaped_like(name: str) -> Any:
         step="hour",
         step_size=1.0,
         vocabulary=tuple(f"word{n}" for n in range(options.get("max_vocabulary", 0))),
-        classes=("a", "b", "c") if arena.config.task in ("classification", "labelling") else (),
+        classes=("a", "b", "c")
+        if experiment.config.task in ("classification", "labelling")
+        else (),
         **{"target": {"mean": 1.0, "std": 2.0}, **own.get(kind, {})},
     )
 
@@ -285,14 +288,14 @@ def test_every_experiment_trains_one_batch_with_each_of_its_variants(
 ) -> None:
     import optuna
 
-    arena = load(name, PARAMS)
-    targets = getattr(arena.options, "targets", "next")
+    experiment = load(name, PARAMS)
+    targets = getattr(options_of(experiment), "targets", "next")
     spec = _shaped_like(name)
     data = Prepared(prepare(tmp_path / "data", spec, (8, 4, 4), targets=targets))
-    for variant in arena.config.variants:
+    for variant in experiment.config.variants:
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        chosen = suggest(study.ask(), space_of(arena.config, variant, name))
-        run = Training(arena.config, data, variant, chosen, arena.config.protocol.seed)
+        chosen = suggest(study.ask(), space_of(experiment.config, variant, name))
+        run = Training(experiment.config, data, variant, chosen, experiment.config.protocol.seed)
         before = [parameter.detach().clone() for parameter in run.model.parameters()]
         loss, count, norm, _ = run.step(next(iter(run.batches.shuffled(1))))
         assert math.isfinite(float(loss) / count) and float(norm) > 0, variant

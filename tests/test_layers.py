@@ -18,6 +18,7 @@ LAYERS = [
     {"figures"},
     {"plots"},
     {"tracking"},
+    {"validation"},
     {"experiments"},
     {"predict", "spaces", "baselines", "datasets"},
     {"fit"},

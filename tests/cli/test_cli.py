@@ -19,12 +19,15 @@ import yaml
 from PIL import Image
 
 from seqarena.cli.main import main
+from seqarena.data.modalities import modality
 from seqarena.data.store import write_spec
+from seqarena.datasets import dataset
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
 from seqarena.predict import save_model
 from seqarena.tracking.ledger import Ledger
+from seqarena.validation import options_of, resolved
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / "pipelines"
@@ -165,28 +168,29 @@ def write_files(folder: Path) -> None:
 
 def run_stages(name: str) -> None:
     """Do by hand what fetch, prepare, search, train and evaluate leave, without Ray."""
-    arena = load(name)
-    arena.raw.mkdir(parents=True)
-    arena.dataset.write(arena.raw)
-    arena.prepared.mkdir(parents=True)
-    seed = arena.config.protocol.seed
-    spec = arena.modality.prepare(arena.raw, arena.prepared, arena.options, seed)
-    write_spec(arena.prepared / "spec.json", spec)
-    ledger, finals = Ledger(arena.ledger, name), []
-    for variant in arena.config.variants:
-        space = arena.resolved()["space"][variant]
+    experiment = load(name)
+    experiment.raw.mkdir(parents=True)
+    dataset(experiment.config.data, experiment.config.modality).write(experiment.raw)
+    experiment.prepared.mkdir(parents=True)
+    seed = experiment.config.protocol.seed
+    kind = modality(experiment.config.modality)
+    spec = kind.prepare(experiment.raw, experiment.prepared, options_of(experiment), seed)
+    write_spec(experiment.prepared / "spec.json", spec)
+    ledger, finals = Ledger(experiment.ledger, name), []
+    for variant in experiment.config.variants:
+        space = resolved(experiment)["space"][variant]
         chosen = {k: v[0] if isinstance(v, list) else v for k, v in space.items()}
         with ledger.running("final", f"{variant} seed 1") as run:
-            training, epochs = fit(arena.config, arena.prepared, variant, chosen, 1)
+            training, epochs = fit(experiment.config, experiment.prepared, variant, chosen, 1)
             ledger.metrics(run, 1, epochs[0].values())
-        about = {"experiment": name, "task": arena.config.task, "variant": variant, "seed": 1}
+        about = {"experiment": name, "task": experiment.config.task, "variant": variant, "seed": 1}
         about["hyperparameters"] = chosen
-        save_model(arena.models / variant / "1", training.model.state_dict(), spec, about)
+        save_model(experiment.models / variant / "1", training.model.state_dict(), spec, about)
         best = max(epoch.epoch for epoch in epochs if epoch.improved)
         curve = [epoch.values() for epoch in epochs]
         finals.append({"variant": variant, "seed": 1, "best_epoch": best, "curve": curve})
-    write_json(arena.models / "finals.json", finals)
-    write_json(arena.results / "comparison.json", {"best": arena.config.variants[0]})
+    write_json(experiment.models / "finals.json", finals)
+    write_json(experiment.results / "comparison.json", {"best": experiment.config.variants[0]})
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ from seqarena.search.finals import FinalError, train_finals
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 
+from .conftest import over
+
 VARIANTS = ("gru", "lstm_attention")
 Choose = Callable[..., dict[str, Any]]
 
@@ -41,9 +43,7 @@ def test_finals_are_paired_repeatable_and_saved(
         for variant in VARIANTS
     }
     finals = train_finals(
-        "toy",
-        config,
-        prepared["audio"],
+        over(config, prepared["audio"], tmp_path),
         best,
         tmp_path / "models",
         slot,
@@ -86,7 +86,11 @@ def test_a_final_without_a_model_is_told(
     best = {"gru": {"hyperparameters": diverging, "run": "s"}}
     with pytest.raises(FinalError, match="toy: gru seed [12]: the loss is not finite"):
         train_finals(
-            "toy", config, prepared["audio"], best, tmp_path / "models", slot, Recorder(ledger, {})
+            over(config, prepared["audio"], tmp_path),
+            best,
+            tmp_path / "models",
+            slot,
+            Recorder(ledger, {}),
         )
     assert {run.status for run in ledger.runs().values()} == {"FAILED"}
     assert not list(tmp_path.rglob("*.safetensors"))

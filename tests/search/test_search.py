@@ -28,6 +28,8 @@ from seqarena.search.search import SearchError, search
 from seqarena.tracking.ledger import Ledger, Run
 from seqarena.tracking.recorder import Recorder
 
+from .conftest import over
+
 ROOT = Path(__file__).parents[2]
 VARIANTS = ("window_mlp", "gru")
 
@@ -56,10 +58,11 @@ def searched(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Searched:
     """One search of two variants, four trials each, harshly halved."""
-    ledger = Ledger(tmp_path_factory.mktemp("search") / "ledger.jsonl", "toy")
+    root = tmp_path_factory.mktemp("search")
+    ledger = Ledger(root / "ledger.jsonl", "toy")
     config = experiment("series", VARIANTS, trials=4, epochs=9, trial_epochs=4, grace=1)
     recorder = Recorder(ledger, {"data.name": "toy"})
-    answer = search("toy", config, prepared["series"], slot, recorder)
+    answer = search(over(config, prepared["series"], root), slot, recorder)
     of_trials = config.model_copy(update={"protocol": config.protocol.of_trials()})
     return Searched(answer, ledger, of_trials)
 
@@ -137,7 +140,7 @@ def test_what_fails_is_told_and_ends_failed(
     config = config.model_copy(update={"space": rates})
     ledger = Ledger(tmp_path / "ledger.jsonl", "toy")
     with pytest.raises(SearchError, match="toy: all 2 trials of window_mlp failed: .+") as told:
-        search("toy", config, folder, slot, Recorder(ledger, {}))
+        search(over(config, folder, tmp_path), slot, Recorder(ledger, {}))
     assert "\n" not in str(told.value)
 
     def of(variant: str, kind: Any) -> list[Run]:

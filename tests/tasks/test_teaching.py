@@ -16,11 +16,12 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.errors import InputError
-from seqarena.experiments import Arena, load
+from seqarena.experiments import ResolvedExperiment, load
 from seqarena.fit import Training, evaluate
 from seqarena.models.model import Output
 from seqarena.spaces import smallest, space_of
 from seqarena.tasks import TASKS
+from seqarena.validation import resolved
 
 VARIANTS = ["lstm", "lstm_attention", "lstm_attention_feeding", "bilstm_ctc"]
 TAUGHT = {"label_smoothing": 0.1, "scheduled_sampling": 0.5}
@@ -41,7 +42,7 @@ def data(
     return Prepared(prepare(tmp_path_factory.mktemp("texts"), spec))
 
 
-def arena(folder: Path, **space: Any) -> Arena:
+def experiment(folder: Path, **space: Any) -> ResolvedExperiment:
     section = {
         "data": "spanish_phrases",
         "modality": "text",
@@ -58,7 +59,7 @@ def arena(folder: Path, **space: Any) -> Arena:
 
 
 def train(folder: Path, data: Prepared, variant: str, **space: Any) -> Training:
-    config = arena(folder, **space).config
+    config = experiment(folder, **space).config
     return Training(config, data, variant, smallest(space_of(config, variant, "toy")), 1)
 
 
@@ -85,7 +86,7 @@ def test_the_smoothed_loss_is_that_of_its_formula() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_writer_has_what_it_can_use(variant: str, tmp_path: Path) -> None:
-    space = arena(tmp_path).resolved()["space"][variant]
+    space = resolved(experiment(tmp_path))["space"][variant]
     taught = {name: space[name] for name in TAUGHT if name in space}
     assert taught == ({} if variant == "bilstm_ctc" else TAUGHT)
 
@@ -93,7 +94,7 @@ def test_a_writer_has_what_it_can_use(variant: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TAUGHT)
 def test_a_share_above_the_whole_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"space\.{name}: expected numbers from 0 to"):
-        arena(tmp_path, **{name: 1.5})
+        experiment(tmp_path, **{name: 1.5})
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -97,16 +97,16 @@ def _experiments() -> Iterator[Finding]:
         return
     for name in names:
         try:
-            arena = load(name)
+            experiment = load(name)
         except InputError as error:
             yield Finding(name, "misconfigured", str(error))
             continue
         stages: dict[str, Callable[[], bool]] = {
-            "fetched": arena.raw.is_dir,
-            "prepared": (arena.prepared / "spec.json").is_file,
-            "searched": (arena.results / "search.json").is_file,
-            "trained": (arena.models / "finals.json").is_file,
-            "evaluated": (arena.results / "summary.json").is_file,
+            "fetched": experiment.raw.is_dir,
+            "prepared": (experiment.prepared / "spec.json").is_file,
+            "searched": (experiment.results / "search.json").is_file,
+            "trained": (experiment.models / "finals.json").is_file,
+            "evaluated": (experiment.results / "summary.json").is_file,
         }
         done = [stage for stage, there in stages.items() if there()]
-        yield Finding(name, f"{arena.config.data}: {', '.join(done) or 'not fetched yet'}")
+        yield Finding(name, f"{experiment.config.data}: {', '.join(done) or 'not fetched yet'}")

@@ -40,8 +40,9 @@ def show(experiment: Name) -> None:
     import yaml
 
     from seqarena.experiments import load
+    from seqarena.validation import resolved
 
-    plain = json.loads(json.dumps(load(experiment).resolved()))
+    plain = json.loads(json.dumps(resolved(load(experiment))))
     print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
 
 

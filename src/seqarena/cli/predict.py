@@ -144,20 +144,21 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     """Load the model: of the variant asked for or the best one, its best seed on valid."""
     from seqarena.experiments import load
     from seqarena.predict import Predictor
+    from seqarena.tasks import task_for
 
-    arena = load(experiment)
-    finals, comparison = arena.models / "finals.json", arena.results / "comparison.json"
+    found = load(experiment)
+    finals, comparison = found.models / "finals.json", found.results / "comparison.json"
     for path in (finals, comparison):
         if not path.is_file():
             raise InputError(f"{path}: not there yet; run `dvc repro evaluate@{experiment}` first")
     name = variant or read_json(comparison)["best"]
     mine = [final for final in read_json(finals) if final["variant"] == name]
     if not mine:
-        raise unknown("--variant", "final", name, arena.config.variants)
-    sign = arena.task.metrics[arena.config.metric].sign
-    key = f"valid_{arena.config.metric}"
+        raise unknown("--variant", "final", name, found.config.variants)
+    sign = task_for(found.config.task).metrics[found.config.metric].sign
+    key = f"valid_{found.config.metric}"
     best = max(mine, key=lambda final: sign * final["curve"][final["best_epoch"] - 1][key])
-    return Predictor(arena.models / name / str(best["seed"]))
+    return Predictor(found.models / name / str(best["seed"]))
 
 
 def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from seqarena.data.store import Prepared, Split
 from seqarena.evaluation.scoring import Tested, chosen_to_draw, test_baseline, test_model
 from seqarena.evaluation.statistics import Comparison, compare, mean_interval
 from seqarena.evaluation.verdict import verdict
-from seqarena.experiments import Arena
+from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
 from seqarena.figures.decodings import draw_decodings
 from seqarena.figures.gates import gates_of
@@ -26,26 +26,29 @@ from seqarena.figures.pool import Painters
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
+from seqarena.tasks import Task, task_for
 from seqarena.tracking.recorder import Recorder
 
 Record = dict[str, Any]  # of a final, as `train_finals` left it
 
 
-def evaluate_finals(arena: Arena, recorder: Recorder, paint: Painters) -> dict[str, Any]:
+def evaluate_finals(
+    experiment: ResolvedExperiment, recorder: Recorder, paint: Painters
+) -> dict[str, Any]:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
     Writes ``summary.json``, ``comparison.json``, ``scores.csv``, ``plots/`` and ``finals/`` under
     ``results/<experiment>``.
     """
     torch.set_num_threads(paint.threads_left)
-    evaluation = Evaluation(arena, recorder, paint)
-    plots = arena.results / "plots"
+    evaluation = Evaluation(experiment, recorder, paint)
+    plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
-        with new_folder(arena.results / "finals") as drawings, new_folder(plots) as partial:
+        with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
             tested = evaluation.test(drawings)
             baselines = {
-                name: test_baseline(name, evaluation.prepared, arena)
-                for name in arena.config.baselines
+                name: test_baseline(name, evaluation.prepared, experiment)
+                for name in experiment.config.baselines
             }
             comparison, summary = evaluation.summarise(tested, baselines)
             evaluation.draw(summary, partial)
@@ -61,13 +64,17 @@ def evaluate_finals(arena: Arena, recorder: Recorder, paint: Painters) -> dict[s
 class Evaluation:
     """The finals of one experiment, the test split they meet, who is told and who draws."""
 
-    arena: Arena
+    experiment: ResolvedExperiment
     recorder: Recorder
     paint: Painters
 
     @cached_property
     def prepared(self) -> Prepared:
-        return Prepared(self.arena.prepared)
+        return Prepared(self.experiment.prepared)
+
+    @cached_property
+    def task(self) -> Task:
+        return task_for(self.experiment.config.task)
 
     @cached_property
     def split(self) -> Split:
@@ -76,10 +83,10 @@ class Evaluation:
     @cached_property
     def finals(self) -> dict[str, list[Record]]:
         """The finals of each variant, in the order of their seeds."""
-        records: list[Record] = read_json(self.arena.models / "finals.json")
+        records: list[Record] = read_json(self.experiment.models / "finals.json")
         return {
             variant: [record for record in records if record["variant"] == variant]
-            for variant in self.arena.config.variants
+            for variant in self.experiment.config.variants
         }
 
     @cached_property
@@ -88,22 +95,22 @@ class Evaluation:
         return {variant: Predictor(self._model(group[0])) for variant, group in self.finals.items()}
 
     def _model(self, final: Record) -> Path:
-        return self.arena.models / str(final["variant"]) / str(final["seed"])
+        return self.experiment.models / str(final["variant"]) / str(final["seed"])
 
     def test(self, drawings: Path) -> dict[str, list[Tested]]:
         """Test every final, add its figures and its model to its run, and have it drawn."""
         ledger = self.recorder.ledger
-        drawn = chosen_to_draw(self.split, self.arena.config.protocol.seed)
+        drawn = chosen_to_draw(self.split, self.experiment.config.protocol.seed)
         tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
         for final in _all(self.finals):
             variant, model = final["variant"], self._model(final)
             first = not tested[variant]
             predictor = self.first[variant] if first else Predictor(model)
-            outcome = test_model(predictor, self.prepared, self.arena, drawn)
+            outcome = test_model(predictor, self.prepared, self.experiment, drawn)
             tested[variant].append(outcome)
-            what = self.arena.config.task, variant, outcome.answers, outcome.weights, drawn
+            what = self.experiment.config.task, variant, outcome.answers, outcome.weights, drawn
             gates = gates_of(predictor.model, self.split.sequence(drawn[0])) if first else None
-            self.paint(draw_final, drawings / _name(final), self.arena.prepared, *what, gates)
+            self.paint(draw_final, drawings / _name(final), self.experiment.prepared, *what, gates)
             values = {f"test_{name}": value for name, value in outcome.metrics.items()}
             ledger.metrics(final["run"], final["best_epoch"], values)
             ledger.model(final["run"], model)
@@ -114,12 +121,12 @@ class Evaluation:
         self, tested: dict[str, list[Tested]], baselines: dict[str, Tested]
     ) -> tuple[Comparison, dict[str, Any]]:
         """Compare; write ``comparison.json`` and ``summary.json``."""
-        metric, results = self.arena.config.metric, self.arena.results
-        greater = self.arena.task.metrics[metric].greater
+        metric, results = self.experiment.config.metric, self.experiment.results
+        greater = self.task.metrics[metric].greater
         comparison = compare(
             {variant: np.stack([t.per_example for t in runs]) for variant, runs in tested.items()},
             greater,
-            self.arena.config.protocol.seed,
+            self.experiment.config.protocol.seed,
             {name: t.per_example for name, t in baselines.items()},
             [example.get("group", index) for index, example in enumerate(self.split.examples())],
         )
@@ -145,7 +152,7 @@ class Evaluation:
 
     def _entry(self, variant: str, values: list[float]) -> dict[str, Any]:
         group = self.finals[variant]
-        bounds = self.arena.task.metrics[self.arena.config.metric]
+        bounds = self.task.metrics[self.experiment.config.metric]
         mean, interval = mean_interval(values, bounds)
         return {
             "values": values,
@@ -158,7 +165,7 @@ class Evaluation:
 
     def draw(self, summary: dict[str, Any], plots: Path) -> None:
         """Have the comparison and the curves drawn; list the scores beside them."""
-        metric = self.arena.config.metric
+        metric = self.experiment.config.metric
         curves = {
             variant: [
                 [(n, epoch[f"valid_{metric}"]) for n, epoch in enumerate(final["curve"], start=1)]
@@ -168,7 +175,7 @@ class Evaluation:
         }
         self.paint(scores, summary, plots / "scores.png")
         self.paint(learning_curves, curves, metric, plots / "curves.png")
-        with (self.arena.results / "scores.csv").open("w", newline="") as file:
+        with (self.experiment.results / "scores.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["variant", "seed", metric])
             for variant, entry in summary["variants"].items():
@@ -183,11 +190,11 @@ class Evaluation:
         plots: Path,
     ) -> None:
         """Have drawn what lies behind the scores, beside the comparison."""
-        metric, seed = self.arena.config.metric, self.arena.config.protocol.seed
+        metric, seed = self.experiment.config.metric, self.experiment.config.protocol.seed
         shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
         references = {name: t.per_example[None] for name, t in baselines.items()}
         path = plots / "lengths.png"
-        self.paint(draw_lengths, path, metric, self.arena.prepared, shares, references)
+        self.paint(draw_lengths, path, metric, self.experiment.prepared, shares, references)
         draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.paint)
         best = self.first[comparison.best]
         self.paint.wait()  # what is timed has the machine to itself
@@ -203,7 +210,7 @@ class Evaluation:
 
     def record(self, run: str, summary: dict[str, Any], pictures: list[Path]) -> None:
         """Add to each final's run its pictures, and to the verdict's what the verdict rests on."""
-        ledger, results = self.recorder.ledger, self.arena.results
+        ledger, results = self.recorder.ledger, self.experiment.results
         for final in _all(self.finals):
             for path in sorted((results / "finals" / _name(final)).iterdir()):
                 ledger.artifact(final["run"], path)

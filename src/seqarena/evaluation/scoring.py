@@ -12,11 +12,11 @@ import torch
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
-from seqarena.experiments import Arena
+from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import answers
 from seqarena.models.model import Output
 from seqarena.predict import Predictor
-from seqarena.tasks import add
+from seqarena.tasks import add, task_for
 
 BATCH = 256
 
@@ -31,21 +31,24 @@ class Tested:
     weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
 
 
-def test_model(predictor: Predictor, prepared: Prepared, arena: Arena, drawn: list[int]) -> Tested:
+def test_model(
+    predictor: Predictor, prepared: Prepared, experiment: ResolvedExperiment, drawn: list[int]
+) -> Tested:
     """Run a final over the whole test split; keep its attention over the examples `drawn`."""
-    test, protocol = prepared.split("test"), arena.config.protocol
-    said = answers(predictor.model, arena.task, test, predictor.spec, protocol)
-    return _score(said, prepared, arena, drawn)
+    test, protocol = prepared.split("test"), experiment.config.protocol
+    said = answers(predictor.model, predictor.task, test, predictor.spec, protocol)
+    return _score(said, prepared, experiment, drawn)
 
 
-def test_baseline(name: str, prepared: Prepared, arena: Arena) -> Tested:
+def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> Tested:
     """Score a baseline's answer to each example of the test split."""
+    task = task_for(experiment.config.task)
     rows: Array | Sequence[Any] = BASELINES[name].answer(prepared)
     said = (
-        (indices, batch, arena.task.claim([rows[index] for index in indices], batch))
+        (indices, batch, task.claim([rows[index] for index in indices], batch))
         for indices, batch in Batches(prepared.split("test"), BATCH).in_order()
     )
-    return _score(said, prepared, arena, [])
+    return _score(said, prepared, experiment, [])
 
 
 def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
@@ -55,16 +58,20 @@ def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
 
 
 def _score(
-    said: Iterable[tuple[Array, Batch, Output]], prepared: Prepared, arena: Arena, drawn: list[int]
+    said: Iterable[tuple[Array, Batch, Output]],
+    prepared: Prepared,
+    experiment: ResolvedExperiment,
+    drawn: list[int],
 ) -> Tested:
-    task, spec, count = arena.task, prepared.spec, len(prepared.split("test"))
+    config, spec, count = experiment.config, prepared.spec, len(prepared.split("test"))
+    task = task_for(config.task)
     total: dict[str, torch.Tensor] = {}
     shares = np.zeros(count)
     rows: list[Any] = [None] * count
     weights: dict[int, Array] = {}
     for indices, batch, output in said:
         add(total, task.counts(output, batch, spec))
-        shares[indices] = task.per_example(arena.config.metric, output, batch, spec).cpu()
+        shares[indices] = task.per_example(config.metric, output, batch, spec).cpu()
         for place, (index, row) in enumerate(zip(indices, task.rows(output), strict=True)):
             rows[index] = row
             looked = task.looked(output, place) if int(index) in drawn else None

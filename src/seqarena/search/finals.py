@@ -11,6 +11,7 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.errors import RunError
+from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import Training
 from seqarena.predict import save_model
 from seqarena.progress import Progress
@@ -19,9 +20,7 @@ from seqarena.tracking.recorder import Recorder
 
 
 def train_finals(
-    name: str,
-    experiment: Experiment,
-    prepared: Path,
+    experiment: ResolvedExperiment,
     best: dict[str, Any],
     models: Path,
     slot: Slot,
@@ -34,15 +33,15 @@ def train_finals(
     ``seed``, ``run``, ``parameters``, ``train_seconds``, ``best_epoch`` and ``curve``. Raises
     `FinalError` when one does not come to a model.
     """
-    protocol = experiment.protocol
+    config, protocol = experiment.config, experiment.config.protocol
     seeds = range(protocol.seed + 1, protocol.seed + 1 + protocol.seeds)
     # The costliest variants stand last by custom and are trained first: no worker waits for them.
-    jobs = [(variant, seed) for variant in reversed(experiment.variants) for seed in seeds]
-    finals = Finals(name, experiment, prepared, best, models, recorder)
+    jobs = [(variant, seed) for variant in reversed(config.variants) for seed in seeds]
+    finals = Finals(experiment, best, models, recorder)
     try:
-        with Progress(f"train {name}", len(jobs)) as progress:
+        with Progress(f"train {experiment.name}", len(jobs)) as progress:
             task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_train)
-            shared = ray.put((experiment, str(prepared.resolve()), slot.cpus))
+            shared = ray.put((config, str(experiment.prepared.resolve()), slot.cpus))
             running: dict[Any, str] = {}
             while jobs or running:
                 while jobs and len(running) < slot.count:
@@ -55,7 +54,7 @@ def train_finals(
     except BaseException as error:
         finals.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    order = list(experiment.variants)
+    order = list(config.variants)
     return sorted(finals.records, key=lambda r: (order.index(r["variant"]), r["seed"]))
 
 
@@ -68,16 +67,14 @@ class Finals:
 
     def __init__(
         self,
-        name: str,
-        experiment: Experiment,
-        prepared: Path,
+        experiment: ResolvedExperiment,
         best: dict[str, Any],
         models: Path,
         recorder: Recorder,
     ) -> None:
-        self.name, self.experiment, self.best, self.models = name, experiment, best, models
+        self.experiment, self.best, self.models = experiment, best, models
         self.recorder, self.ledger = recorder, recorder.ledger
-        self.spec = Prepared(prepared).spec
+        self.spec = Prepared(experiment.prepared).spec
         self.jobs: dict[str, tuple[str, int]] = {}
         self.records: list[dict[str, Any]] = []
 
@@ -96,15 +93,17 @@ class Finals:
             final = ray.get(reference)
         except ray.exceptions.RayError as error:
             reason = str(error).strip().splitlines()[-1]
-            raise FinalError(f"{self.name}: {variant} seed {seed}: {reason}") from error
+            raise FinalError(f"{self.experiment.name}: {variant} seed {seed}: {reason}") from error
         for epoch, values in enumerate(final["curve"], start=1):
             self.ledger.metrics(run, epoch, values)
         if not final["best_epoch"]:
-            raise FinalError(f"{self.name}: {variant} seed {seed}: the loss is not finite")
+            raise FinalError(
+                f"{self.experiment.name}: {variant} seed {seed}: the loss is not finite"
+            )
         folder = self.models / variant / str(seed)
         about = {
-            "experiment": self.name,
-            "task": self.experiment.task,
+            "experiment": self.experiment.name,
+            "task": self.experiment.config.task,
             "variant": variant,
             "hyperparameters": self.best[variant]["hyperparameters"],
             "seed": seed,

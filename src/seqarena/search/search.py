@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.errors import RunError
+from seqarena.experiments import ResolvedExperiment
 from seqarena.progress import Progress
 from seqarena.search.cluster import Slot
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
@@ -30,25 +31,25 @@ class SearchError(RunError):
     """A variant has no trial that came to a score."""
 
 
-def search(
-    name: str, experiment: Experiment, prepared: Path, slot: Slot, recorder: Recorder
-) -> dict[str, Any]:
+def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> dict[str, Any]:
     """Search every variant and return the best configuration of each.
 
     The answer maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
     ``trials``, ``failed``, ``stopped`` and ``seconds``. Raises `SearchError` when a variant has
     no trial that came to a score, `InputError` when the data is missing or a variant does not fit.
     """
-    where = f"params.yaml: experiments.{name}"
-    spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
-    _build_each(experiment, Prepared(prepared), spaces)
-    experiment = experiment.model_copy(update={"protocol": experiment.protocol.of_trials()})
-    metric = task_for(experiment.task).metrics[experiment.metric]
-    log = SearchLog(name, experiment, recorder, metric)
+    config = experiment.config
+    spaces = {v: space_of(config, v, experiment.where) for v in config.variants}
+    _build_each(config, Prepared(experiment.prepared), spaces)
+    config = config.model_copy(update={"protocol": config.protocol.of_trials()})
+    metric = task_for(config.task).metrics[config.metric]
+    log = SearchLog(experiment.name, config, recorder, metric)
     began = time.perf_counter()
     try:
         with log.progress:
-            _tune(experiment, prepared, spaces, slot, "max" if metric.greater else "min", log)
+            _tune(
+                config, experiment.prepared, spaces, slot, "max" if metric.greater else "min", log
+            )
             log.close("FINISHED")
     except (KeyboardInterrupt, SystemExit):
         log.close("KILLED")

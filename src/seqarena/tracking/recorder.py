@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from seqarena.experiments import Arena
+from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
@@ -27,16 +27,16 @@ class Recorder:
 
 
 @contextmanager
-def recorder_for(arena: Arena) -> Iterator[Recorder]:
+def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
     """Open an experiment's ledger for a stage; MLflow holds all of it when the block ends."""
-    arena.results.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(arena.ledger, arena.name)
+    experiment.results.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(experiment.ledger, experiment.name)
     ledger.close_orphans()
     tags = {
-        "experiment": arena.name,
-        "modality": arena.dataset.modality,
-        "data.name": arena.config.data,
-        "data.digest": digest_of(arena.prepared),
+        "experiment": experiment.name,
+        "modality": experiment.config.modality,
+        "data.name": experiment.config.data,
+        "data.digest": digest_of(experiment.prepared),
     }
     projection = Projection(ledger)
     try:

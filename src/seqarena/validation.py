@@ -1,0 +1,80 @@
+"""An experiment against every registry, before anything of it is started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqarena.baselines.registry import baseline_for
+from seqarena.config import Strict, parse
+from seqarena.data.labelled import LabelledOptions
+from seqarena.data.modalities import modality
+from seqarena.datasets import dataset
+from seqarena.errors import InputError, unknown
+from seqarena.experiments import ResolvedExperiment
+from seqarena.models.variants import VARIANTS, variant_for
+from seqarena.spaces import space_of
+from seqarena.tasks import StepTask, Task, task_for
+
+
+def validate(experiment: ResolvedExperiment) -> None:
+    """Raise `InputError` for the first key of an experiment that does not fit the others."""
+    config, where = experiment.config, experiment.where
+    kind = config.modality
+    modality(kind, f"{where}.modality")
+    dataset(config.data, kind, f"{where}.data")
+    task = task_for(config.task, f"{where}.task")
+    if kind not in task.modalities:
+        fitting = ", ".join(sorted(task.modalities))
+        raise InputError(f"{where}.task: {config.task} takes {fitting}, not {kind}")
+    if config.metric not in task.metrics:
+        raise unknown(f"{where}.metric", f"{config.task} metric", config.metric, task.metrics)
+    _check_variants(experiment, task)
+    for baseline in config.baselines:
+        baseline_for(baseline, config.task, kind, f"{where}.baselines")
+    options = options_of(experiment)
+    if isinstance(options, LabelledOptions) and options.targets not in task.targets:
+        fitting = " or ".join(sorted(task.targets))
+        place = f"{where}.prepare.targets"
+        raise InputError(f"{place}: {config.task} takes {fitting}, not {options.targets}")
+
+
+def options_of(experiment: ResolvedExperiment) -> Strict:
+    """Return the options of the modality, every default in place."""
+    config = experiment.config
+    return parse(modality(config.modality).Options, config.prepare, f"{experiment.where}.prepare")
+
+
+def resolved(experiment: ResolvedExperiment) -> dict[str, Any]:
+    """Return the whole configuration as plain data, every default visible."""
+    config = experiment.config
+    plain = config.model_dump(exclude={"space"})
+    plain["prepare"] = options_of(experiment).model_dump(mode="json")
+    plain["space"] = {
+        variant: {
+            key: value.model_dump() if isinstance(value, Strict) else value
+            for key, value in space_of(config, variant, experiment.where).items()
+        }
+        for variant in config.variants
+    }
+    return plain
+
+
+def _check_variants(experiment: ResolvedExperiment, task: Task) -> None:
+    config, where = experiment.config, experiment.where
+    for variant in config.variants:
+        _check_variant(variant, config.modality, task, config.task, f"{where}.variants")
+        if config.protocol.truncate and not _carries(task, variant):
+            reason = f"{variant} on {config.task} carries no state from step to step; expected null"
+            raise InputError(f"{where}.protocol.truncate: {reason}")
+        space_of(config, variant, where)
+
+
+def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str) -> None:
+    reason = task.objection(variant_for(name, kind, where))
+    if reason is not None:
+        able = (n for n, v in VARIANTS.items() if kind in v.modalities and not task.objection(v))
+        raise InputError(f"{where}: '{name}' {reason}; {task_name} takes {', '.join(able)}")
+
+
+def _carries(task: Task, variant: str) -> bool:
+    return isinstance(task, StepTask) and VARIANTS[variant].reads == "past"
