@@ -8,11 +8,16 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro test check format ui bench clean-venv
+.PHONY: repro repro-all test check format ui bench clean-venv
 
-repro: $(INSTALLED)  ## raw data to the verdict
-	@dvc repro
-	@seqarena verdict
+MAIN := sentiment spoken_digits forecast video
+
+repro: $(INSTALLED)  ## text, audio, time series and video from raw data to the verdict
+	@seqarena run $(MAIN)
+	@echo "More: \`make repro-all\` runs all experiments of params.yaml."
+
+repro-all: $(INSTALLED)  ## all experiments of params.yaml
+	@seqarena run
 
 test: $(INSTALLED)  ## the whole test suite
 	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

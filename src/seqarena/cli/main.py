@@ -1,8 +1,9 @@
-"""The command line. Running is `dvc repro`'s affair."""
+"""The command line."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,28 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line; bad input ends with one line and exit code 2."""
     exit_with_one_line(app)
+
+
+@app.command()
+def run(
+    experiments: Annotated[
+        list[str] | None, typer.Argument(help="names from params.yaml; all when none is named")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="experiments side by side; one per core at most 4")
+    ] = None,
+) -> None:
+    """Bring experiments to their verdicts by `dvc repro`, side by side on one Ray."""
+    from seqarena.cli.run import project_is_there, run_experiments
+    from seqarena.config import experiment_names
+    from seqarena.experiments import load
+
+    if not project_is_there():
+        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+    chosen = [load(name) for name in dict.fromkeys(experiments or experiment_names())]
+    share = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
+    verdict()
+    print(share or "Nothing to do: all is up to date.")
 
 
 @app.command()

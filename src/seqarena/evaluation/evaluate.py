@@ -98,7 +98,7 @@ class Evaluation:
         return self.experiment.models / str(final["variant"]) / str(final["seed"])
 
     def test(self, drawings: Path) -> dict[str, list[Tested]]:
-        """Test every final, add its figures and its model to its run, and have it drawn."""
+        """Test every final, add its figures and its model to its run; have the first ones drawn."""
         ledger = self.recorder.ledger
         drawn = chosen_to_draw(self.split, self.experiment.config.protocol.seed)
         tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
@@ -108,9 +108,11 @@ class Evaluation:
             predictor = self.first[variant] if first else Predictor(model)
             outcome = test_model(predictor, self.prepared, self.experiment, drawn)
             tested[variant].append(outcome)
-            what = self.experiment.config.task, variant, outcome.answers, outcome.weights, drawn
-            gates = gates_of(predictor.model, self.split.sequence(drawn[0])) if first else None
-            self.paint(draw_final, drawings / _name(final), self.experiment.prepared, *what, gates)
+            if first:  # it is drawn for its variant: other seeds' pictures look alike
+                what = self.experiment.config.task, variant, outcome.answers, outcome.weights, drawn
+                gates = gates_of(predictor.model, self.split.sequence(drawn[0]))
+                out = drawings / _name(final)
+                self.paint(draw_final, out, self.experiment.prepared, *what, gates)
             values = {f"test_{name}": value for name, value in outcome.metrics.items()}
             ledger.metrics(final["run"], final["best_epoch"], values)
             ledger.model(final["run"], model)
@@ -209,9 +211,9 @@ class Evaluation:
                 shutil.copyfile(path, plots / f"{name}.png")
 
     def record(self, run: str, summary: dict[str, Any], pictures: list[Path]) -> None:
-        """Add to each final's run its pictures, and to the verdict's what the verdict rests on."""
+        """Add to the first finals' runs their pictures, and to the verdict's what it rests on."""
         ledger, results = self.recorder.ledger, self.experiment.results
-        for final in _all(self.finals):
+        for final, *_ in self.finals.values():
             for path in sorted((results / "finals" / _name(final)).iterdir()):
                 ledger.artifact(final["run"], path)
         for path in (*pictures, results / "summary.json", results / "comparison.json"):

@@ -39,6 +39,21 @@ def cluster() -> Iterator[Slot]:
     A trial gets one core, or one GPU with its share of the cores where there are GPUs: two
     one-threaded trials on two cores train faster than one after the other with two threads.
     """
+    with _connected():
+        resources = ray.cluster_resources()
+        cpus, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+        yield Slot(max(1, cpus // gpus), 1, gpus) if gpus else Slot(1, 0, cpus)
+
+
+@contextmanager
+def shared_cluster() -> Iterator[str]:
+    """Yield the address of a cluster that stages of several processes join, as `cluster` does."""
+    with _connected():
+        yield os.environ.get("RAY_ADDRESS") or str(ray.get_runtime_context().gcs_address)
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:
@@ -53,8 +68,6 @@ def cluster() -> Iterator[Slot]:
             logging_level=logging.ERROR,
         )
     try:
-        resources = ray.cluster_resources()
-        cpus, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
-        yield Slot(max(1, cpus // gpus), 1, gpus) if gpus else Slot(1, 0, cpus)
+        yield
     finally:
         ray.shutdown()

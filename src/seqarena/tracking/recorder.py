@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
+
+FOLLOWED = "SEQARENA_FOLLOWED"  # set where another process writes the ledgers to MLflow
 
 
 def _nobody() -> None:
@@ -38,6 +41,9 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
         "data.name": experiment.config.data,
         "data.digest": digest_of(experiment.prepared),
     }
+    if os.environ.get(FOLLOWED):
+        yield Recorder(ledger, tags)
+        return
     projection = Projection(ledger)
     try:
         yield Recorder(ledger, tags, projection.maybe_update, projection.update)

@@ -1,0 +1,188 @@
+"""`seqarena run`: experiments side by side on one Ray, each by `dvc repro`, then the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqarena.cli.run_status import RunDisplay, Share, Status, status_of
+from seqarena.errors import RunError
+from seqarena.experiments import ResolvedExperiment
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.projection import Projection
+from seqarena.tracking.recorder import FOLLOWED
+
+POLL = 0.5  # seconds between looks at the processes
+GRACE = 8.0  # seconds that a process has to end and to record that it was ended
+RUNNING = "Running stage '"  # how DVC announces a stage
+
+
+@dataclass
+class Job:
+    """One experiment on its way to a verdict: a `dvc repro` in a process group of its own."""
+
+    experiment: ResolvedExperiment
+    process: subprocess.Popen[str]
+    projection: Projection
+    began: float = field(default_factory=time.time)
+    stage: str = "starting"
+    stage_began: float = field(default_factory=time.time)
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=50))
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        """Keep all output in ``run.log``, and of it what the display needs."""
+        assert self.process.stdout is not None
+        with (self.experiment.results / "run.log").open("w") as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                self.tail.append(line)
+                if line.startswith(RUNNING):
+                    self.stage = line.removeprefix(RUNNING).partition("@")[0].partition("'")[0]
+                    self.stage_began = time.time()
+
+    @property
+    def reason(self) -> str:
+        """The line that says why it failed."""
+        return _reason("".join(self.tail))
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to the whole group; return whether there was anyone left to take it."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return False
+        self.process.poll()  # collected here, dvc itself no longer counts as one of the group
+        return True
+
+    def status(self) -> Status:
+        """Say how far it is."""
+        return status_of(self.experiment, self.stage, self.began, self.stage_began)
+
+
+def run_experiments(experiments: Sequence[ResolvedExperiment], jobs: int) -> Share | None:
+    """Bring experiments to their verdicts, at most `jobs` at a time, and write the report.
+
+    Returns how busy the cores were, or None where nothing was to do. Raises `RunError` naming each
+    experiment that failed, after all others have ended.
+    """
+    stale = _stale()
+    waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
+    if not waiting and "compare" not in stale:
+        return None
+    share = Share(experiments)
+    failures = _run_all(waiting, jobs, share) if waiting else []
+    _repro("compare", "--single-item")
+    if failures:
+        raise RunError("; ".join(failures))
+    return share
+
+
+def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list[str]:
+    """Run the experiments; return a line for each that failed."""
+    from seqarena.search.cluster import shared_cluster
+
+    running: list[Job] = []
+    failures: list[str] = []
+    with ExitStack() as stack:
+        address = stack.enter_context(shared_cluster())
+        display = stack.enter_context(RunDisplay([e.name for e in waiting]))
+        stack.callback(_end_all, running)
+        queue = list(waiting)
+        while queue or running:
+            while queue and len(running) < jobs:
+                running.append(_start(queue.pop(0), address))
+            time.sleep(POLL)
+            for job in list(running):
+                ended = job.process.poll() is not None
+                display.show(job.status())
+                job.projection.maybe_update()
+                if ended:
+                    running.remove(job)
+                    failures += _finish(job, display)
+            share.look()
+    return failures
+
+
+def _start(experiment: ResolvedExperiment, address: str) -> Job:
+    experiment.results.mkdir(parents=True, exist_ok=True)
+    projection = Projection(Ledger(experiment.ledger, experiment.name))
+    projection.update()  # its experiment stands in MLflow before the next one is made
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
+        env={**os.environ, "RAY_ADDRESS": address, FOLLOWED: "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
+    )
+    return Job(experiment, process, projection)
+
+
+def _finish(job: Job, display: RunDisplay) -> list[str]:
+    job.reader.join()
+    job.projection.update()
+    code = job.process.returncode
+    if code == 0:
+        display.verdict(job.experiment)
+        return []
+    display.failure(job.experiment.name, job.reason)
+    return [f"{job.experiment.name}: {job.reason} ({job.experiment.results / 'run.log'})"]
+
+
+def _end_all(jobs: list[Job]) -> None:
+    """Ask every process to end, and kill what is left after `GRACE`; DVC alone leaves its stage."""
+    for job in jobs:
+        job.signal(signal.SIGTERM)
+    deadline = time.time() + GRACE
+    while time.time() < deadline and any(job.signal(0) for job in jobs):
+        time.sleep(0.1)
+    for job in jobs:
+        job.signal(signal.SIGKILL)
+        job.projection.update()
+
+
+def _stale() -> set[str]:
+    """Name the stages whose inputs or outputs differ from dvc.lock."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RunError(_reason(done.stderr))
+    return set(json.loads(done.stdout))
+
+
+def _repro(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise RunError(f"dvc repro {' '.join(arguments)}: {_reason(done.stdout)}")
+
+
+def _reason(text: str) -> str:
+    """Return the line of a process's output that says why it failed."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("error: ", "failed: "))]
+    return (told or lines or ["no output"])[-1]
+
+
+def project_is_there() -> bool:
+    """Tell whether this folder is the root of a DVC project."""
+    return Path("dvc.yaml").is_file() and Path(".dvc").is_dir()

@@ -1,0 +1,164 @@
+"""How far `seqarena run` is: a live table on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+import psutil
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from seqarena.experiments import ResolvedExperiment
+from seqarena.files import read_json
+from seqarena.tasks import task_for
+from seqarena.tracking.ledger import Ledger, Run
+
+EVERY = 30.0  # seconds between lines of one experiment where there is no terminal
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far one experiment is."""
+
+    name: str
+    stage: str = "waiting"
+    done: str = ""  # trials or finals that ended, of how many
+    best: str = ""  # the best validation score of a trial so far, and whose it is
+    seconds: float = 0.0
+    verdict: str = ""
+
+    def line(self) -> str:
+        parts = (f"{self.name}: {self.stage}", self.done, f"{self.seconds:.0f} s", self.best)
+        return "  ".join(part for part in parts if part)
+
+
+def status_of(
+    experiment: ResolvedExperiment, stage: str, began: float, stage_began: float
+) -> Status:
+    """Read from the ledger how far an experiment is that began at a time, in a stage since then."""
+    runs = Ledger(experiment.ledger, experiment.name).runs().values()
+    config, protocol = experiment.config, experiment.config.protocol
+    kinds = {"search": ("trial", protocol.trials), "train": ("final", protocol.seeds)}
+    done = ""
+    if stage in kinds:
+        kind, each = kinds[stage]
+        mine = [r for r in runs if r.kind == kind and r.started >= stage_began * 1000]
+        ended = sum(run.status != "RUNNING" for run in mine)
+        done = f"{ended}/{each * len(config.variants)} {kind}s"
+    since = [run for run in runs if run.kind == "trial" and run.started >= began * 1000]
+    best = _best(experiment, since)
+    return Status(experiment.name, stage, done, best, time.time() - began)
+
+
+def _best(experiment: ResolvedExperiment, trials: Sequence[Run]) -> str:
+    config = experiment.config
+    sign = task_for(config.task).metrics[config.metric].sign
+    scored = [trial for trial in trials if "objective" in trial.metrics]
+    if not scored:
+        return ""
+    best = max(scored, key=lambda trial: sign * trial.metrics["objective"])
+    return f"{best.params['variant']} {config.metric} {best.metrics['objective']:.4g}"
+
+
+class RunDisplay:
+    """Shows the statuses of all experiments of a run."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.rows = {name: Status(name) for name in names}
+        self.told: dict[str, tuple[str, float]] = {}  # in a log: the last stage and when
+        self.terminal = sys.stderr.isatty()
+        self.live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
+
+    def __enter__(self) -> RunDisplay:
+        if self.terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.terminal:
+            self.live.stop()
+
+    def show(self, status: Status) -> None:
+        """Show how far one experiment is."""
+        self.rows[status.name] = status
+        if self.terminal:
+            self.live.update(self._table(), refresh=True)
+            return
+        stage, when = self.told.get(status.name, ("", 0.0))
+        if stage != status.stage or time.time() - when > EVERY:
+            self.told[status.name] = status.stage, time.time()
+            self._print(status.line())
+
+    def verdict(self, experiment: ResolvedExperiment) -> None:
+        """Show the verdict that an experiment came to."""
+        sentence = read_json(experiment.results / "summary.json")["verdict"]
+        self._end(experiment.name, "done", sentence)
+
+    def failure(self, name: str, reason: str) -> None:
+        """Show why an experiment has no verdict."""
+        self._end(name, "failed", reason)
+
+    def _end(self, name: str, stage: str, sentence: str) -> None:
+        seconds = self.rows[name].seconds
+        self.rows[name] = Status(name, stage, seconds=seconds, verdict=sentence)
+        if self.terminal:
+            self.live.update(self._table(), refresh=True)
+        else:
+            self._print(f"{name}: {stage} after {seconds:.0f} s: {sentence}")
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, expand=True)
+        for heading in ("experiment", "stage", "done", "time"):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("best so far, then the verdict", ratio=1)
+        for row in self.rows.values():
+            minutes, seconds = divmod(round(row.seconds), 60)
+            clock = f"{minutes}:{seconds:02}" if row.stage != "waiting" else ""
+            table.add_row(row.name, row.stage, row.done, clock, row.verdict or row.best)
+        return table
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class Share:
+    """How busy the cores of this machine were, and how much of that was training."""
+
+    def __init__(self, experiments: Sequence[ResolvedExperiment]) -> None:
+        self.experiments = experiments
+        self.cores = psutil.cpu_count() or 1
+        self.began, self.wall, self.busy = time.time(), 0.0, 0.0
+        self._before = psutil.cpu_times()
+
+    def look(self) -> None:
+        """Take the time up to now."""
+        now = psutil.cpu_times()
+        idle = (now.idle + now.iowait) - (self._before.idle + self._before.iowait)
+        self.wall = time.time() - self.began
+        self.busy = max(0.0, 1 - idle / (self.wall * self.cores))
+
+    def __str__(self) -> str:
+        if not self.wall:
+            return "Only the report was written."
+        trained = sum(map(self._trained, self.experiments))
+        return (
+            f"{self.wall / 60:.1f} minutes; {self.cores} cores busy {self.busy:.0%} of them, "
+            f"training {trained / self.wall / self.cores:.0%}."
+        )
+
+    def _trained(self, experiment: ResolvedExperiment) -> float:
+        """Sum the seconds that trials and finals trained since the beginning."""
+        runs = Ledger(experiment.ledger, experiment.name).runs().values()
+        mine = [run for run in runs if run.started >= self.began * 1000]
+        key = {"trial": "seconds", "final": "train_seconds"}
+        return sum(run.metrics.get(key.get(run.kind, ""), 0.0) for run in mine)
