@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro test check format ui bench clean-venv
+.PHONY: repro test check format ui bench install help
 
 repro: $(INSTALLED)  ## raw data to the verdict
 	@dvc repro
@@ -22,7 +22,7 @@ check: $(INSTALLED)  ## style, formatting and types
 	@ruff format --check .
 	@mypy
 
-format: $(INSTALLED)
+format: $(INSTALLED)  ## write style and formatting into the files
 	@ruff format .
 	@ruff check --fix .
 
@@ -32,6 +32,11 @@ ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@python -m benchmarks
+
+install: $(INSTALLED)  ## .venv with the pinned packages; the other targets do it by themselves
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
