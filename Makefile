@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro test check format ui bench install help
+.PHONY: repro test check format ui bench docs install help
 
 repro: $(INSTALLED)  ## raw data to the verdict
 	@dvc repro
@@ -32,6 +32,12 @@ ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@python -m benchmarks
+
+# pdoc cannot resolve the types of a NamedTuple's fields, and shows them as they are written.
+docs: $(INSTALLED)  ## every class and function, from the docstrings, in build/docs
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@PDOC_ALLOW_EXEC=1 python -W 'ignore:Error parsing type annotation' -m pdoc --output-directory build/docs seqarena
+	@echo build/docs/index.html
 
 install: $(INSTALLED)  ## .venv with the pinned packages; the other targets do it by themselves
 
