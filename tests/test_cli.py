@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 import signal
 import subprocess
@@ -19,12 +18,11 @@ import yaml
 from PIL import Image
 
 from seqarena import cli
-from seqarena.data.store import write_spec
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
 from seqarena.ledger import Ledger
-from seqarena.predict import save_model
+from support import prepare_raw, save_trained, script_environment
 
 ROOT = Path(__file__).parents[1]
 PIPELINES = ROOT / "pipelines"
@@ -168,10 +166,7 @@ def run_stages(name: str) -> None:
     arena = load(name)
     arena.raw.mkdir(parents=True)
     arena.dataset.write(arena.raw)
-    arena.prepared.mkdir(parents=True)
-    seed = arena.config.protocol.seed
-    spec = arena.modality.prepare(arena.raw, arena.prepared, arena.options, seed)
-    write_spec(arena.prepared / "spec.json", spec)
+    prepare_raw(arena.modality, arena.raw, arena.prepared, arena.options)
     ledger, finals = Ledger(arena.ledger, name), []
     for variant in arena.config.variants:
         space = arena.resolved()["space"][variant]
@@ -179,9 +174,8 @@ def run_stages(name: str) -> None:
         with ledger.running("final", f"{variant} seed 1") as run:
             training, epochs = fit(arena.config, arena.prepared, variant, chosen, 1)
             ledger.metrics(run, 1, epochs[0].values())
-        about = {"experiment": name, "task": arena.config.task, "variant": variant, "seed": 1}
-        about["hyperparameters"] = chosen
-        save_model(arena.models / variant / "1", training.model.state_dict(), spec, about)
+        about = {"experiment": name, "seed": 1}
+        save_trained(arena.models / variant / "1", training, arena.config.task, variant, **about)
         best = max(epoch.epoch for epoch in epochs if epoch.improved)
         curve = [epoch.values() for epoch in epochs]
         finals.append({"variant": variant, "seed": 1, "best_epoch": best, "curve": curve})
@@ -450,7 +444,7 @@ def test_a_stage_is_a_process_that_ends_with_code_2(name: str, tmp_path: Path) -
     done = subprocess.run(
         [sys.executable, PIPELINES / f"{name}.py", "toy"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env=script_environment(),
         capture_output=True,
         text=True,
     )

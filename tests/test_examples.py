@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import re
 import shutil
 import subprocess
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqarena.data.store import Prepared
+from support import rows_of, script_environment
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -25,11 +24,10 @@ SCRIPTS = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglo
 
 def run(script: Path, *arguments: str, folder: Path) -> str:
     """Run a script in a folder and return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, str(script), *arguments],
         cwd=folder,
-        env=environment,
+        env=script_environment(OMP_NUM_THREADS="1"),
         capture_output=True,
         text=True,
     )
@@ -40,8 +38,7 @@ def run(script: Path, *arguments: str, folder: Path) -> str:
 def test_own_data_is_prepared_without_code(tmp_path: Path) -> None:
     printed = run(EXAMPLES / "own_data" / "tickets.py", folder=tmp_path)
     assert printed == "files/tickets.csv: 240 tickets of 40 customers\n"
-    with (tmp_path / "files" / "tickets.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "files", "tickets.csv")
     assert len({row["text"] for row in rows}) == len(rows) == 240
 
     shutil.copy(EXAMPLES / "own_data" / "params.yaml", tmp_path)
@@ -78,9 +75,7 @@ def test_a_data_set_is_written_and_prepared_again_and_again(tmp_path: Path) -> N
     first, second = (run(EXAMPLES / "data_set.py", folder=tmp_path) for _ in range(2))
     assert first == second
     folder = tmp_path / "build" / "first_colour"
-    with (folder / "raw" / "examples.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
+    for row in rows_of(folder / "raw", "examples.csv"):
         assert row["label"] == next(w for w in row["text"].split() if w in ("red", "blue"))
     prepared = Prepared(folder / "prepared")
     assert prepared.spec.classes == ("blue", "red")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from seqarena.data.datasets.hutto import clean, rated, sentences
 from seqarena.data.datasets.pronouns import GAP, PRONOUNS, UNLABELLED, PronounGaps
 from seqarena.data.store import SPLITS
 from seqarena.data.tokens import words
+from support import rows_of
 
 Rows = list[dict[str, str]]
 MOST = 200
@@ -21,8 +21,7 @@ MOST = 200
 
 def write(data: Dataset, raw: Path) -> Rows:
     data.write(raw)
-    with (raw / "examples.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return rows_of(raw, "examples.csv")
 
 
 @pytest.fixture(scope="module")

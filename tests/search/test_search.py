@@ -27,6 +27,7 @@ from seqarena.ledger import Ledger, Run
 from seqarena.recorder import Recorder
 from seqarena.search.cluster import Slot
 from seqarena.search.search import SearchError, search
+from support import script_environment
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = ("window_mlp", "gru")
@@ -170,11 +171,10 @@ def project(tmp_path: Path, prepared: dict[str, Path]) -> Path:
 
 
 def test_ctrl_c_ends_every_process_and_run(project: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "pipelines" / "search.py"), "toy"],
         cwd=project,
-        env=environment,
+        env=script_environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
