@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all test check format ui bench clean-venv
+.PHONY: repro repro-all test check format ui bench docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -27,7 +27,7 @@ check: $(INSTALLED)  ## style, formatting and types
 	@ruff format --check .
 	@mypy
 
-format: $(INSTALLED)
+format: $(INSTALLED)  ## write style and formatting into the files
 	@ruff format .
 	@ruff check --fix .
 
@@ -37,6 +37,17 @@ ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@python -m benchmarks
+
+# pdoc cannot resolve the types of a NamedTuple's fields, and shows them as they are written.
+docs: $(INSTALLED)  ## every class and function, from the docstrings, in build/docs
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@PDOC_ALLOW_EXEC=1 python -W 'ignore:Error parsing type annotation' -m pdoc --output-directory build/docs seqarena
+	@echo build/docs/index.html
+
+install: $(INSTALLED)  ## .venv with the pinned packages; the other targets do it by themselves
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -16,7 +16,8 @@ from seqarena.data.batches import Batches
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError
 from seqarena.fit import Training, fit
-from seqarena.predict import Predictor, save_model
+from seqarena.predict import Predictor
+from support import save_trained
 
 PAIRS = [("gru", "text"), ("lstm_attention", "audio"), ("gru_attention", "series")]
 PAIRS += [("bilstm", "series"), ("conv_lstm", "video")]
@@ -33,9 +34,7 @@ def trained(
         chosen = hyperparameters(variant, modality)
         config = experiment(modality, epochs=1)
         training, _ = fit(config, prepared[modality], variant, chosen, 0)
-        about = {"task": config.task, "variant": variant, "hyperparameters": chosen, "seed": 0}
-        save_model(tmp_path / "m", training.model.state_dict(), training.spec, about)
-        return training, tmp_path / "m"
+        return training, save_trained(tmp_path / "m", training, config.task, variant, seed=0)
 
     return train
 

@@ -14,6 +14,7 @@ from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.errors import InputError
+from support import prepare_raw
 
 LOOKBACK, HORIZON = 168, 24
 SPEC = DataSpec(
@@ -188,9 +189,7 @@ def pairs(folder: Path) -> Prepared:
     ]
     folder.mkdir()
     (folder / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
-    spec = Text().prepare(folder, folder, TextOptions(targets="words", min_count=1), seed=0)
-    write_spec(folder / "spec.json", spec)
-    return Prepared(folder)
+    return prepare_raw(Text(), folder, folder, TextOptions(targets="words", min_count=1))
 
 
 def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None:
@@ -207,10 +206,9 @@ def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
     rows = ["a b,one,train", "c d,two,train", "b c,one,valid", "d c,two,test"]
     (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
     options = TextOptions(targets="words", min_count=1)
-    spec = Text().prepare(tmp_path, tmp_path, options, seed=0)
-    write_spec(tmp_path / "spec.json", spec)
-    (said,) = BASELINES["nearest_text"].answer(Prepared(tmp_path))
-    assert [spec.target_vocabulary[token] for token in said.tokens] == ["two"]
+    data = prepare_raw(Text(), tmp_path, tmp_path, options)
+    (said,) = BASELINES["nearest_text"].answer(data)
+    assert [data.spec.target_vocabulary[token] for token in said.tokens] == ["two"]
 
 
 def test_an_unknown_baseline_names_the_nearest() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import runpy
 import signal
 import subprocess
@@ -20,14 +19,13 @@ from PIL import Image
 
 from seqarena.cli.main import main
 from seqarena.data.modalities import modality
-from seqarena.data.store import write_spec
 from seqarena.datasets import dataset
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
-from seqarena.predict import save_model
 from seqarena.tracking.ledger import Ledger
 from seqarena.validation import options_of, resolved
+from support import prepare_raw, save_trained, script_environment
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / "pipelines"
@@ -169,23 +167,20 @@ def write_files(folder: Path) -> None:
 def run_stages(name: str) -> None:
     """Do by hand what fetch, prepare, search, train and evaluate leave, without Ray."""
     experiment = load(name)
+    config = experiment.config
     experiment.raw.mkdir(parents=True)
-    dataset(experiment.config.data, experiment.config.modality).write(experiment.raw)
-    experiment.prepared.mkdir(parents=True)
-    seed = experiment.config.protocol.seed
-    kind = modality(experiment.config.modality)
-    spec = kind.prepare(experiment.raw, experiment.prepared, options_of(experiment), seed)
-    write_spec(experiment.prepared / "spec.json", spec)
+    dataset(config.data, config.modality).write(experiment.raw)
+    kind = modality(config.modality)
+    prepare_raw(kind, experiment.raw, experiment.prepared, options_of(experiment))
     ledger, finals = Ledger(experiment.ledger, name), []
-    for variant in experiment.config.variants:
+    for variant in config.variants:
         space = resolved(experiment)["space"][variant]
         chosen = {k: v[0] if isinstance(v, list) else v for k, v in space.items()}
         with ledger.running("final", f"{variant} seed 1") as run:
             training, epochs = fit(experiment.config, experiment.prepared, variant, chosen, 1)
             ledger.metrics(run, 1, epochs[0].values())
-        about = {"experiment": name, "task": experiment.config.task, "variant": variant, "seed": 1}
-        about["hyperparameters"] = chosen
-        save_model(experiment.models / variant / "1", training.model.state_dict(), spec, about)
+        about = {"experiment": name, "seed": 1}
+        save_trained(experiment.models / variant / "1", training, config.task, variant, **about)
         best = max(epoch.epoch for epoch in epochs if epoch.improved)
         curve = [epoch.values() for epoch in epochs]
         finals.append({"variant": variant, "seed": 1, "best_epoch": best, "curve": curve})
@@ -454,7 +449,7 @@ def test_a_stage_is_a_process_that_ends_with_code_2(name: str, tmp_path: Path) -
     done = subprocess.run(
         [sys.executable, PIPELINES / f"{name}.py", "toy"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env=script_environment(),
         capture_output=True,
         text=True,
     )

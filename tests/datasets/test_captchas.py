@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import io
 import secrets
 import zipfile
@@ -18,6 +17,7 @@ from seqarena.datasets.captchas import ALPHABET, HEIGHT, WIDTH, CaptchaV2, Image
 from seqarena.datasets.sources import content_sha256_of
 from seqarena.errors import InputError
 from seqarena.files import digest_of
+from support import rows_of
 
 SOME = {"train": 24, "valid": 4, "test": 6}
 
@@ -27,11 +27,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("captchas")
     ImageCaptchas(**SOME).write(raw)
     return raw
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_sizes_and_readable_characters(written: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from collections.abc import Iterable
@@ -16,14 +15,10 @@ from seqarena.datasets.chorales import BachChorales, JsbChorales, families
 from seqarena.datasets.musicxml import read_score
 from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
+from support import rows_of
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def pitch(number: int) -> str:

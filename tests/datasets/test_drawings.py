@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from seqarena.datasets.drawings import (
     split_of,
 )
 from seqarena.files import digest_of
+from support import rows_of
 
 SOME = {"bases": 200, "valid": 12, "test": 12, "copies": 2}
 
@@ -32,11 +32,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("drawings")
     EmojiDrawings(**SOME).write(raw)
     return raw
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_rows_and_pictures(written: Path) -> None:

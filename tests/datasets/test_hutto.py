@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from seqarena.datasets import dataset
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.hutto import clean, rated, sentences
 from seqarena.datasets.pronouns import GAP, PRONOUNS, UNLABELLED, PronounGaps
+from support import rows_of
 
 Rows = list[dict[str, str]]
 MOST = 200
@@ -21,8 +21,7 @@ MOST = 200
 
 def write(data: Dataset, raw: Path) -> Rows:
     data.write(raw)
-    with (raw / "examples.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return rows_of(raw, "examples.csv")
 
 
 @pytest.fixture(scope="module")

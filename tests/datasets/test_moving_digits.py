@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from seqarena.data.modalities.video import Video, VideoOptions, decoders
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.datasets.moving_digits import DIRECTIONS, MovingDigits, draw, encode
 from seqarena.files import digest_of
+from support import rows_of
 
 ORIGINALS = {"train": 3, "valid": 1, "test": 1}
 
@@ -20,11 +20,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("moving")
     MovingDigits(digits=(0, 1), originals=ORIGINALS).write(raw)
     return raw
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def original() -> Array:

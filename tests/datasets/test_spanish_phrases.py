@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from datetime import date, time
 from itertools import islice
@@ -32,6 +31,7 @@ from seqarena.datasets.spanish_phrases.quantities import (
 )
 from seqarena.datasets.spanish_phrases.templates import fill, phrases
 from seqarena.files import digest_of
+from support import rows_of
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rows(written: Path) -> list[dict[str, str]]:
-    with (written / "examples.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return rows_of(written, "examples.csv")
 
 
 def test_header_and_sizes(rows: list[dict[str, str]]) -> None:

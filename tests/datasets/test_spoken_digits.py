@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from seqarena.datasets.sources import content_sha256_of
 from seqarena.datasets.spoken_digits import DIGITS, FreeSpokenDigits, SpokenDigits
 from seqarena.errors import InputError
 from seqarena.files import digest_of
+from support import rows_of
 
 SOME = ("f1", "m3", "Annie", "Mr serious", "whisper", "iven2", "zac")
 
@@ -25,11 +25,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("spoken")
     SpokenDigits(voices=SOME, repeats=1, held_out=2).write(raw)
     return raw
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_recordings_are_telephone_wav_in_every_label(written: Path) -> None:

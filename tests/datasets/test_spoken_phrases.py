@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from seqarena.datasets import noise
 from seqarena.datasets.spoken_phrases import SpokenPhrases, cardinal, ordinal, phrases
 from seqarena.datasets.synthetic_speech import Utterance, installed_voices
 from seqarena.files import digest_of
+from support import rows_of
 
 SOME = ("f1", "m3", "Annie", "Mr serious", "whisper", "iven2", "zac")
 FEW = {"train": 40, "valid": 16, "test": 16}
@@ -43,11 +43,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned() -> list[Utterance]:
     pytest.importorskip("espeakng_loader")
     return SpokenPhrases().plan(installed_voices())
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    with (raw / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_sizes_and_no_phrase_twice(planned: list[Utterance]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +13,7 @@ from seqarena.data.store import Array
 from seqarena.datasets.moving_digits import DIRECTIONS, ROOM
 from seqarena.datasets.turning_digits import OPPOSITE, TurningDigits, Walk, wander
 from seqarena.files import digest_of
+from support import rows_of
 
 ORIGINALS = {"train": 3, "valid": 1, "test": 1}
 
@@ -27,8 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rows(written: Path) -> list[dict[str, str]]:
-    with (written / "labels.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+    return rows_of(written)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from seqarena.datasets import dataset, uea
 from seqarena.datasets.uea import BasicMotions, read_ts
 from seqarena.errors import InputError
 from seqarena.files import sha256_of
+from support import rows_of
 
 MOTIONS = ("Standing", "Running", "Walking", "Badminton")
 HEAD = "#A comment: 1,2:x\n@problemName T\n@dimensions 2\n@classLabel true a b\n@data\n"
@@ -53,10 +53,6 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, np.n
         patch.setenv("SEQARENA_CACHE", str(folder / "cache"))
         patch.setattr(uea, "SHA256", sha256_of(path))
         yield made
-
-
-def rows_of(raw: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader((raw / "labels.csv").read_text().splitlines()))
 
 
 def write(folder: Path, seed: int = 0) -> Path:

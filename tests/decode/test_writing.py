@@ -14,14 +14,15 @@ import torch
 
 from seqarena.config import Experiment, parse
 from seqarena.data.modalities.text import Text, TextOptions
-from seqarena.data.store import Prepared, write_spec
+from seqarena.data.store import Prepared
 from seqarena.decode import Decoding, Hypothesis
 from seqarena.errors import InputError
 from seqarena.figures import draw_final
 from seqarena.figures.decodings import draw_decodings, ways
 from seqarena.fit import Training
 from seqarena.models.variants import VARIANTS, added_space
-from seqarena.predict import Predictor, save_model
+from seqarena.predict import Predictor
+from support import prepare_raw, rows_of, save_trained
 
 WORDS = {"uno": "one", "dos": "two", "tres": "three", "seis": "six", "diez": "ten"}
 
@@ -36,8 +37,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.writerow(["text", "target", "split"])
         for number, row in enumerate(rows):
             writer.writerow([*row, {3: "valid", 4: "test"}.get(number % 5, "train")])
-    spec = Text().prepare(folder, folder, TextOptions(targets="words", min_count=1), seed=0)
-    write_spec(folder / "spec.json", spec)
+    prepare_raw(Text(), folder, folder, TextOptions(targets="words", min_count=1))
     return folder
 
 
@@ -57,9 +57,8 @@ def trained(pairs: Path) -> tuple[Training, Predictor]:
     training = Training(config, Prepared(pairs), "lstm_attention", chosen, 1)
     last = list(training.epochs())[-1]
     assert last.train_loss < 0.05
-    about = {"task": "transduction", "variant": "lstm_attention", "hyperparameters": chosen}
-    save_model(pairs / "model", training.model.state_dict(), training.spec, about)
-    return training, Predictor(pairs / "model")
+    folder = save_trained(pairs / "model", training, "transduction", "lstm_attention")
+    return training, Predictor(folder)
 
 
 def read(predictor: Predictor, *texts: str) -> list[Any]:
@@ -135,8 +134,7 @@ def test_every_example_is_drawn_also_one_that_was_cut(
     draw_final(tmp_path / "final", pairs, "transduction", "lstm_attention", said, weights, [0, 1])
     names = sorted(path.name for path in (tmp_path / "final").iterdir())
     assert names == ["attention-1.png", "attention-2.png", "predictions.csv"]
-    with (tmp_path / "final" / "predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "final", "predictions.csv")
     assert [row["truth"] for row in rows] == [example["target"] for example in test.examples()]
     assert {row["log_probability"] for row in rows} == {"-0.5000"}
 
@@ -165,8 +163,7 @@ def test_ways_of_writing_are_compared(trained: Any, pairs: Path, tmp_path: Path)
     draw_decodings(tmp_path, predictor, test, "perplexity", 0, at_once)
     assert not list(tmp_path.iterdir()), "the perplexity of true texts is the same in every way"
     draw_decodings(tmp_path, predictor, test, "exact_match", 0, at_once)
-    with (tmp_path / "decoding.csv").open() as file:
-        rows = {row["decoding"]: row for row in csv.DictReader(file)}
+    rows = {row["decoding"]: row for row in rows_of(tmp_path, "decoding.csv")}
     assert list(rows) == ["greedy", "sample", *(f"beam {w}" for w in (1, 2, 3, 5, 8, 10))]
     answers = predictor.predict([test.sequence(index) for index in range(len(test))])
     truth = [example["target"] for example in test.examples()]

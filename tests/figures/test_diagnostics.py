@@ -25,8 +25,9 @@ from seqarena.figures.lengths import bins_of, draw_lengths, lengths_of
 from seqarena.fit import Training
 from seqarena.models.cells import CELLS
 from seqarena.models.recurrent import Unrolled
-from seqarena.predict import Predictor, save_model
+from seqarena.predict import Predictor
 from seqarena.tasks import task_for
+from support import save_trained
 
 
 def test_bins_hold_as_many_examples_each_and_never_part_a_length() -> None:
@@ -126,11 +127,10 @@ def test_a_final_began_with_the_weights_that_are_drawn_again(
     long = replace(specs["signal"], max_length=40)
     data, chosen = prepare(tmp_path / "data", long, (8, 8, 40)), hyperparameters("gru", "signal")
     training = Training(experiment("signal"), Prepared(data), "gru", chosen, 3)
-    about = {"task": "classification", "variant": "gru", "hyperparameters": chosen, "seed": 3}
     begun = {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
     next(training.epochs())
-    save_model(tmp_path / "m", training.model.state_dict(), training.spec, about)
-    final, path = Predictor(tmp_path / "m"), tmp_path / "gradients.png"
+    folder = save_trained(tmp_path / "m", training, "classification", "gru", seed=3)
+    final, path = Predictor(folder), tmp_path / "gradients.png"
     torch.testing.assert_close(first_model(final).state_dict(), begun)
     draw_gradients(path, Prepared(data), {"gru": final}, 0, lambda draw, *what: draw(*what))
     assert path.is_file()

@@ -27,6 +27,7 @@ from seqarena.search.cluster import Slot
 from seqarena.search.search import SearchError, search
 from seqarena.tracking.ledger import Ledger, Run
 from seqarena.tracking.recorder import Recorder
+from support import script_environment
 
 from .conftest import over
 
@@ -173,11 +174,10 @@ def project(tmp_path: Path, prepared: dict[str, Path]) -> Path:
 
 
 def test_ctrl_c_ends_every_process_and_run(project: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "pipelines" / "search.py"), "toy"],
         cwd=project,
-        env=environment,
+        env=script_environment(),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -16,15 +16,16 @@ from seqarena.config import Experiment, parse
 from seqarena.data.batches import Batch
 from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.pitches import key_name
-from seqarena.data.store import DataSpec, Prepared, write_spec
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding, beam_search, greedy
 from seqarena.errors import InputError
 from seqarena.fit import Training
 from seqarena.models.continuation import Continuation
-from seqarena.predict import Predictor, save_model
+from seqarena.predict import Predictor
 from seqarena.tasks import TASKS
 from seqarena.tasks.next_step import one_word_replaced
+from support import prepare_raw, save_trained
 
 SENTENCES = [f"{who} {does} the {what}" for who, does in (("she", "reads"), ("he", "sees"))
              for what in ("book", "film", "show", "play")]  # fmt: skip
@@ -39,8 +40,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [*((s, "train") for s in SENTENCES), ("she sees the book", "valid")]
         for number, row in enumerate([*rows, ("he reads the film", "test")]):
             writer.writerow([number, *row])
-    spec = Text().prepare(folder, folder, TextOptions(targets="next", min_count=1), seed=0)
-    write_spec(folder / "spec.json", spec)
+    prepare_raw(Text(), folder, folder, TextOptions(targets="next", min_count=1))
     return folder
 
 
@@ -58,9 +58,7 @@ def predictor(told: Path) -> Predictor:
     chosen |= {"embedding": 8, "embedding_std": 1.0}
     run = Training(parse(Experiment, section, "test"), Prepared(told), "lstm", chosen, 1)
     assert list(run.epochs())[-1].train_loss < 0.6
-    about = {"task": "language_modelling", "variant": "lstm", "hyperparameters": chosen}
-    save_model(told / "model", run.model.state_dict(), run.spec, about)
-    return Predictor(told / "model")
+    return Predictor(save_trained(told / "model", run, "language_modelling", "lstm"))
 
 
 def read(predictor: Predictor, text: str) -> Any:

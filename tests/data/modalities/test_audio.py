@@ -11,8 +11,9 @@ import soundfile
 
 from seqarena.config import parse
 from seqarena.data.modalities.audio import Audio, AudioOptions, decode, features, log_mel
-from seqarena.data.store import Array, Prepared, write_spec
+from seqarena.data.store import Array, Prepared
 from seqarena.errors import InputError
+from support import prepare_raw
 
 OPTIONS = AudioOptions(mels=20)
 
@@ -38,9 +39,7 @@ def write_tones(folder: Path, test_level: float = 0.3) -> Path:
 
 
 def prepare(raw: Path, out: Path, options: AudioOptions = OPTIONS) -> Prepared:
-    out.mkdir()
-    write_spec(out / "spec.json", Audio().prepare(raw, out, options, seed=0))
-    return Prepared(out)
+    return prepare_raw(Audio(), raw, out, options)
 
 
 def test_stereo_at_another_rate_becomes_mono_at_ours(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from seqarena.config import parse
-from seqarena.data import image
+from seqarena.data.modalities import image
 from seqarena.data.modalities.image import ImageOptions, Images, decode
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.datasets import dataset

@@ -13,9 +13,10 @@ from seqarena.data.batches import Batches
 from seqarena.data.midi import Note, read_notes, write_notes
 from seqarena.data.modalities.music import Music, MusicOptions, asked, piano_roll
 from seqarena.data.sound import write_midi
-from seqarena.data.store import Array, Prepared, write_spec
+from seqarena.data.store import Array, Prepared
 from seqarena.datasets import dataset
 from seqarena.errors import InputError
+from support import prepare_raw
 
 MIDDLE_C = 60 - 21
 
@@ -42,10 +43,7 @@ def write_pieces(folder: Path, **columns: list[str]) -> Path:
 
 
 def prepare(raw: Path, out: Path, **options: object) -> Prepared:
-    out.mkdir()
-    chosen = parse(MusicOptions, options, "prepare")
-    write_spec(out / "spec.json", Music().prepare(raw, out, chosen, seed=0))
-    return Prepared(out)
+    return prepare_raw(Music(), raw, out, parse(MusicOptions, options, "prepare"))
 
 
 def save(path: Path, *messages: mido.Message | mido.MetaMessage, ticks: int = 480) -> Path:

@@ -10,9 +10,10 @@ import pytest
 from seqarena.config import parse
 from seqarena.data.modalities import modality
 from seqarena.data.modalities.signal import Signal, SignalOptions, read_steps
-from seqarena.data.store import Array, Prepared, write_spec
+from seqarena.data.store import Array, Prepared
 from seqarena.datasets import dataset
 from seqarena.errors import InputError, InputWarning
+from support import prepare_raw, rows_of
 
 OPTIONS = SignalOptions()
 CHANNELS = ["x", "y", "still"]
@@ -42,9 +43,7 @@ def write_csv(path: Path, channels: list[str], steps: Array) -> None:
 
 
 def prepare(raw: Path, out: Path, options: SignalOptions = OPTIONS) -> Prepared:
-    out.mkdir()
-    write_spec(out / "spec.json", Signal().prepare(raw, out, options, seed=0))
-    return Prepared(out)
+    return prepare_raw(Signal(), raw, out, options)
 
 
 def test_prepared_steps_are_scaled_and_read_alike(tmp_path: Path) -> None:
@@ -155,7 +154,7 @@ def test_what_is_no_file_or_no_text_is_told(tmp_path: Path) -> None:
 def test_own_folders_of_signals(tmp_path: Path, listed: bool) -> None:
     own = write_signals(tmp_path / "own")
     if not listed:
-        for row in csv.DictReader((own / "labels.csv").read_text().splitlines()):
+        for row in rows_of(own):
             (own / row["split"] / row["label"]).mkdir(parents=True, exist_ok=True)
             (own / row["file"]).rename(own / row["split"] / row["label"] / row["file"])
         (own / "labels.csv").unlink()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqarena.data import video
+from seqarena.data.modalities import video
 from seqarena.data.modalities.video import Video, VideoOptions, decoders
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.errors import InputError

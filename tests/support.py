@@ -1,0 +1,41 @@
+"""What several tests do alike: read tables, prepare raw data, keep a model, run a script."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from seqarena.config import Strict
+from seqarena.data.modalities.base import Modality
+from seqarena.data.store import Prepared, write_spec
+from seqarena.fit import Training
+from seqarena.predict import save_model
+
+ROOT = Path(__file__).parents[1]
+
+
+def rows_of(folder: Path, table: str = "labels.csv") -> list[dict[str, str]]:
+    """Read the rows of a CSV table in a folder, by column."""
+    with (folder / table).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def prepare_raw(modality: Modality, raw: Path, out: Path, options: Strict) -> Prepared:
+    """Do what the stage prepare does."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_spec(out / "spec.json", modality.prepare(raw, out, options, seed=0))
+    return Prepared(out)
+
+
+def save_trained(folder: Path, training: Training, task: str, variant: str, **more: Any) -> Path:
+    """Write the model of a training, as the stage train does, and return its folder."""
+    about = {"task": task, "variant": variant, "hyperparameters": training.hyperparameters, **more}
+    save_model(folder, training.model.state_dict(), training.spec, about)
+    return folder
+
+
+def script_environment(**more: str) -> dict[str, str]:
+    """Return the environment of a child process that imports this checkout."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
