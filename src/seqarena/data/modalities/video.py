@@ -146,10 +146,10 @@ class _Child:
         ours, theirs = socket.socketpair()
         self.connection = Connection(ours.detach())
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
-        module = [sys.executable, "-m", "seqarena.data.modalities.video_decoder"]
+        script = [sys.executable, "-P", str(Path(__file__).with_name("video_decoder.py"))]
         with theirs:
             self.process = subprocess.Popen(
-                [*module, str(theirs.fileno()), str(MEMORY)],
+                [*script, str(theirs.fileno()), str(MEMORY)],
                 pass_fds=[theirs.fileno()],
                 stderr=self.stderr,
             )

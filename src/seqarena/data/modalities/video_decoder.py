@@ -1,4 +1,4 @@
-"""The child process that decodes clips, ``python -m`` this module with FD and LIMIT.
+"""The child process that decodes clips: ``python video_decoder.py FD LIMIT``.
 
 FFmpeg can crash on a damaged file, which no except clause catches, and can ask for any amount of
 memory; a child with a limit can die of it alone. It answers each request (JSON: ``path``,
