@@ -173,7 +173,7 @@ def test_hang_names_the_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_memory_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_clip(tmp_path / "large.mp4", levels(50, 100, side=2048), preset="ultrafast")
+    write_clip(tmp_path / "large.mp4", levels(50, 100, side=6144), preset="ultrafast")
     assert len(decode(tmp_path / "large.mp4")) == 2
     monkeypatch.setattr(video, "MEMORY", 1 << 28)
     with pytest.raises(InputError, match=r"large\.mp4: not a readable clip") as caught:
