@@ -88,7 +88,8 @@ def load(name: str, path: Path = PARAMS) -> Arena:
             raise InputError(f"{where}.protocol.truncate: {reason}")
         space_of(config, variant, where)
     for baseline in config.baselines:
-        baseline_for(baseline, config.task, source.modality, f"{where}.baselines")
+        place = f"{where}.baselines"
+        baseline_for(baseline, config.task, source.modality, config.metric, place)
     options = parse(kind.Options, config.prepare, f"{where}.prepare")
     if isinstance(options, LabelledOptions) and options.targets not in task.targets:
         fitting = " or ".join(sorted(task.targets))
