@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
-from torch.overrides import TorchFunctionMode
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
@@ -18,8 +16,9 @@ from seqarena.errors import RunError
 from seqarena.progress import Progress
 from seqarena.search.cluster import Slot
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
+from seqarena.search.rehearsal import rehearse
 from seqarena.search.trial import Trial
-from seqarena.spaces import smallest, space_of
+from seqarena.spaces import space_of
 from seqarena.tasks import task_for
 from seqarena.tasks.metric import Metric
 from seqarena.tracking.ledger import Ledger
@@ -41,7 +40,7 @@ def search(
     """
     where = f"params.yaml: experiments.{name}"
     spaces = {variant: space_of(experiment, variant, where) for variant in experiment.variants}
-    _build_each(experiment, Prepared(prepared), spaces)
+    rehearse(experiment, Prepared(prepared), spaces, where)
     experiment = experiment.model_copy(update={"protocol": experiment.protocol.of_trials()})
     metric = task_for(experiment.task).metrics[experiment.metric]
     log = SearchLog(name, experiment, recorder, metric)
@@ -57,25 +56,6 @@ def search(
         log.close("FAILED")
         raise
     return log.answer(time.perf_counter() - began, slot.count)
-
-
-def _build_each(experiment: Experiment, prepared: Prepared, spaces: dict[str, Any]) -> None:
-    """Build each variant once: what does not fit the data is told before anything is started."""
-    with torch.device("meta"), _Undrawn():  # shapes only, no memory
-        for variant, space in spaces.items():
-            task_for(experiment.task).model(variant, prepared.spec, smallest(space))
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: normal values without memory would import torch._dynamo, 3 s."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if function.__name__.endswith("normal_"):  # of a tensor, or one of nn.init
-            return args[0] if args else kwargs["tensor"]
-        return function(*args, **kwargs)
 
 
 def _tune(

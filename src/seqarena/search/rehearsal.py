@@ -1,0 +1,78 @@
+"""What every trial of a variant would stumble over, met before the first one begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqarena.config import Dimension, Experiment
+from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.store import Prepared
+from seqarena.errors import InputError
+from seqarena.models.variants import VARIANTS, added_space, frontend_of
+from seqarena.spaces import largest, smallest
+from seqarena.tasks import StepTask, task_for
+
+Space = dict[str, Dimension]
+
+
+def rehearse(
+    experiment: Experiment, prepared: Prepared, spaces: Mapping[str, Space], where: str
+) -> None:
+    """Learn once with each variant from the shortest and the longest of train, and forget it.
+
+    No random number is drawn that a search would draw. Raises `InputError` at `where` for a
+    variant that cannot learn, naming its hyperparameters.
+    """
+    train = prepared.split("train")
+    batch = Batches(train, 2).gather(np.array([train.lengths.argmin(), train.lengths.argmax()]))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(experiment.protocol.seed)
+        for variant, space in spaces.items():
+            for hyperparameters in _ends(variant, experiment.modality, space):
+                try:
+                    _learn(experiment, prepared, variant, hyperparameters, batch)
+                except (InputError, ValueError, IndexError, RuntimeError) as error:
+                    own = added_space(variant, experiment.modality)
+                    named = ", ".join(f"{name} {hyperparameters[name]}" for name in own)
+                    reason = str(error).strip().split("\n")[0]
+                    told = f"{where}.variants: {variant}{' with ' * bool(named)}{named}: {reason}"
+                    raise InputError(told) from error
+
+
+def _ends(variant: str, modality: str, space: Space) -> Iterator[dict[str, Any]]:
+    """Yield the low end of a space, then that with what the frontend adds at its high end.
+
+    How many steps are left to a variant is decided there, and nowhere else.
+    """
+    low, high = smallest(space), largest(space)
+    yield low
+    other = {**low, **{name: high[name] for name in frontend_of(VARIANTS[variant], modality).space}}
+    if other != low:
+        yield other
+
+
+def _learn(
+    experiment: Experiment,
+    prepared: Prepared,
+    variant: str,
+    hyperparameters: dict[str, Any],
+    batch: Batch,
+) -> None:
+    """Go forward and backward once, as `Training.step` does."""
+    task, longest = task_for(experiment.task), int(batch.lengths.max())
+    model = task.model(variant, prepared.spec, hyperparameters)
+    left = model.frontend.steps(longest)
+    if isinstance(task, StepTask) and left != longest:
+        told = f"{experiment.task} answers at each of {longest} steps, and {left} are left of them"
+        raise InputError(f"{told}; expected patch 1")
+    if experiment.protocol.truncate:
+        batch, _ = next(windows(batch, experiment.protocol.truncate))
+    loss, terms = task.training_loss(model(batch), batch, hyperparameters)
+    (loss / terms).backward()
+    if not math.isfinite(float(loss.detach())):
+        raise ValueError("the loss of train's shortest and longest sequence is not finite")
