@@ -50,6 +50,11 @@ class Arena:
     def ledger(self) -> Path:
         return self.results / "ledger.jsonl"
 
+    @property
+    def spells(self) -> bool:
+        """Whether a variant writes by CTC."""
+        return any(VARIANTS[name].decoder == "ctc" for name in self.config.variants)
+
     def resolved(self) -> dict[str, Any]:
         """Return the whole configuration as plain data, every default visible."""
         where = f"experiments.{self.name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +14,10 @@ import pytest
 import torch
 
 from seqarena.config import Experiment
-from seqarena.data.store import DataSpec, Prepared
-from seqarena.data.tokens import TARGET_SPECIALS
-from seqarena.errors import InputError
+from seqarena.data.store import DataSpec, Prepared, write_sequences
+from seqarena.data.tokens import END, TARGET_SPECIALS
+from seqarena.errors import InputError, InputWarning
+from seqarena.fit import fit
 from seqarena.models.variants import VARIANTS
 from seqarena.search.cluster import Slot
 from seqarena.search.rehearsal import rehearse
@@ -115,3 +118,64 @@ def test_a_number_that_is_none_in_train_is_refused(
     config = asking(experiment, "classification", "audio", ("lstm",))
     with pytest.raises(InputError, match="lstm with patch 1: the loss of .* is not finite"):
         rehearse(config, data, spaces(config), "here")
+
+
+def unspellable(folder: Path, specs: dict[str, DataSpec], prepare: Prepare) -> Prepared:
+    """Prepare targets of which one in train and two in valid are longer than any sequence."""
+    data = tiny(folder, "transduction", specs["signal"], prepare)
+    for split, places in (("train", [1]), ("valid", [0, 2]), ("test", [])):
+        told = data.split(split)
+        targets = [np.array([3, END], np.int32) for _ in range(len(told))]
+        for place in places:
+            targets[place] = np.array([3, 3, 3, 3, 3, END], np.int32)  # 9 steps, blanks in between
+        steps = [told.sequence(index) for index in range(len(told))]
+        examples = told.examples()
+        shutil.rmtree(told.folder)
+        write_sequences(told.folder, steps, targets, examples)
+    return data
+
+
+def test_targets_that_ctc_cannot_spell_are_counted_before_the_search(
+    tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
+) -> None:
+    data = unspellable(tmp_path / "data", specs, prepare)
+    config = asking(experiment, "transduction", "signal", ("lstm_ctc", "lstm"))
+    config = config.model_copy(update={"metric": "wer"})
+    with pytest.warns(InputWarning) as told:
+        rehearse(config, data, spaces(config), "here")
+    assert [str(warning.message) for warning in told] == [
+        "lstm_ctc with patch 1: cannot spell targets longer than the steps of their sequences: "
+        "1 of 24 in train, 2 of 8 in valid"
+    ]
+    perplexity = config.model_copy(update={"metric": "perplexity"})
+    refused = r"here\.variants: lstm_ctc with patch 1: the perplexity of valid or test is infinite"
+    with pytest.warns(InputWarning), pytest.raises(InputError, match=refused):
+        rehearse(perplexity, data, spaces(perplexity), "here")
+
+
+def test_steps_are_counted_as_the_patch_leaves_them(
+    tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
+) -> None:
+    data = tiny(tmp_path / "data", "transduction", specs["signal"], prepare)
+    config = asking(experiment, "transduction", "signal", ("lstm_ctc",), patch=[1, 7])
+    with pytest.warns(InputWarning) as told:  # two words alike need three steps, all 7 are one
+        rehearse(config.model_copy(update={"metric": "wer"}), data, spaces(config), "here")
+    assert str(told[-1].message).startswith("lstm_ctc with patch 7: cannot spell targets")
+    assert "12 of 24 in train" in str(told[-1].message)
+
+
+def test_a_search_by_error_rate_goes_on_with_what_cannot_be_spelled(
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Prepare,
+    experiment: Make,
+    hyperparameters: Callable[..., dict[str, Any]],
+) -> None:
+    data = unspellable(tmp_path / "data", specs, prepare)
+    config = asking(experiment, "transduction", "signal", ("lstm_ctc",))
+    config = config.model_copy(update={"metric": "wer"})
+    _, epochs = fit(config, data.folder, "lstm_ctc", hyperparameters("lstm_ctc", "signal"), 1)
+    assert len(epochs) == config.protocol.epochs and any(epoch.improved for epoch in epochs)
+    for epoch in epochs:
+        assert math.isfinite(epoch.train_loss) and math.isfinite(epoch.scores["wer"])
+        assert epoch.valid_loss == epoch.scores["perplexity"] == math.inf

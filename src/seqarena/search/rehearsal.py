@@ -11,8 +11,10 @@ import torch
 
 from seqarena.config import Dimension, Experiment
 from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.spelling import warn_of_unspellable
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError
+from seqarena.models.model import SequenceModel
 from seqarena.models.variants import VARIANTS, added_space, frontend_of
 from seqarena.spaces import largest, smallest
 from seqarena.tasks import StepTask, task_for
@@ -37,11 +39,15 @@ def rehearse(
                 try:
                     _learn(experiment, prepared, variant, hyperparameters, batch)
                 except (InputError, ValueError, IndexError, RuntimeError) as error:
-                    own = added_space(variant, experiment.modality)
-                    named = ", ".join(f"{name} {hyperparameters[name]}" for name in own)
                     reason = str(error).strip().split("\n")[0]
-                    told = f"{where}.variants: {variant}{' with ' * bool(named)}{named}: {reason}"
-                    raise InputError(told) from error
+                    who = _named(variant, experiment.modality, hyperparameters)
+                    raise InputError(f"{where}.variants: {who}: {reason}") from error
+
+
+def _named(variant: str, modality: str, hyperparameters: dict[str, Any]) -> str:
+    own = added_space(variant, modality)
+    named = ", ".join(f"{name} {hyperparameters[name]}" for name in own)
+    return f"{variant} with {named}" if named else variant
 
 
 def _ends(variant: str, modality: str, space: Space) -> Iterator[dict[str, Any]]:
@@ -70,9 +76,23 @@ def _learn(
     if isinstance(task, StepTask) and left != longest:
         told = f"{experiment.task} answers at each of {longest} steps, and {left} are left of them"
         raise InputError(f"{told}; expected patch 1")
+    if VARIANTS[variant].decoder == "ctc":
+        who = _named(variant, experiment.modality, hyperparameters)
+        _check_spelling(experiment.metric, prepared, who, model)
     if experiment.protocol.truncate:
         batch, _ = next(windows(batch, experiment.protocol.truncate))
     loss, terms = task.training_loss(model(batch), batch, hyperparameters)
     (loss / terms).backward()
     if not math.isfinite(float(loss.detach())):
         raise ValueError("the loss of train's shortest and longest sequence is not finite")
+
+
+def _check_spelling(metric: str, prepared: Prepared, who: str, model: SequenceModel) -> None:
+    """Tell how many targets CTC cannot spell; raises `InputError` where that decides the metric.
+
+    Of the test split it is told as well: lengths are looked at, no answer is.
+    """
+    counts = warn_of_unspellable(prepared, model.frontend.steps, who)
+    if metric == "perplexity" and counts["valid"] + counts["test"]:
+        told = "the perplexity of valid or test is infinite, since targets cannot be spelled"
+        raise InputError(f"{told}; expected another metric, or more steps")
