@@ -6,7 +6,7 @@ from seqarena.config import parse
 from seqarena.data.modalities import modality
 from seqarena.data.store import write_spec
 from seqarena.errors import exit_with_one_line
-from seqarena.experiments import load
+from seqarena.experiments import inspect_prepared, load
 from seqarena.files import new_folder
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     with new_folder(experiment.prepared) as out:
         spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
         write_spec(out / "spec.json", spec)
+    inspect_prepared(experiment)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())
     print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 

@@ -69,6 +69,12 @@ def test_json_goes_there_and_back(tmp_path: Path) -> None:
     assert "ä" in (tmp_path / "a.json").read_text()
 
 
+def test_json_keeps_infinities_for_float_to_read(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"curve": [{"loss": float("inf")}, {"loss": 0.5}]})
+    curve = read_json(tmp_path / "a.json")["curve"]
+    assert [float(epoch["loss"]) for epoch in curve] == [float("inf"), 0.5]
+
+
 def test_json_refuses_nan_and_keeps_the_old_file(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", 1)
     with pytest.raises(ValueError, match="JSON"):

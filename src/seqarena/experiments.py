@@ -12,6 +12,7 @@ from seqarena.errors import unknown
 # Named, not imported: a check refuses and changes no result, so that a stage depends on the
 # registries that it uses, not on all those its experiment is checked against.
 VALIDATE = "seqarena.validation:validate"
+INSPECT = "seqarena.validation:inspect_prepared"
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,8 @@ def load(name: str, path: Path = PARAMS) -> ResolvedExperiment:
     experiment = ResolvedExperiment(name, parse(Experiment, experiments[name], where), where)
     resolve_name(VALIDATE)(experiment)
     return experiment
+
+
+def inspect_prepared(experiment: ResolvedExperiment) -> None:
+    """Warn of what the prepared data holds that a variant cannot learn."""
+    resolve_name(INSPECT)(experiment)

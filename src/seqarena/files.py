@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,9 +53,21 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, atomically; NaN is refused, since no reader agrees on it."""
+    """Write a value as indented JSON, atomically; NaN is refused, since no reader agrees on it.
+
+    An infinity becomes ``"inf"`` or ``"-inf"``, which `float` reads.
+    """
+    plain = _without_infinities(value)
     with new_file(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        partial.write_text(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinities(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_infinities(item) for item in value]
+    return str(value) if value in (math.inf, -math.inf) else value
 
 
 def read_json(path: Path) -> Any:

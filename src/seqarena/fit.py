@@ -115,7 +115,8 @@ class Training:
                 self.model, self.task, self.valid, self.spec, self.protocol
             )
             scores = self.task.scores(counts, self.spec)
-            finite = math.isfinite(train_loss) and math.isfinite(valid_loss)
+            # Infinite is the surprise of a text that CTC cannot spell: that is no divergence.
+            finite = math.isfinite(train_loss) and not math.isnan(valid_loss)
             improved = finite and sign * scores[self.metric] > best
             if improved:
                 best, best_epoch = sign * scores[self.metric], number

@@ -76,10 +76,21 @@ def smallest(space: dict[str, Dimension]) -> dict[str, Any]:
     return {name: _low(dimension) for name, dimension in space.items()}
 
 
+def largest(space: dict[str, Dimension]) -> dict[str, Any]:
+    """Return the configuration at the high end of every dimension."""
+    return {name: _high(dimension) for name, dimension in space.items()}
+
+
 def _low(dimension: Dimension) -> Any:
     if isinstance(dimension, Range):
         return int(dimension.low) if dimension.integer else dimension.low
     return min(dimension) if isinstance(dimension, list) else dimension
+
+
+def _high(dimension: Dimension) -> Any:
+    if isinstance(dimension, Range):
+        return int(dimension.high) if dimension.integer else dimension.high
+    return max(dimension) if isinstance(dimension, list) else dimension
 
 
 def suggest(trial: optuna.Trial, space: dict[str, Dimension]) -> dict[str, Any]:

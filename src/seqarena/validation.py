@@ -8,6 +8,8 @@ from seqarena.baselines.registry import baseline_for
 from seqarena.config import Strict, parse
 from seqarena.data.labelled import LabelledOptions
 from seqarena.data.modalities import modality
+from seqarena.data.spelling import most_steps, warn_of_unspellable
+from seqarena.data.store import Prepared
 from seqarena.datasets import dataset
 from seqarena.errors import InputError, unknown
 from seqarena.experiments import ResolvedExperiment
@@ -30,12 +32,19 @@ def validate(experiment: ResolvedExperiment) -> None:
         raise unknown(f"{where}.metric", f"{config.task} metric", config.metric, task.metrics)
     _check_variants(experiment, task)
     for baseline in config.baselines:
-        baseline_for(baseline, config.task, kind, f"{where}.baselines")
+        baseline_for(baseline, config.task, kind, config.metric, f"{where}.baselines")
     options = options_of(experiment)
     if isinstance(options, LabelledOptions) and options.targets not in task.targets:
         fitting = " or ".join(sorted(task.targets))
         place = f"{where}.prepare.targets"
         raise InputError(f"{place}: {config.task} takes {fitting}, not {options.targets}")
+
+
+def inspect_prepared(experiment: ResolvedExperiment) -> None:
+    """Warn of targets that no variant could spell by CTC, where one writes by it."""
+    if any(VARIANTS[name].decoder == "ctc" for name in experiment.config.variants):
+        prepared = Prepared(experiment.prepared)
+        warn_of_unspellable(prepared, most_steps(prepared.spec), "CTC")
 
 
 def options_of(experiment: ResolvedExperiment) -> Strict:

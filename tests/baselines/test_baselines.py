@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from seqarena.baselines.registry import BASELINES, baseline_for
 from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.errors import InputError
+from seqarena.evaluation.scoring import test_baseline as score_baseline
+from seqarena.experiments import ResolvedExperiment, load
+from seqarena.tasks import TASKS
 from support import prepare_raw
 
 LOOKBACK, HORIZON = 168, 24
@@ -26,6 +31,9 @@ SPEC = DataSpec(
     horizon=HORIZON,
     target={"mean": 0.0, "std": 1.0, "naive_mae": 1.0},
 )
+
+KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 
 
 def forecasting(
@@ -154,18 +162,8 @@ def test_the_test_split_is_not_fitted_on(
 ) -> None:
     """Answers for test do not change with the answers that test holds."""
     for name, entry in BASELINES.items():
-        modality = sorted(entry.modalities)[0]
         folder = tmp_path / name
-        if modality == "series":
-            data = forecasting(folder, np.sin(np.arange(400.0) / 4))
-        elif entry.task == "transduction" and modality == "text":
-            data = pairs(folder)
-        else:
-            kind = {"labelling": "labels", "regression": "number"}.get(entry.task, "label")
-            kind = "next" if entry.task.endswith("modelling") else kind
-            words = {"target_vocabulary": (*TARGET_SPECIALS, "no", "yes"), "target_unit": "words"}
-            spec = replace(specs[modality], **(words if entry.task == "transduction" else {}))
-            data = Prepared(prepare(folder, spec, (60, 20, 20), targets=kind))
+        data = tiny(folder, entry.task, sorted(entry.modalities)[0], specs, prepare)
         if entry.task.endswith("modelling"):  # told the truth, to say how likely it was
             continue
         before = entry.answer(data)
@@ -176,6 +174,27 @@ def test_the_test_split_is_not_fitted_on(
         for one, other in zip(before, after, strict=True):
             same = one == other
             assert same.all() if isinstance(same, np.ndarray) else same, name
+
+
+def tiny(
+    folder: Path,
+    task: str,
+    modality: str,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+) -> Prepared:
+    """Prepare a little data of a modality with the targets that a task takes."""
+    if modality == "series":
+        return forecasting(folder, np.sin(np.arange(400.0) / 4))
+    if task == "transduction" and modality == "text":
+        return pairs(folder)
+    spec = specs[modality]
+    if task == "transduction":
+        words = (*TARGET_SPECIALS, "no", "yes")
+        spec = replace(spec, target_vocabulary=words, target_unit="words")
+    if task == "regression":
+        spec = replace(spec, target={"mean": 0.0, "std": 1.0})
+    return Prepared(prepare(folder, spec, (60, 20, 20), targets=KINDS.get(task, "label")))
 
 
 def pairs(folder: Path) -> Prepared:
@@ -211,10 +230,77 @@ def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
     assert [data.spec.target_vocabulary[token] for token in said.tokens] == ["two"]
 
 
+ASKED = [
+    (name, modality, metric)
+    for name, entry in BASELINES.items()
+    for modality in sorted(entry.modalities & TASKS[entry.task].modalities)
+    for metric in TASKS[entry.task].metrics
+]
+SETS = {
+    "text": "movie_reviews",
+    "audio": "spoken_digits",
+    "video": "moving_digits",
+    "signal": "adding",
+    "image": "emoji_drawings",
+    "music": "bach_chorales",
+    "series": "bike_sharing",
+}
+
+
+def experiment(folder: Path, name: str, modality: str, metric: str) -> ResolvedExperiment:
+    """Load an experiment in which one baseline is to give one metric."""
+    task = BASELINES[name].task
+    series, kind = {"time": "ts", "target": "count"}, {"targets": KINDS.get(task, "label")}
+    entry = {
+        "data": SETS[modality],
+        "modality": modality,
+        "task": task,
+        "metric": metric,
+        "variants": ["lstm"],
+        "baselines": [name],
+        "prepare": series if modality == "series" else {} if modality == "music" else kind,
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
+    return load("toy", folder / "params.yaml")
+
+
+@pytest.mark.parametrize(("name", "modality", "metric"), ASKED)
+def test_a_baseline_gives_the_metrics_that_it_says(
+    name: str,
+    modality: str,
+    metric: str,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+) -> None:
+    entry = BASELINES[name]
+    if metric in entry.without:
+        with pytest.raises(InputError, match=rf"toy\.baselines: .*'{name}' does not give {metric}"):
+            experiment(tmp_path, name, modality, metric)
+        return
+    data = tiny(tmp_path / "data", entry.task, modality, specs, prepare)
+    tested = score_baseline(name, data, experiment(tmp_path, name, modality, metric))
+    assert math.isfinite(tested.metrics[metric])
+    assert np.isfinite(tested.per_example).all()
+
+
+def test_a_metric_that_a_baseline_lacks_is_one_of_its_task() -> None:
+    for entry in BASELINES.values():
+        assert entry.without <= TASKS[entry.task].metrics.keys()
+
+
+def test_who_gives_a_metric_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="none does; expected another metric or no baselines"):
+        baseline_for("unigram", "language_modelling", "text", "preference", "here")
+    monkeypatch.setitem(BASELINES, "odds", replace(BASELINES["nearest_text"], without=frozenset()))
+    with pytest.raises(InputError, match="'common_tokens' does not give perplexity; known: odds"):
+        baseline_for("common_tokens", "transduction", "text", "perplexity", "here")
+
+
 def test_an_unknown_baseline_names_the_nearest() -> None:
     with pytest.raises(InputError, match="here: no baseline named 'majorty'.*'majority'"):
-        baseline_for("majorty", "classification", "text", "here")
+        baseline_for("majorty", "classification", "text", "accuracy", "here")
     with pytest.raises(
         InputError, match="'linear' does not take classification of text; known: maj"
     ):
-        baseline_for("linear", "classification", "text", "here")
+        baseline_for("linear", "classification", "text", "accuracy", "here")

@@ -177,6 +177,69 @@ def test_patches_end_where_the_sequence_ends(specs: dict[str, DataSpec]) -> None
     torch.testing.assert_close(features[1], torch.from_numpy(second.reshape(2, 9)))
 
 
+PATCHED = [(name, modality) for name, modality in PAIRS if modality in ("audio", "series")]
+SHORT = (2, 12, 3, 1)  # all but one are shorter than a patch of 4
+
+
+def shorter_than_a_patch(spec: DataSpec) -> list[Array]:
+    random = np.random.default_rng(0)
+    return [random.normal(size=(n, *spec.feature_shape)).astype(np.float32) for n in SHORT]
+
+
+@pytest.mark.parametrize(("variant", "modality"), PATCHED)
+def test_a_sequence_shorter_than_a_patch_is_read(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    def choose(variant: str, modality: str) -> dict[str, Any]:
+        return hyperparameters(variant, modality, patch=4)
+
+    spec = specs[modality]
+    model, items = build(variant, spec, choose), shorter_than_a_patch(spec)
+    together = model(collate(items))
+    assert together.lengths.tolist() == [1, 3, 1, 1]
+    for row, item in enumerate(items):
+        torch.testing.assert_close(together.logits[row : row + 1], model(collate([item])).logits)
+        assert not torch.allclose(together.logits[row], model(collate([item + 1])).logits[0])
+
+
+@pytest.mark.parametrize(("variant", "modality"), PATCHED)
+def test_a_sequence_shorter_than_a_patch_is_learned_from(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec, truth = specs[modality], torch.tensor([0, 1, 1, 2])
+    torch.manual_seed(0)
+    chosen = hyperparameters(variant, modality, patch=4)
+    model = build_model(variant, spec, chosen, pooled(3))
+    batch = collate(shorter_than_a_patch(spec))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+    losses = []
+    for _ in range(40):
+        loss = torch.nn.functional.cross_entropy(model(batch).logits, truth)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_short_sequence_ends_its_patch_with_zeros_in_front(specs: dict[str, DataSpec]) -> None:
+    frontend, items = Patches(specs["series"], 4), shorter_than_a_patch(specs["series"])
+    features, lengths = frontend(*collate(items[2:])[:2])  # 3 steps and 1
+    assert lengths.tolist() == [1, 1] and frontend.steps(3) == 1
+    for row, item in zip(features, items[2:], strict=True):
+        steps = row.view(4, 3).numpy()
+        np.testing.assert_array_equal(steps[4 - len(item) :], item)
+        assert not steps[: 4 - len(item)].any()
+
+
+def test_a_patch_longer_than_all_of_train_is_refused(
+    specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    chosen = hyperparameters("gru", "audio", patch=8)
+    with pytest.raises(InputError, match="patch: 8 steps, but the longest of train has 7"):
+        build_model("gru", specs["audio"], chosen, pooled(2))
+
+
 def test_an_unknown_variant_names_the_nearest() -> None:
     with pytest.raises(InputError, match="here: no variant named 'lstm_atention'.*lstm_attention"):
         variant_for("lstm_atention", "text", "here")

@@ -14,7 +14,7 @@ from seqarena.search.cluster import Slot, cluster
 
 def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:
     """Make the experiment `toy` of a project at `root` over data that is prepared elsewhere."""
-    experiment = ResolvedExperiment("toy", config, root=root)
+    experiment = ResolvedExperiment("toy", config, "params.yaml: experiments.toy", root)
     experiment.prepared.parent.mkdir(parents=True, exist_ok=True)
     experiment.prepared.symlink_to(prepared)
     return experiment

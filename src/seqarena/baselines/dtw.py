@@ -14,7 +14,7 @@ def dtw_nearest(prepared: Prepared) -> Array:
     """
     train, test = prepared.split("train"), prepared.split("test")
     known, lengths = _padded(train)
-    answers = (test.sequence(index) for index in range(len(test)))
+    answers = (_flat(test, index) for index in range(len(test)))
     places = [int(dtw(steps, known, lengths).argmin()) for steps in answers]
     labels = np.asarray(train.targets)[places]
     return np.asarray(np.eye(len(prepared.spec.classes), dtype=np.float32)[labels])
@@ -44,7 +44,13 @@ def dtw(steps: Array, known: Array, lengths: Array) -> Array:
 def _padded(split: Split) -> tuple[Array, Array]:
     """Return the sequences side by side, float64 ``(S, N, D)``, and their lengths ``(N,)``."""
     lengths = np.asarray(split.lengths)
-    known = np.zeros((lengths.max(), len(split), split.inputs.shape[1]))
+    known = np.zeros((lengths.max(), len(split), int(np.prod(split.inputs.shape[1:]))))
     for index, length in enumerate(lengths):
-        known[:length, index] = split.sequence(index)
+        known[:length, index] = _flat(split, index)
     return known, lengths
+
+
+def _flat(split: Split, index: int) -> Array:
+    """Return one sequence ``(T, D)``; a frame is all of its pixels."""
+    steps = split.sequence(index)
+    return steps.reshape(len(steps), -1)

@@ -38,6 +38,7 @@ class Baseline:
     answer: Callable[[Prepared], Array | list[Any]]
     task: str
     modalities: frozenset[str]
+    without: frozenset[str] = frozenset()  # the metrics of its task that it cannot give
 
 
 def majority(prepared: Prepared) -> Array:
@@ -172,18 +173,24 @@ def common_tokens(prepared: Prepared) -> list[Hypothesis]:
         said.append(token)
 
 
-def baseline_for(name: str, task: str, modality: str, where: str) -> Baseline:
-    """Look a baseline up; raises `InputError` for an unknown one or one of another question."""
+def baseline_for(name: str, task: str, modality: str, metric: str, where: str) -> Baseline:
+    """Look a baseline up; raises `InputError` for an unknown one or one of another question.
+
+    Also for one that cannot give the metric: training would be in vain before that is met.
+    """
     if name not in BASELINES:
         raise unknown(where, "baseline", name, BASELINES)
-    found = BASELINES[name]
-    if task != found.task or modality not in found.modalities:
-        fitting = [k for k, b in BASELINES.items() if b.task == task and modality in b.modalities]
+    fitting = {k: b for k, b in BASELINES.items() if b.task == task and modality in b.modalities}
+    if name not in fitting:
         known = ", ".join(fitting) or "none"
         raise InputError(
             f"{where}: baseline '{name}' does not take {task} of {modality}; known: {known}"
         )
-    return found
+    if metric in fitting[name].without:
+        able = ", ".join(k for k, b in fitting.items() if metric not in b.without)
+        mend = f"known: {able}" if able else "none does; expected another metric or no baselines"
+        raise InputError(f"{where}: baseline '{name}' does not give {metric}; {mend}")
+    return fitting[name]
 
 
 def median(prepared: Prepared) -> Array:
@@ -195,14 +202,16 @@ def median(prepared: Prepared) -> Array:
 TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
 SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
 IMAGE = frozenset({"image"})
+# Kept are the surprises of true tokens alone, none of a rival text; or what is said, and no odds.
+NO_RIVAL, NO_ODDS = frozenset({"preference"}), frozenset({"perplexity"})
 ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {
     "majority": Baseline(majority, "classification", ALL),
     "majority_step": Baseline(majority_step, "labelling", ALL),
     "neighbour_logistic": Baseline(neighbour_logistic, "labelling", TEXT),
     "left_neighbour_logistic": Baseline(left_neighbour_logistic, "labelling", TEXT),
-    "unigram": Baseline(unigram, "language_modelling", TEXT),
-    "kneser_ney_trigram": Baseline(kneser_ney_trigram, "language_modelling", TEXT),
+    "unigram": Baseline(unigram, "language_modelling", TEXT, NO_RIVAL),
+    "kneser_ney_trigram": Baseline(kneser_ney_trigram, "language_modelling", TEXT, NO_RIVAL),
     "median": Baseline(median, "regression", ALL),
     "dtw_nearest": Baseline(dtw_nearest, "classification", FRAMES | SIGNAL),
     "independent_keys": Baseline(
@@ -215,7 +224,7 @@ BASELINES: dict[str, Baseline] = {
     "seasonal_naive_day": Baseline(seasonal_naive(24), "forecasting", SERIES),
     "seasonal_naive_week": Baseline(seasonal_naive(168), "forecasting", SERIES),
     "linear": Baseline(linear, "forecasting", SERIES),
-    "nearest_text": Baseline(nearest_text, "transduction", TEXT),
-    "common_tokens": Baseline(common_tokens, "transduction", ALL),
-    "nearest_image": Baseline(nearest_image, "transduction", IMAGE),
+    "nearest_text": Baseline(nearest_text, "transduction", TEXT, NO_ODDS),
+    "common_tokens": Baseline(common_tokens, "transduction", ALL, NO_ODDS),
+    "nearest_image": Baseline(nearest_image, "transduction", IMAGE, NO_ODDS),
 }

@@ -88,8 +88,9 @@ class Split:
 
     def examples(self) -> list[dict[str, Any]]:
         """Return what people know each sequence by."""
-        lines = (self.folder / "examples.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        # Not by str.splitlines: a text may hold U+2028 and its like, which JSON leaves as they are.
+        with (self.folder / "examples.jsonl").open() as file:
+            return [json.loads(line) for line in file]
 
 
 class Prepared:

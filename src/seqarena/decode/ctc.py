@@ -8,7 +8,6 @@ Blank is 0 by default, the ``<pad>`` of a target vocabulary, which no target hol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqarena.data.spelling import steps_needed
 from seqarena.data.store import Array
 from seqarena.decode.stepper import Hypothesis, pick
 from seqarena.errors import InputError
@@ -153,10 +153,9 @@ def ctc_alignment(logits: Tensor, tokens: Sequence[int], blank: int = 0) -> Arra
     paths = (_arrivals(emitted, states) + emitted + ending)[:, 1::2].T
     sums = np.logaddexp.reduce(paths, axis=1, keepdims=True)
     if not np.isfinite(sums).all():
-        needed = len(tokens) + sum(one == other for one, other in pairwise(tokens))
         raise InputError(
             f"{len(tokens)} tokens cannot be aligned with {len(logs)} steps; "
-            f"expected {needed} steps at least"
+            f"expected {steps_needed(tokens)} steps at least"
         )
     return np.asarray(np.exp(paths - sums))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,14 @@ import numpy as np
 import torch
 
 from seqarena.data.store import Prepared, Split
-from seqarena.evaluation.scoring import Tested, chosen_to_draw, test_baseline, test_model
+from seqarena.errors import InputWarning
+from seqarena.evaluation.scoring import (
+    FitError,
+    Tested,
+    chosen_to_draw,
+    test_baseline,
+    test_model,
+)
 from seqarena.evaluation.statistics import Comparison, compare, mean_interval
 from seqarena.evaluation.verdict import verdict
 from seqarena.experiments import ResolvedExperiment
@@ -46,11 +54,8 @@ def evaluate_finals(
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
             tested = evaluation.test(drawings)
-            baselines = {
-                name: test_baseline(name, evaluation.prepared, experiment)
-                for name in experiment.config.baselines
-            }
-            comparison, summary = evaluation.summarise(tested, baselines)
+            baselines, unfitted = evaluation.test_baselines()
+            comparison, summary = evaluation.summarise(tested, baselines, unfitted)
             evaluation.draw(summary, partial)
             evaluation.diagnose(tested, baselines, comparison, partial)
             paint.wait()
@@ -119,8 +124,24 @@ class Evaluation:
             self.recorder.maybe_update()
         return tested
 
+    def test_baselines(self) -> tuple[dict[str, Tested], dict[str, str]]:
+        """Test every baseline; of one that cannot be fitted tell why, and go on without it."""
+        tested: dict[str, Tested] = {}
+        unfitted: dict[str, str] = {}
+        for name in self.experiment.config.baselines:
+            try:
+                tested[name] = test_baseline(name, self.prepared, self.experiment)
+            except FitError as reason:
+                unfitted[name] = str(reason)
+                told = f"baselines: {name} cannot be fitted, and is left out: {reason}"
+                warnings.warn(told, InputWarning, stacklevel=2)
+        return tested, unfitted
+
     def summarise(
-        self, tested: dict[str, list[Tested]], baselines: dict[str, Tested]
+        self,
+        tested: dict[str, list[Tested]],
+        baselines: dict[str, Tested],
+        unfitted: dict[str, str],
     ) -> tuple[Comparison, dict[str, Any]]:
         """Compare; write ``comparison.json`` and ``summary.json``."""
         metric, results = self.experiment.config.metric, self.experiment.results
@@ -141,8 +162,9 @@ class Evaluation:
             "metric": metric,
             "greater_is_better": greater,
             "baselines": figures,
+            "unfitted_baselines": unfitted,
             "variants": variants,
-            "verdict": verdict(metric, greater, variants, comparison, figures),
+            "verdict": verdict(metric, greater, variants, comparison, figures, left_out=unfitted),
         }
         also = {
             "variants": {v: [t.metrics for t in runs] for v, runs in tested.items()},

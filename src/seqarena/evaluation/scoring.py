@@ -12,6 +12,7 @@ import torch
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
+from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import answers
 from seqarena.models.model import Output
@@ -19,6 +20,10 @@ from seqarena.predict import Predictor
 from seqarena.tasks import add, task_for
 
 BATCH = 256
+
+
+class FitError(InputError):
+    """A baseline that cannot be fitted to this data, as one of words to texts without any."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,16 @@ def test_model(
 
 
 def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> Tested:
-    """Score a baseline's answer to each example of the test split."""
+    """Score a baseline's answer to each example of the test split.
+
+    Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn tell
+    what they cannot fit by a ValueError.
+    """
     task = task_for(experiment.config.task)
-    rows: Array | Sequence[Any] = BASELINES[name].answer(prepared)
+    try:
+        rows: Array | Sequence[Any] = BASELINES[name].answer(prepared)
+    except (ValueError, InputError) as error:
+        raise FitError(" ".join(str(error).split())) from error
     said = (
         (indices, batch, task.claim([rows[index] for index in indices], batch))
         for indices, batch in Batches(prepared.split("test"), BATCH).in_order()

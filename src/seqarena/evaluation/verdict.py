@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,12 +51,13 @@ def verdict(
     comparison: Comparison,
     baselines: Mapping[str, float],
     unit: str = "",
+    left_out: Iterable[str] = (),
 ) -> str:
     """Say which variants are best, by how much, and how they stand to the best baseline.
 
     `variants` are those of the experiment's summary (``mean``, ``ci95``). A difference is told as
     one only where the comparison detects it after correction; a baseline that the comparison lacks
-    is quoted without a claim.
+    is quoted without a claim; one that is `left_out` could not be fitted.
     """
     ranked = sorted(baselines, key=lambda name: baselines[name], reverse=greater_is_better)
     case = _Case(
@@ -69,9 +70,16 @@ def verdict(
     )
     pairs = comparison.baselines.get(ranked[0], {}) if ranked else {}
     if pairs and all(case.loses(pair) for pair in pairs.values()):
-        return _losing(case) + "."
+        return _losing(case) + "." + _left_out(list(left_out))
     parts = [_leaders(case), *([_against(case)] if ranked else [])]
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." + _left_out(list(left_out))
+
+
+def _left_out(names: list[str]) -> str:
+    """A sentence on the baselines that are not there to compare with."""
+    if not names:
+        return ""
+    return f" The baseline{'s' * (len(names) > 1)} {listed(names)} could not be fitted."
 
 
 def _leaders(case: _Case) -> str:

@@ -34,11 +34,14 @@ class CTCHead(Writer):
         return decoding.along(self.output(encoded.states), encoded.lengths)
 
 
-def ctc_surprise(logits: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+def ctc_surprise(
+    logits: Tensor, lengths: Tensor, batch: Batch, *, learning: bool = False
+) -> Tensor:
     """Return ``-log P`` of each true text over all its alignments, ``(B,)``.
 
-    Logits are ``(B, S, V)``. A text that has no alignment, since it is longer than its source, says
-    nothing to learn from: it counts as 0.
+    Logits are ``(B, S, V)``. A text that has no alignment, since it is longer than its source, has
+    no probability: infinite surprise. It says nothing to learn from: while `learning` it counts as
+    0.
     """
     assert batch.target_lengths is not None
     return F.ctc_loss(
@@ -48,5 +51,5 @@ def ctc_surprise(logits: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
         batch.target_lengths - 1,  # without its end, which no step says
         blank=PAD,
         reduction="none",
-        zero_infinity=True,
+        zero_infinity=learning,
     )

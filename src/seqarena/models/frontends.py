@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
+from seqarena.errors import InputError
 from seqarena.models.dropout import Dropout
 from seqarena.models.initial import before_relu
 
@@ -49,28 +50,32 @@ class Embedding(Frontend):
 class Patches(Frontend):
     """`patch` steps side by side as one (Nie et al. 2023): a recurrence that much shorter.
 
-    Patches end where the sequence ends; what is left over at its beginning is dropped. A patch of 1
-    leaves log-mel frames, channels and keys as they are.
+    Patches end where the sequence ends; what is left over at its beginning is dropped. A sequence
+    shorter than a patch is one, with zeros in front. A patch of 1 leaves log-mel frames, channels
+    and keys as they are. Raises `InputError` where all sequences are shorter.
     """
 
     def __init__(self, spec: DataSpec, patch: int) -> None:
         super().__init__()
+        if patch > spec.max_length:
+            longest = spec.max_length
+            raise InputError(f"patch: {patch} steps, but the longest of train has {longest}")
         self.patch = patch
         (features,) = spec.feature_shape
         self.output_shape = (patch * features,)
 
     def steps(self, length: int) -> int:
-        return length // self.patch
+        return max(length // self.patch, 1)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         if not inputs.is_floating_point():  # keys of music, kept as bytes
             inputs = inputs.float()
         if self.patch == 1:
             return inputs, lengths
-        patches = lengths // self.patch
+        patches = (lengths // self.patch).clamp(min=1)
         steps = torch.arange(int(patches.max()) * self.patch, device=inputs.device)
-        places = (lengths % self.patch)[:, None] + steps
-        real = places < lengths[:, None]
+        places = (lengths - patches * self.patch)[:, None] + steps
+        real = (places >= 0) & (places < lengths[:, None])
         rows = torch.arange(len(inputs), device=inputs.device)[:, None]
         aligned = inputs[rows, places.where(real, 0)] * real.unsqueeze(-1)
         return aligned.unflatten(1, (-1, self.patch)).flatten(2), patches

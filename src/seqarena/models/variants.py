@@ -53,12 +53,10 @@ BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the enc
 def build_model(
     name: str, spec: DataSpec, hyperparameters: Hyperparameters, head: BuildHead
 ) -> SequenceModel:
-    """Build one variant for the data; raises `InputError` where it does not fit the modality."""
+    """Build one variant for the data; raises `InputError` where it does not fit."""
     variant = variant_for(name, spec.modality, "variants")
     of_frontend = {**hyperparameters, "dropout": 0.0} if variant.drops_inputs else hyperparameters
     frontend = frontend_of(variant, spec.modality).build(spec, of_frontend)
-    if frontend.steps(spec.max_length) < 1:
-        raise InputError(f"variants: '{name}' leaves no step of {spec.max_length} to look at")
     encoder = variant.encoder(
         frontend.output_shape, frontend.steps(spec.max_length), hyperparameters
     )

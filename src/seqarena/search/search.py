@@ -7,10 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune.experiment import Trial as TuneTrial
-from torch.overrides import TorchFunctionMode
 
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
@@ -19,8 +17,9 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.progress import Progress
 from seqarena.search.cluster import Slot
 from seqarena.search.fair import OBJECTIVE, FairASHA, FairSearch
+from seqarena.search.rehearsal import rehearse
 from seqarena.search.trial import Trial
-from seqarena.spaces import smallest, space_of
+from seqarena.spaces import space_of
 from seqarena.tasks import task_for
 from seqarena.tasks.metric import Metric
 from seqarena.tracking.ledger import Ledger
@@ -40,7 +39,7 @@ def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> di
     """
     config = experiment.config
     spaces = {v: space_of(config, v, experiment.where) for v in config.variants}
-    _build_each(config, Prepared(experiment.prepared), spaces)
+    rehearse(config, Prepared(experiment.prepared), spaces, experiment.where)
     config = config.model_copy(update={"protocol": config.protocol.of_trials()})
     metric = task_for(config.task).metrics[config.metric]
     log = SearchLog(experiment.name, config, recorder, metric)
@@ -58,25 +57,6 @@ def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> di
         log.close("FAILED")
         raise
     return log.answer(time.perf_counter() - began, slot.count)
-
-
-def _build_each(experiment: Experiment, prepared: Prepared, spaces: dict[str, Any]) -> None:
-    """Build each variant once: what does not fit the data is told before anything is started."""
-    with torch.device("meta"), _Undrawn():  # shapes only, no memory
-        for variant, space in spaces.items():
-            task_for(experiment.task).model(variant, prepared.spec, smallest(space))
-
-
-class _Undrawn(TorchFunctionMode):
-    """Leaves weights undrawn: normal values without memory would import torch._dynamo, 3 s."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if function.__name__.endswith("normal_"):  # of a tensor, or one of nn.init
-            return args[0] if args else kwargs["tensor"]
-        return function(*args, **kwargs)
 
 
 def _tune(

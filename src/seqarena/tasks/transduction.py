@@ -95,10 +95,13 @@ class Transduction(Task):
         self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
         """Smooth the labels where asked (Vaswani et al. 2017, section 5.4)."""
+        assert batch.target_lengths is not None
+        if not output.aligned:
+            losses = ctc_surprise(output.logits, output.lengths, batch, learning=True)
+            return losses.sum(), int(batch.target_lengths.sum())
         smoothing = hyperparameters.get("label_smoothing", 0.0)
         if smoothing == 0:
             return self.loss(output, batch)
-        assert batch.target_lengths is not None
         losses = cross_entropies(output.logits, batch.targets, PAD, smoothing)
         return losses.sum(), int(batch.target_lengths.sum())
 

@@ -9,7 +9,7 @@ import pytest
 
 from seqarena.config import parse
 from seqarena.data.modalities import modality
-from seqarena.data.modalities.signal import Signal, SignalOptions, read_steps
+from seqarena.data.modalities.signal import Signal, SignalOptions, read_channels, read_steps
 from seqarena.data.store import Array, Prepared
 from seqarena.datasets import dataset
 from seqarena.errors import InputError, InputWarning
@@ -179,3 +179,11 @@ def test_many_small_files_are_read_in_no_time(tmp_path: Path) -> None:
     for number in range(500):
         read_steps(tmp_path / f"{number}.csv", channels)
     assert time.process_time() - began < 1  # a reader that starts threads for each takes twice that
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_a_channel_is_named_with_whatever_separator(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"left{separator}ear,right\n1,2\n3,4\n")
+    assert read_channels(path) == [f"left{separator}ear", "right"]
+    assert read_steps(path, read_channels(path)).tolist() == [[1, 2], [3, 4]]

@@ -186,3 +186,17 @@ def test_a_text_may_be_the_answer(tmp_path: Path) -> None:
     assert spec.longest_target == 7 and " " in spec.target_vocabulary
     with pytest.raises(InputError, match="no column named 'label'"):
         prepared(tmp_path, "labels")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])  # str.splitlines ends at each
+def test_a_text_with_a_line_separator_is_one_text(raw: Path, separator: str) -> None:
+    told = f"good{separator}film"
+    with (raw / "examples.csv").open("a") as file:
+        file.write(f'"{told}",positive,test\n')
+    out, spec = prepared(raw)
+    assert [example["text"] for example in Split(out / "test").examples()][-1] == told
+    (raw / "asked.txt").write_text(f"{told}\nbad film\n")
+    assert [name for name, _ in TEXT.read(str(raw / "asked.txt"), spec)] == [
+        "asked.txt:1",
+        "asked.txt:2",
+    ]

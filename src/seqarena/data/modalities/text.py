@@ -161,7 +161,7 @@ def _sentences(source: str) -> Iterator[tuple[str, str, str]]:
             yield record.get("id") or place, place, record["text"]
         return
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a text file in UTF-8: {error}") from error
     for line, text in enumerate(lines, start=1):

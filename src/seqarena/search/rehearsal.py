@@ -1,0 +1,98 @@
+"""What every trial of a variant would stumble over, met before the first one begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqarena.config import Dimension, Experiment
+from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.spelling import warn_of_unspellable
+from seqarena.data.store import Prepared
+from seqarena.errors import InputError
+from seqarena.models.model import SequenceModel
+from seqarena.models.variants import VARIANTS, added_space, frontend_of
+from seqarena.spaces import largest, smallest
+from seqarena.tasks import StepTask, task_for
+
+Space = dict[str, Dimension]
+
+
+def rehearse(
+    experiment: Experiment, prepared: Prepared, spaces: Mapping[str, Space], where: str
+) -> None:
+    """Learn once with each variant from the shortest and the longest of train, and forget it.
+
+    No random number is drawn that a search would draw. Raises `InputError` at `where` for a
+    variant that cannot learn, naming its hyperparameters.
+    """
+    train = prepared.split("train")
+    batch = Batches(train, 2).gather(np.array([train.lengths.argmin(), train.lengths.argmax()]))
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(experiment.protocol.seed)
+        for variant, space in spaces.items():
+            for hyperparameters in _ends(variant, experiment.modality, space):
+                try:
+                    _learn(experiment, prepared, variant, hyperparameters, batch)
+                except (InputError, ValueError, IndexError, RuntimeError) as error:
+                    reason = str(error).strip().split("\n")[0]
+                    who = _named(variant, experiment.modality, hyperparameters)
+                    raise InputError(f"{where}.variants: {who}: {reason}") from error
+
+
+def _named(variant: str, modality: str, hyperparameters: dict[str, Any]) -> str:
+    own = added_space(variant, modality)
+    named = ", ".join(f"{name} {hyperparameters[name]}" for name in own)
+    return f"{variant} with {named}" if named else variant
+
+
+def _ends(variant: str, modality: str, space: Space) -> Iterator[dict[str, Any]]:
+    """Yield the low end of a space, then that with what the frontend adds at its high end.
+
+    How many steps are left to a variant is decided there, and nowhere else.
+    """
+    low, high = smallest(space), largest(space)
+    yield low
+    other = {**low, **{name: high[name] for name in frontend_of(VARIANTS[variant], modality).space}}
+    if other != low:
+        yield other
+
+
+def _learn(
+    experiment: Experiment,
+    prepared: Prepared,
+    variant: str,
+    hyperparameters: dict[str, Any],
+    batch: Batch,
+) -> None:
+    """Go forward and backward once, as `Training.step` does."""
+    task, longest = task_for(experiment.task), int(batch.lengths.max())
+    model = task.model(variant, prepared.spec, hyperparameters)
+    left = model.frontend.steps(longest)
+    if isinstance(task, StepTask) and left != longest:
+        told = f"{experiment.task} answers at each of {longest} steps, and {left} are left of them"
+        raise InputError(f"{told}; expected patch 1")
+    if VARIANTS[variant].decoder == "ctc":
+        who = _named(variant, experiment.modality, hyperparameters)
+        _check_spelling(experiment.metric, prepared, who, model)
+    if experiment.protocol.truncate:
+        batch, _ = next(windows(batch, experiment.protocol.truncate))
+    loss, terms = task.training_loss(model(batch), batch, hyperparameters)
+    (loss / terms).backward()
+    if not math.isfinite(float(loss.detach())):
+        raise ValueError("the loss of train's shortest and longest sequence is not finite")
+
+
+def _check_spelling(metric: str, prepared: Prepared, who: str, model: SequenceModel) -> None:
+    """Tell how many targets CTC cannot spell; raises `InputError` where that decides the metric.
+
+    Of the test split it is told as well: lengths are looked at, no answer is.
+    """
+    counts = warn_of_unspellable(prepared, model.frontend.steps, who)
+    if metric == "perplexity" and counts["valid"] + counts["test"]:
+        told = "the perplexity of valid or test is infinite, since targets cannot be spelled"
+        raise InputError(f"{told}; expected another metric, or more steps")
