@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from torch import Tensor
 from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.decode.stepper import change_all, index
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 from seqarena.models.model import Output, SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
 from seqarena.tasks import Counts, Task, add, task_for
@@ -226,15 +227,30 @@ def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:
 
     Raises `InputError` where it is asked of a device that cannot: oneDNN then has no LSTM.
     """
-    on_gpu = device.type == "cuda"
-    able = (
-        torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    on_gpu, able = device.type == "cuda", _computes_bfloat16(device)
     if protocol.precision == "bfloat16" and not able:
         found = f"this {device.type} does not compute it in hardware; use 'auto' or 'float32'"
         raise InputError(f"protocol.precision: bfloat16, but {found}")
     enabled = protocol.precision == "bfloat16" or (protocol.precision == "auto" and on_gpu and able)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def computable(protocol: Protocol, device: torch.device) -> Protocol:
+    """Return the protocol in a precision that the device has, and warn where it is another.
+
+    Its models may come from a GPU: what they learned in bfloat16 there is float32 anyway.
+    """
+    if protocol.precision != "bfloat16" or _computes_bfloat16(device):
+        return protocol
+    told = f"this {device.type} does not compute it in hardware; float32 is used"
+    warnings.warn(f"protocol.precision: bfloat16, but {told}", InputWarning, stacklevel=2)
+    return protocol.model_copy(update={"precision": "float32"})
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def default_device() -> torch.device:

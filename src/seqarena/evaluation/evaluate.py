@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import Painters
 from seqarena.files import new_folder, read_json, write_json
+from seqarena.fit import computable
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
 from seqarena.tasks import Task, task_for
@@ -49,7 +50,9 @@ def evaluate_finals(
     ``results/<experiment>``.
     """
     torch.set_num_threads(paint.threads_left)
-    evaluation = Evaluation(experiment, recorder, paint)
+    protocol = computable(experiment.config.protocol, torch.device("cpu"))  # where a `Predictor` is
+    config = experiment.config.model_copy(update={"protocol": protocol})
+    evaluation = Evaluation(replace(experiment, config=config), recorder, paint)
     plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
