@@ -170,12 +170,12 @@ def test_a_mistake_of_a_baseline_is_not_taken_for_the_datas(
 def test_what_was_trained_in_bfloat16_is_tested_where_there_is_none(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    protocol = trained.arena.config.protocol.model_copy(update={"precision": "bfloat16"})
-    config = trained.arena.config.model_copy(update={"protocol": protocol})
+    protocol = trained.experiment.config.protocol.model_copy(update={"precision": "bfloat16"})
+    config = trained.experiment.config.model_copy(update={"protocol": protocol})
     told = r"protocol\.precision: bfloat16, but this cpu does not .*; float32 is used$"
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     with pytest.warns(InputWarning, match=told) as warned:
-        summary = replace(trained, arena=replace(trained.arena, config=config)).evaluate()
+        summary = replace(trained, experiment=replace(trained.experiment, config=config)).evaluate()
     assert len([one for one in warned if one.category is InputWarning]) == 1
     assert summary == trained.evaluate()  # in float32
 
