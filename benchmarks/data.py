@@ -45,7 +45,7 @@ def clips(folder: Path, train: int = 128, valid: int = 16) -> Prepared:
     spec = DataSpec(
         modality="video",
         feature_shape=(1, 32, 32),
-        frames={"mean": [127.5], "std": [73.9]},
+        pixel_stats={"mean": [127.5], "std": [73.9]},
         max_length=16,
         step="frame",
         step_size=1.0,

@@ -27,10 +27,10 @@ from seqarena.datasets import dataset
 from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training
+from seqarena.models.autoregressive import AutoregressiveStepper
+from seqarena.models.builders import recurrent
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.model import SequenceModel
-from seqarena.models.parts import recurrent
-from seqarena.models.speaker import Speaker
 from seqarena.models.variants import VARIANTS, Variant
 from seqarena.tasks import task_for
 from seqarena.tasks.transduction import LONGER
@@ -184,7 +184,7 @@ def loaded(folder: Path) -> tuple[SequenceModel, int]:
     """Return the trained model, and the length that an evaluation would allow it."""
     run = training(folder, BATCHES[0])
     run.model.load_state_dict(torch.load(folder / "weights.pt"))
-    return run.model.eval(), math.ceil(LONGER * run.spec.longest_target)
+    return run.model.eval(), math.ceil(LONGER * run.spec.max_target_length)
 
 
 def search(folder: Path, size: int) -> Callable[[], list[list[int]]]:
@@ -228,10 +228,10 @@ def beam_of_all(model: SequenceModel, batch: Batch, longest: int) -> list[Hypoth
     return [best for best, *_ in found]
 
 
-def speaking(model: SequenceModel, batch: Batch) -> Speaker:
+def speaking(model: SequenceModel, batch: Batch) -> AutoregressiveStepper:
     """Let the model's decoder see a batch as a search does."""
     assert isinstance(model.head, RecurrentDecoder)
-    return Speaker(model.head, model.encode(batch))
+    return AutoregressiveStepper(model.head, model.encode(batch))
 
 
 def beam_of_one(stepper: Stepper, longest: int) -> Hypothesis:

@@ -16,8 +16,8 @@ from seqarena.data.store import write_spec
 from seqarena.datasets.long_memory import Adding
 from seqarena.fit import fit
 from seqarena.models.attention import mask_of
+from seqarena.models.builders import Hyperparameters
 from seqarena.models.encoders import Encoder, RecurrentEncoder
-from seqarena.models.parts import Hyperparameters
 from seqarena.models.recurrent import layer_of
 from seqarena.models.variants import VARIANTS, Variant
 from seqarena.spaces import smallest, space_of

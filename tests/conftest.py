@@ -47,7 +47,7 @@ SPECS = {
         step="frame",
         step_size=1.0,
         classes=("no", "yes"),
-        frames={"mean": [127.5], "std": [73.9]},
+        pixel_stats={"mean": [127.5], "std": [73.9]},
     ),
     "signal": DataSpec(
         modality="signal",
@@ -64,7 +64,7 @@ SPECS = {
         step="picture",
         step_size=1.0,
         classes=("no", "yes"),
-        frames={"mean": [127.5] * 3, "std": [73.9] * 3},
+        pixel_stats={"mean": [127.5] * 3, "std": [73.9] * 3},
         options={"regions": [2, 3]},
     ),
     "music": DataSpec(

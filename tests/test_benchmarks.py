@@ -42,7 +42,7 @@ def phrases(
         specs["text"],
         classes=(),
         target_vocabulary=("<pad>", "<unk>", "<end>", "no", "yes", *"abcdefgh"),
-        longest_target=4,
+        max_target_length=4,
         target_unit="words",
     )
     prepare(tmp_path / "prepared", spec, (64, 16, 8))

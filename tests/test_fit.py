@@ -258,13 +258,13 @@ def _shaped_like(name: str) -> Any:
         "options": {"season": options.get("season")},
     }
     channels = 3 if options.get("colour") else 1
-    frames = {"frames": {"mean": [127.5] * channels, "std": [73.9] * channels}}
+    frames = {"pixel_stats": {"mean": [127.5] * channels, "std": [73.9] * channels}}
     regions = {"options": {"regions": options.get("regions")}}
     own = {"series": forecasts, "video": frames, "image": frames | regions}
     texts = {
         "target_vocabulary": ("<pad>", "<unk>", "<end>", "no", "yes"),
         "target_unit": "words",
-        "longest_target": 3,
+        "max_target_length": 3,
     }
     if experiment.config.task == "transduction":
         own[kind] = own.get(kind, {}) | texts

@@ -194,14 +194,14 @@ def evaluate(
     """Run a split without training: mean loss and summed counts."""
     total: dict[str, Tensor] = {}
     losses, terms = 0.0, 0
-    for _, batch, output in answers(model, task, split, spec, protocol):
+    for _, batch, output in predict_split(model, task, split, spec, protocol):
         loss, count = task.loss(output, batch)
         losses, terms = losses + float(loss), terms + count
         add(total, task.counts(output, batch, spec))
     return losses / terms, total
 
 
-def answers(
+def predict_split(
     model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
 ) -> Iterator[tuple[Array, Batch, Output]]:
     """Answer a whole split, batch by batch: the indices, the batch and the output."""
@@ -210,7 +210,7 @@ def answers(
     for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
         batch = batch.to(device)
         with torch.inference_mode(), autocast(device, protocol):
-            output = task.examine(model, batch, spec)
+            output = task.forward_with_targets(model, batch, spec)
         yield indices, batch, output
 
 

@@ -43,28 +43,28 @@ class Predictor:
         self, sequences: list[Array], decoding: Decoding | None = None
     ) -> list[dict[str, Any]]:
         """Answer for each ``(T, *feature_shape)``; with ``attention`` ``(heads, U, T)`` if any."""
-        answers: list[dict[str, Any]] = []
+        results: list[dict[str, Any]] = []
         for start in range(0, len(sequences), BATCH):
             batch = collate(sequences[start : start + BATCH])
             with torch.inference_mode():
-                output = self.task.answer(self.model, batch, self.spec, decoding)
+                output = self.task.forward(self.model, batch, self.spec, decoding)
             chunk = self.task.predict(output, self.spec)
-            for place, answer in enumerate(chunk):
-                looked = self.task.looked(output, place)
-                if looked is not None:
-                    answer["attention"] = looked
-            answers += chunk
-        return answers
+            for place, result in enumerate(chunk):
+                attention = self.task.attention_of(output, place)
+                if attention is not None:
+                    result["attention"] = attention
+            results += chunk
+        return results
 
     def score(self, steps: Array) -> list[tuple[str, float]]:
         """Return each step of ``(T, *)`` with its ``log P``; see `Task.score`."""
         with torch.inference_mode():
             return self.task.score(self.model, steps, self.spec)
 
-    def generate(self, steps: Array, decoding: Decoding, longest: int) -> list[dict[str, Any]]:
-        """Continue ``(T, *)`` by at most `longest` steps; see `Task.generate`."""
+    def generate(self, steps: Array, decoding: Decoding, max_length: int) -> list[dict[str, Any]]:
+        """Continue ``(T, *)`` by at most `max_length` steps; see `Task.generate`."""
         with torch.inference_mode():
-            return self.task.generate(self.model, steps, self.spec, decoding, longest)
+            return self.task.generate(self.model, steps, self.spec, decoding, max_length)
 
 
 def save_model(

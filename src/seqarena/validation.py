@@ -79,11 +79,13 @@ def _check_variants(experiment: ResolvedExperiment, task: Task) -> None:
 
 
 def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str) -> None:
-    reason = task.objection(variant_for(name, kind, where))
+    reason = task.incompatibility(variant_for(name, kind, where))
     if reason is not None:
-        able = (n for n, v in VARIANTS.items() if kind in v.modalities and not task.objection(v))
+        able = (
+            n for n, v in VARIANTS.items() if kind in v.modalities and not task.incompatibility(v)
+        )
         raise InputError(f"{where}: '{name}' {reason}; {task_name} takes {', '.join(able)}")
 
 
 def _carries(task: Task, variant: str) -> bool:
-    return isinstance(task, StepTask) and VARIANTS[variant].reads == "past"
+    return isinstance(task, StepTask) and VARIANTS[variant].context == "causal"

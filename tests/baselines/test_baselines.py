@@ -52,7 +52,7 @@ def forecasting(
 
 
 def error(name: str, data: Prepared) -> float:
-    answer = BASELINES[name].answer(data)
+    answer = BASELINES[name].predict(data)
     assert answer.shape == data.split("test").targets.shape
     return float(np.abs(answer - data.split("test").targets).mean())
 
@@ -82,7 +82,7 @@ def test_a_season_is_counted_in_steps(tmp_path: Path) -> None:
 
 def test_persistence_repeats_the_last_value(tmp_path: Path) -> None:
     data = forecasting(tmp_path, np.arange(300.0))
-    answer = BASELINES["persistence"].answer(data)
+    answer = BASELINES["persistence"].predict(data)
     assert answer[0].tolist() == [LOOKBACK - 1.0] * HORIZON
     assert answer[5].tolist() == [LOOKBACK + 4.0] * HORIZON
 
@@ -95,10 +95,10 @@ def test_linear_beats_persistence_on_a_trend(tmp_path: Path) -> None:
 def test_a_season_that_does_not_fit_is_told(tmp_path: Path) -> None:
     short = forecasting(tmp_path / "short", np.arange(100.0), lookback=30)
     with pytest.raises(InputError, match="168 steps is longer than the lookback"):
-        BASELINES["seasonal_naive_week"].answer(short)
+        BASELINES["seasonal_naive_week"].predict(short)
     days = forecasting(tmp_path / "days", np.arange(300.0), replace(SPEC, step="day"))
     with pytest.raises(InputError, match="a season of 24 h needs hours, not days"):
-        BASELINES["seasonal_naive_day"].answer(days)
+        BASELINES["seasonal_naive_day"].predict(days)
 
 
 def test_majority_is_the_commonest_class_of_train(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_majority_is_the_commonest_class_of_train(tmp_path: Path) -> None:
         steps = [np.zeros((1, 1), np.float32) for _ in targets]
         write_sequences(tmp_path / split, steps, np.array(targets), ({} for _ in targets))
     write_spec(tmp_path / "spec.json", spec)
-    answer = BASELINES["majority"].answer(Prepared(tmp_path))
+    answer = BASELINES["majority"].predict(Prepared(tmp_path))
     assert answer.argmax(1).tolist() == [2, 2, 2]
 
 
@@ -140,7 +140,7 @@ def test_logistic_regression_learns_what_is_plain(
         lines = [f'{{"text": "{text}"}}\n' for text in said]
         (data.folder / split / "examples.jsonl").write_text("".join(lines))
     test = data.split("test")
-    answer = BASELINES[name].answer(data)
+    answer = BASELINES[name].predict(data)
     np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
     assert (answer.argmax(1) == test.targets).mean() >= 0.9
 
@@ -149,11 +149,11 @@ def test_mean_frames_are_blind_to_order(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Callable[..., Path]
 ) -> None:
     data = Prepared(prepare(tmp_path / "data", specs["audio"], (60, 20, 20)))
-    before = BASELINES["mean_frame_logistic"].answer(data)
+    before = BASELINES["mean_frame_logistic"].predict(data)
     test = data.split("test")
     turned = [test.sequence(index)[::-1] for index in range(len(test))]
     np.save(data.folder / "test" / "inputs.npy", np.concatenate(turned))
-    after = BASELINES["mean_frame_logistic"].answer(data)
+    after = BASELINES["mean_frame_logistic"].predict(data)
     np.testing.assert_allclose(before, after, atol=1e-4)
 
 
@@ -166,10 +166,10 @@ def test_the_test_split_is_not_fitted_on(
         data = tiny(folder, entry.task, sorted(entry.modalities)[0], specs, prepare)
         if entry.task.endswith("modelling"):  # told the truth, to say how likely it was
             continue
-        before = entry.answer(data)
+        before = entry.predict(data)
         targets = np.load(folder / "test" / "targets.npy")
         np.save(folder / "test" / "targets.npy", targets[::-1])
-        after = entry.answer(Prepared(folder))
+        after = entry.predict(Prepared(folder))
         assert len(after) == len(before)
         for one, other in zip(before, after, strict=True):
             same = one == other
@@ -216,7 +216,7 @@ def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None
     words = data.spec.target_vocabulary
     said = [
         " ".join(words[token] for token in hypothesis.tokens)
-        for hypothesis in BASELINES["nearest_text"].answer(data)
+        for hypothesis in BASELINES["nearest_text"].predict(data)
     ]
     assert said == ["three and six", "six and one"]
 
@@ -226,7 +226,7 @@ def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
     (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
     options = TextOptions(targets="words", min_count=1)
     data = prepare_raw(Text(), tmp_path, tmp_path, options)
-    (said,) = BASELINES["nearest_text"].answer(data)
+    (said,) = BASELINES["nearest_text"].predict(data)
     assert [data.spec.target_vocabulary[token] for token in said.tokens] == ["two"]
 
 

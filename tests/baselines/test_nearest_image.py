@@ -17,7 +17,7 @@ SPEC = DataSpec(
     step="picture",
     step_size=1.0,
     target_vocabulary=(*TARGET_SPECIALS, *(f"word{number}" for number in range(6))),
-    longest_target=4,
+    max_target_length=4,
     target_unit="words",
 )
 

@@ -336,7 +336,7 @@ def test_hypotheses_stand_in_the_order_of_their_score(
     assert code == 0 and " score " in out and " log probability " in out
     assert seqarena(*arguments, "--output", str(tmp_path / "a.json")).code == 0
     (answer,) = json.loads((tmp_path / "a.json").read_text())
-    scores = [each["score"] for each in (answer, *answer["others"])]
+    scores = [each["score"] for each in (answer, *answer["n_best"])]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert " score " not in seqarena(*arguments[:4]).out  # greedy has no other than its probability
 

@@ -33,10 +33,10 @@ def test_what_cannot_be_spelled_has_no_probability_and_no_gradient() -> None:
     logits = torch.zeros(2, 3, 5, requires_grad=True)
     targets, lengths = torch.tensor([[3, 3, 3, 2], [3, 4, 2, 0]]), torch.tensor([3, 3])
     batch = Batch(torch.empty(2, 3), lengths, targets, torch.tensor([4, 3]))
-    surprise = ctc_surprise(logits, lengths, batch)
-    assert surprise.isinf().tolist() == [True, False]
+    nll = ctc_surprise(logits, lengths, batch)
+    assert nll.isinf().tolist() == [True, False]
     learned = ctc_surprise(logits, lengths, batch, learning=True)
-    assert learned.tolist() == [0.0, float(surprise[1].detach())]
+    assert learned.tolist() == [0.0, float(nll[1].detach())]
     learned.sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all()
     assert not logits.grad[0].any() and logits.grad[1].any()

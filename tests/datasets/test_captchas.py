@@ -73,7 +73,7 @@ def test_prepares_as_images(written: Path, tmp_path: Path) -> None:
     spec = Images().prepare(written, tmp_path, options, seed=0)
     write_spec(tmp_path / "spec.json", spec)
     assert spec.feature_shape == (1, HEIGHT, WIDTH)
-    assert spec.longest_target == 7
+    assert spec.max_target_length == 7
     assert set(spec.target_vocabulary[3:]) <= set(ALPHABET)
     assert len(Images().step_labels(Prepared(tmp_path).split("test").sequence(0), spec)) == 40
 

@@ -12,7 +12,7 @@ from seqarena.data.tokens import words
 from seqarena.datasets import dataset
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.hutto import clean, rated, sentences
-from seqarena.datasets.pronouns import GAP, PRONOUNS, UNLABELLED, PronounGaps
+from seqarena.datasets.pronouns import GAP, NO_LABEL, PRONOUNS, PronounGaps
 from support import rows_of
 
 Rows = list[dict[str, str]]
@@ -87,14 +87,14 @@ def test_a_gap_has_a_label_for_every_token(gaps: Rows) -> None:
         assert tokens.count(GAP) == 1
         place = tokens.index(GAP)
         assert labels[place] in PRONOUNS
-        assert set(labels[:place] + labels[place + 1 :]) <= {UNLABELLED}
+        assert set(labels[:place] + labels[place + 1 :]) <= {NO_LABEL}
         tokens[place] = labels[place]
         assert tokens == words(texts[row["id"]])
 
 
 def test_gaps_are_balanced_and_split_by_group(gaps: Rows) -> None:
     counts = Counter(label for row in gaps for label in row["labels"].split())
-    assert set(counts) == {*PRONOUNS, UNLABELLED}
+    assert set(counts) == {*PRONOUNS, NO_LABEL}
     assert [counts[common] for common in ("it", "its", "his", "they", "he")] == [MOST] * 5
     assert max(counts[pronoun] for pronoun in PRONOUNS) == MOST
     assert len({row["id"] for row in gaps}) == len(gaps)

@@ -72,7 +72,7 @@ def test_prepares_as_text_to_text(copied: Path, tmp_path: Path) -> None:
     spec = Text().prepare(copied, tmp_path, options, seed=0)
     assert set(spec.vocabulary[2:]) == {*SYMBOLS, BLANK}
     assert set(spec.target_vocabulary[3:]) == set(SYMBOLS)
-    assert spec.longest_target == 11  # and its end
+    assert spec.max_target_length == 11  # and its end
     assert spec.max_length > 390
 
 

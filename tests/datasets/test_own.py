@@ -45,7 +45,7 @@ def test_tables_keep_every_cell(tmp_path: Path, raw: Path, name: str) -> None:
         TABLE.to_csv(path, index=False, sep="\t" if name.endswith("tsv") else ",")
     dataset(str(path), "text").write(raw)
     rows = read_manifest(raw / "examples.csv", "text")
-    assert [(row.item, row.answer) for row in rows] == list(
+    assert [(row.item, row.target) for row in rows] == list(
         TABLE.itertuples(index=False, name=None)
     )
 
@@ -68,7 +68,7 @@ def test_class_folders_become_a_manifest(tmp_path: Path, raw: Path) -> None:
         touch(tmp_path / "own" / name)
     dataset(str(tmp_path / "own"), "audio").write(raw)
     rows = read_manifest(raw / "labels.csv", "file")
-    assert [(row.item, row.answer, row.split) for row in rows] == [
+    assert [(row.item, row.target, row.split) for row in rows] == [
         ("cat/1.wav", "cat", None),
         ("cat/2.FLAC", "cat", None),
         ("dog/1.wav", "dog", None),

@@ -73,8 +73,8 @@ def test_what_was_said_is_fed_where_the_variant_asks_for_it(
     chosen = predictor.about["hyperparameters"]
     head = training.task.model(variant, training.spec, chosen).head
     fed = head.recurrence.kernel.input_size - chosen["embedding"]
-    assert fed == (chosen["width"] if VARIANTS[variant].feeding else 0)
-    assert VARIANTS[variant].feeding == (variant != "lstm_attention")
+    assert fed == (chosen["width"] if VARIANTS[variant].input_feeding else 0)
+    assert VARIANTS[variant].input_feeding == (variant != "lstm_attention")
 
 
 def test_it_writes_what_it_learned_in_the_order_of_the_other_language(trained: Any) -> None:
@@ -92,7 +92,7 @@ def test_a_beam_tells_what_came_next_to_it(trained: Any, beam: int) -> None:
     _, predictor = trained
     decoding = Decoding(method="beam", beam=beam, best=3, length_penalty=0.0)
     (answer,) = predictor.predict(read(predictor, "uno y dos"), decoding)
-    told = [answer, *answer["others"]]
+    told = [answer, *answer["n_best"]]
     assert answer["text"] == "two and one" and len({each["text"] for each in told}) == 3
     likely = [each["log_probability"] for each in told]
     assert likely == sorted(likely, reverse=True)
@@ -104,7 +104,7 @@ def test_samples_repeat_themselves_for_a_seed(trained: Any) -> None:
     said = []
     for way in ways:
         (answer,) = predictor.predict(read(predictor, "uno y dos"), way)
-        said.append([answer["text"], *(other["text"] for other in answer["others"])])
+        said.append([answer["text"], *(other["text"] for other in answer["n_best"])])
     assert said[0] == said[1] != said[2]
 
 
@@ -119,7 +119,7 @@ def test_a_model_that_writes_nothing_says_so(
     run = Training(experiment("text"), data, "gru", hyperparameters("gru", "text"), 0)
     batch = next(iter(run.batches.shuffled(1)))
     with pytest.raises(InputError, match="--decoding: this experiment's models write nothing"):
-        run.task.answer(run.model, batch, run.spec, Decoding())
+        run.task.forward(run.model, batch, run.spec, Decoding())
 
 
 def test_every_example_is_drawn_also_one_that_was_cut(
@@ -144,9 +144,9 @@ def test_what_goes_to_a_painter_leaves_the_attention_as_it_is(trained: Any) -> N
     training, _ = trained
     batch = next(iter(training.batches.shuffled(1)))
     with torch.inference_mode():
-        output = training.task.answer(training.model.eval(), batch, training.spec)
-    looked = training.task.looked(output, 0)
-    rows = training.task.rows(output)
+        output = training.task.forward(training.model.eval(), batch, training.spec)
+    looked = training.task.attention_of(output, 0)
+    rows = training.task.predictions(output)
     assert all(row.weights is None for row in rows)
     before = looked.copy()
     ForkingPickler.dumps(rows)

@@ -19,8 +19,8 @@ from seqarena.data.store import DataSpec, Prepared
 from seqarena.errors import InputWarning
 from seqarena.evaluation.evaluate import evaluate_finals
 from seqarena.experiments import ResolvedExperiment, load
-from seqarena.figures import PAINTERS
-from seqarena.figures.pool import Painters
+from seqarena.figures import FIGURES
+from seqarena.figures.pool import PlotPool
 from seqarena.files import read_json, write_json
 from seqarena.fit import fit
 from seqarena.predict import Predictor, save_model
@@ -42,8 +42,8 @@ class Trained:
     ledger: Ledger
 
     def evaluate(self) -> dict[str, Any]:
-        with Painters() as paint:
-            return evaluate_finals(self.experiment, Recorder(self.ledger, {}), paint)
+        with PlotPool() as plot_pool:
+            return evaluate_finals(self.experiment, Recorder(self.ledger, {}), plot_pool)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_mistake_of_a_baseline_is_not_taken_for_the_datas(
     def broken(prepared: Prepared) -> Any:
         raise KeyError("classes")
 
-    monkeypatch.setitem(BASELINES, "majority", replace(BASELINES["majority"], answer=broken))
+    monkeypatch.setitem(BASELINES, "majority", replace(BASELINES["majority"], predict=broken))
     with pytest.raises(KeyError, match="classes"):
         trained.evaluate()
 
@@ -181,4 +181,4 @@ def test_what_was_trained_in_bfloat16_is_tested_where_there_is_none(
 
 
 def test_every_task_has_a_painter() -> None:
-    assert PAINTERS.keys() == TASKS.keys()
+    assert FIGURES.keys() == TASKS.keys()

@@ -9,28 +9,28 @@ from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
 from seqarena.decode import beam_search, greedy
 from seqarena.models.attention import ATTENTIONS
+from seqarena.models.autoregressive import AutoregressiveStepper, Decoder
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.encoders import Encoder, RecurrentEncoder
 from seqarena.models.frontends import Embedding, embedding_table
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Fused
-from seqarena.models.speaker import Decoder, Speaker
 from seqarena.models.transformer import Transformer
 from seqarena.models.transformer_decoder import TransformerDecoder
 
 VOCABULARY, WIDTH = 9, 8
 CASES = [
-    (kind, attention, feeding)
+    (kind, attention, input_feeding)
     for kind in ("rnn", "gru", "lstm")
     for attention in (None, "additive")
-    for feeding in (False, True)
+    for input_feeding in (False, True)
 ]
-CASES += [("gru", name, feeding) for name in ATTENTIONS for feeding in (False, True)]
+CASES += [("gru", name, input_feeding) for name in ATTENTIONS for input_feeding in (False, True)]
 CASES += [("transformer", None, False)]
-every_case = pytest.mark.parametrize(("kind", "attention", "feeding"), CASES)
+every_case = pytest.mark.parametrize(("kind", "attention", "input_feeding"), CASES)
 
 
-def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> SequenceModel:
+def build(kind: str, attention: str | None, input_feeding: bool, specs: dict) -> SequenceModel:
     torch.manual_seed(0)
     encoder: Encoder
     decoder: Decoder
@@ -40,7 +40,7 @@ def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> Seque
         encoder = Transformer(6, WIDTH, layers=1, heads=2, dropout=0.1)
     else:
         chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
-        decoder = RecurrentDecoder(kind, WIDTH, chosen, table, 0.2, feeding=feeding)
+        decoder = RecurrentDecoder(kind, WIDTH, chosen, table, 0.2, input_feeding=input_feeding)
         encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
     model = SequenceModel(Embedding(specs["text"], 6, 0.5, 0.1), encoder, decoder)
     for parameter in model.parameters():
@@ -48,9 +48,9 @@ def build(kind: str, attention: str | None, feeding: bool, specs: dict) -> Seque
     return model.double().eval()
 
 
-def speaking(model: SequenceModel, given: Batch) -> Speaker:
+def speaking(model: SequenceModel, given: Batch) -> AutoregressiveStepper:
     assert isinstance(model.head, Decoder)
-    return Speaker(model.head, model.encode(given))
+    return AutoregressiveStepper(model.head, model.encode(given))
 
 
 def batch() -> Batch:
@@ -65,9 +65,9 @@ def batch() -> Batch:
 
 @every_case
 def test_token_by_token_is_all_at_once(
-    kind: str, attention: str | None, feeding: bool, specs: dict
+    kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
-    model, given = build(kind, attention, feeding, specs), batch()
+    model, given = build(kind, attention, input_feeding, specs), batch()
     output = model(given)
     speaker = speaking(model, given)
     last, state = speaker.start()
@@ -82,9 +82,9 @@ def test_token_by_token_is_all_at_once(
 
 @every_case
 def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
-    kind: str, attention: str | None, feeding: bool, specs: dict
+    kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
-    model, given = build(kind, attention, feeding, specs), batch()
+    model, given = build(kind, attention, input_feeding, specs), batch()
     together = beam_search(speaking(model, given), 6, width=3, length_penalty=0.6)
     for row, length in enumerate(given.lengths.tolist()):
         one = Batch(
@@ -97,18 +97,18 @@ def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
 
 @every_case
 def test_a_beam_of_one_is_greedy(
-    kind: str, attention: str | None, feeding: bool, specs: dict
+    kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
-    model, given = build(kind, attention, feeding, specs), batch()
+    model, given = build(kind, attention, input_feeding, specs), batch()
     narrow = [best.tokens for (best,) in beam_search(speaking(model, given), 6, width=1)]
     assert narrow == [hypothesis.tokens for hypothesis in greedy(speaking(model, given), 6)]
 
 
 @every_case
 def test_every_parameter_learns(
-    kind: str, attention: str | None, feeding: bool, specs: dict
+    kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
-    model, given = build(kind, attention, feeding, specs), batch()
+    model, given = build(kind, attention, input_feeding, specs), batch()
     output = model.train()(given)
     output.logits.sum().backward()
     assert [n for n, p in model.named_parameters() if p.grad is None] == []

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
-from seqarena.models.transformer import Placed, Transformer, positions
+from seqarena.models.transformer import InputProjection, Transformer, positions
 
 LENGTHS = torch.tensor([2, 7, 4, 1])
 
@@ -46,8 +46,8 @@ def test_it_is_the_encoder_of_the_papers(training: bool) -> None:
     with torch.set_grad_enabled(training):
         states, _ = encoder.train(training)(features, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
-        projected = features[row, :length] @ encoder.placed.project.weight.T
-        x = normed(projected, encoder.placed.norm) + positions(length, 8)
+        projected = features[row, :length] @ encoder.input_projection.project.weight.T
+        x = normed(projected, encoder.input_projection.norm) + positions(length, 8)
         for layer in encoder.layers:
             x = x + attended(normed(x, layer.norm1), layer)
             first, second = layer.linear1, layer.linear2
@@ -67,8 +67,8 @@ def test_positions_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize("size", [0.1, 1.0, 100.0])
 def test_neither_what_is_read_nor_its_place_drowns_the_other(size: float) -> None:
     torch.manual_seed(0)
-    placed = Placed(16, 64, dropout=0.0)
-    read = placed(size * torch.randn(1, 50, 16), torch.zeros(64)).detach()
+    input_projection = InputProjection(16, 64, dropout=0.0)
+    read = input_projection(size * torch.randn(1, 50, 16), torch.zeros(64)).detach()
     assert float((read - read.mean(1)).square().mean().sqrt()) == pytest.approx(1, abs=0.1)
     assert float(positions(50, 64).square().mean().sqrt()) == pytest.approx(0.5**0.5)
 

@@ -78,7 +78,7 @@ def test_it_is_the_decoder_of_torch() -> None:
     last.register_forward_pre_hook(lambda _, args, kw: seen.append((args, kw)), with_kwargs=True)
     told, weights = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
     before = torch.cat([torch.full((3, 1), END), TARGETS[:, :-1]], 1)
-    x = decoder.placed(decoder.embedding(before), positions(5, WIDTH))
+    x = decoder.input_projection(decoder.embedding(before), positions(5, WIDTH))
     states = theirs(
         x,
         encoded.states,
@@ -103,9 +103,9 @@ def test_no_token_looks_ahead() -> None:
 
 def test_hypotheses_side_by_side_keep_what_each_has_said() -> None:
     decoder, encoded = build()
-    source = decoder.read(encoded)
+    source = decoder.encode_memory(encoded)
     both: Tensor = torch.stack([TARGETS, TARGETS.flip(1)], 1)  # (B, W, U)
-    first = decoder.advance(torch.full((3, 1), END), source, decoder.begin(source))[1]
+    first = decoder.advance(torch.full((3, 1), END), source, decoder.init_state(source))[1]
     carried = tuple(type(cache)(*(part.repeat(1, 2, 1, 1, 1) for part in cache)) for cache in first)
     for step in range(4):
         told, carried, weights = decoder.advance(both[:, :, step], source, carried)
@@ -129,7 +129,9 @@ def test_it_writes_of_every_kind_of_source(
     modality: str, specs: dict[str, DataSpec], hyperparameters: Any, prepared: dict[str, Any]
 ) -> None:
     words = ("<pad>", "<unk>", "<end>", "a", "b")
-    spec = replace(specs[modality], target_vocabulary=words, target_unit="words", longest_target=3)
+    spec = replace(
+        specs[modality], target_vocabulary=words, target_unit="words", max_target_length=3
+    )
     task = task_for("transduction")
     chosen = {**hyperparameters("transformer", modality), **task.space, "embedding": 8}
     model = task.model("transformer", spec, chosen).eval()
@@ -138,10 +140,10 @@ def test_it_writes_of_every_kind_of_source(
     batch = collate([train.sequence(index) for index in range(3)])
     for decoding in (Decoding(), Decoding(method="beam", beam=3)):
         with torch.inference_mode():
-            output = task.answer(model, batch, spec, decoding)
+            output = task.forward(model, batch, spec, decoding)
         for place in range(3):
-            looked = task.looked(output, place)
-            assert looked is not None and output.said is not None
-            rows = len(output.said[place].tokens)
+            looked = task.attention_of(output, place)
+            assert looked is not None and output.hypotheses is not None
+            rows = len(output.hypotheses[place].tokens)
             assert looked.shape[0] == chosen["heads"] and looked.shape[1] in (rows, rows + 1)
             assert looked.sum(2) == pytest.approx(1, abs=1e-5)

@@ -162,7 +162,7 @@ def test_the_dense_window_sees_the_end_of_a_long_sequence(
 
 def test_frames_are_scaled_channel_by_channel(specs: dict[str, DataSpec]) -> None:
     train = {"mean": [10.0, 20.0], "std": [2.0, 5.0]}
-    spec = replace(specs["video"], feature_shape=(2, 1, 1), frames=train)
+    spec = replace(specs["video"], feature_shape=(2, 1, 1), pixel_stats=train)
     frames = torch.tensor([[14, 10]], dtype=torch.uint8).view(1, 1, 2, 1, 1)
     scaled = FrameScale(spec)(frames)
     assert scaled.flatten().tolist() == [2.0, -2.0] and scaled.dtype == torch.float32

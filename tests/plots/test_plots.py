@@ -11,7 +11,7 @@ from seqarena.plots.decodings import trade_off
 from seqarena.plots.diagnostics import Reach, by_length, reaches
 from seqarena.plots.gates import gate_maps
 from seqarena.plots.results import confusion, forecasts, learning_curves, scores
-from seqarena.plots.steps import scatter, surprises, timelines
+from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
 
 RANDOM = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def test_surprises(longest, tmp_path):
     rows = [RANDOM.exponential(3.0, n) for n in (longest, longest // 2)]
     labels = [[f"word{n}" for n in range(len(row))] for row in rows]
     path = tmp_path / "steps.png"
-    surprises(rows, labels, ["one", "two"], path)
+    nlls(rows, labels, ["one", "two"], path)
     assert_picture(path)
 
 

@@ -40,7 +40,7 @@ def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
     """Prepare a little data with the targets that a task takes."""
     if task == "transduction":
         words = (*TARGET_SPECIALS, "no", "yes")
-        spec = replace(spec, target_vocabulary=words, target_unit="words", longest_target=3)
+        spec = replace(spec, target_vocabulary=words, target_unit="words", max_target_length=3)
     return Prepared(prepare(folder, spec, targets=KINDS.get(task, "label")))
 
 
@@ -67,7 +67,7 @@ def test_every_variant_learns_and_leaves_no_trace(
     fitting = tuple(
         name
         for name, variant in VARIANTS.items()
-        if modality in variant.modalities and not TASKS[task].objection(variant)
+        if modality in variant.modalities and not TASKS[task].incompatibility(variant)
     )
     config = asking(experiment, task, modality, fitting, width=8)
     before = torch.random.get_rng_state()

@@ -21,7 +21,7 @@ from seqarena.data.tokens import END
 from seqarena.decode import Decoding, beam_search, greedy
 from seqarena.errors import InputError
 from seqarena.fit import Training
-from seqarena.models.continuation import Continuation
+from seqarena.models.lm_stepper import LMStepper
 from seqarena.predict import Predictor
 from seqarena.tasks import TASKS
 from seqarena.tasks.next_step import one_word_replaced
@@ -112,8 +112,8 @@ def test_it_continues_a_prompt(predictor: Predictor) -> None:
 def test_a_beam_of_one_is_greedy(predictor: Predictor) -> None:
     prompts = torch.stack([torch.tensor([END, token]) for token in range(3, 8)])
     with torch.inference_mode():
-        straight = greedy(Continuation(predictor.model, prompts), 6)
-        narrow = beam_search(Continuation(predictor.model, prompts), 6, width=1)
+        straight = greedy(LMStepper(predictor.model, prompts), 6)
+        narrow = beam_search(LMStepper(predictor.model, prompts), 6, width=1)
     assert [one.tokens for one in straight] == [best.tokens for (best,) in narrow]
 
 
@@ -186,7 +186,7 @@ def test_the_likeliest_next_keys_have_names(
     task, spec, model, steps = music(specs, hyperparameters)
     batch = Batch(torch.from_numpy(steps)[None], torch.tensor([5]), torch.empty(0))
     with torch.inference_mode():
-        output = task.answer(model, batch, spec)
+        output = task.forward(model, batch, spec)
     (answer,) = task.predict(output, spec)
     assert set(answer["next"]) == {"A0", "A#0", "B0", "C1", "C#1", "D1"}
     assert list(answer["next"].values()) == sorted(answer["next"].values(), reverse=True)

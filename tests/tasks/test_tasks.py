@@ -54,7 +54,7 @@ SPECS = {
         step_size=1.0,
         target_vocabulary=("<pad>", "<unk>", "<end>", *"abcdef"),
         target_unit="words",
-        longest_target=6,
+        max_target_length=6,
     ),
 }
 
@@ -107,7 +107,7 @@ def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
     logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
     tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
     ones = torch.ones(count, dtype=torch.int64)
-    return Output(logits, ones, None, said=said), Batch(torch.empty(count), ones, *tokens_of)
+    return Output(logits, ones, None, hypotheses=said), Batch(torch.empty(count), ones, *tokens_of)
 
 
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
@@ -159,7 +159,7 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
         Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
         for row in (batch.targets.tolist() if name == "transduction" else [])
     ]
-    perfect = output._replace(logits=best, said=said)
+    perfect = output._replace(logits=best, hypotheses=said)
     scores = task.scores(task.counts(perfect, batch, spec), spec)
     for name, metric in task.metrics.items():
         assert scores[name] == pytest.approx(metric.best)
@@ -221,11 +221,11 @@ def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
     for name in ("labelling", "language_modelling", "music_modelling"):
         task, spec, output, batch = answered(name)
         if name != "labelling":
-            surprise = task.surprise(output, batch)
-            examined = output._replace(surprise=surprise)
+            nll = task.nll(output, batch)
+            examined = output._replace(nll=nll)
         else:
             examined = output
-        claimed = task.claim(task.rows(examined), batch)
+        claimed = task.output_from_predictions(task.predictions(examined), batch)
         for part in (claimed, examined):
             told = task.scores(task.counts(part, batch, spec), spec)
             wanted = task.scores(task.counts(output, batch, spec), spec)
@@ -256,8 +256,8 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
 
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     task, spec, output, batch = answered("transduction")
-    assert output.said is not None
-    said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.said]
+    assert output.hypotheses is not None
+    said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
     truth = [
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
         for row in batch.targets.tolist()
@@ -280,7 +280,7 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
         targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
     )
     said = output._replace(
-        said=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
+        hypotheses=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
     )
     assert task.scores(task.counts(said, unknown, spec), spec)["exact_match"] == 0
 

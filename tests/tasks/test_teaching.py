@@ -37,7 +37,7 @@ def data(
     """Texts of one or two words and their end."""
     texts = ("<pad>", "<unk>", "<end>", "no", "yes")
     spec = replace(
-        specs["text"], target_vocabulary=texts, target_unit="words", longest_target=3, classes=()
+        specs["text"], target_vocabulary=texts, target_unit="words", max_target_length=3, classes=()
     )
     return Prepared(prepare(tmp_path_factory.mktemp("texts"), spec))
 

@@ -27,7 +27,7 @@ def repeat_frame(prepared: Prepared) -> list[Array]:
     return [np.where(piece > 0, stays, comes) for piece in pieces]
 
 
-def surprises(prepared: Prepared, logits: list[Array]) -> list[Array]:
+def nlls(prepared: Prepared, logits: list[Array]) -> list[Array]:
     """Turn logits ``(T, 88)`` of the test pieces into ``-log P`` of their true frames, ``(T,)``."""
     test = prepared.split("test")
     sounds = (test.target(index) for index in range(len(test)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqarena.baselines.dtw import dtw_nearest
 from seqarena.baselines.kneser_ney import kneser_ney_trigram, unigram
-from seqarena.baselines.music import independent_keys, repeat_frame, surprises
+from seqarena.baselines.music import independent_keys, nlls, repeat_frame
 from seqarena.baselines.nearest_image import nearest_image
 from seqarena.baselines.neighbours import (
     left_neighbour_logistic,
@@ -35,7 +35,7 @@ INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 class Baseline:
     """A way to answer for the test split, in the rows of its task."""
 
-    answer: Callable[[Prepared], Array | list[Any]]
+    predict: Callable[[Prepared], Array | list[Any]]
     task: str
     modalities: frozenset[str]
     without: frozenset[str] = frozenset()  # the metrics of its task that it cannot give
@@ -214,10 +214,8 @@ BASELINES: dict[str, Baseline] = {
     "kneser_ney_trigram": Baseline(kneser_ney_trigram, "language_modelling", TEXT, NO_RIVAL),
     "median": Baseline(median, "regression", ALL),
     "dtw_nearest": Baseline(dtw_nearest, "classification", FRAMES | SIGNAL),
-    "independent_keys": Baseline(
-        lambda p: surprises(p, independent_keys(p)), "music_modelling", MUSIC
-    ),
-    "repeat_frame": Baseline(lambda p: surprises(p, repeat_frame(p)), "music_modelling", MUSIC),
+    "independent_keys": Baseline(lambda p: nlls(p, independent_keys(p)), "music_modelling", MUSIC),
+    "repeat_frame": Baseline(lambda p: nlls(p, repeat_frame(p)), "music_modelling", MUSIC),
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
     "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
     "persistence": Baseline(persistence, "forecasting", SERIES),

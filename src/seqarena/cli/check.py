@@ -1,4 +1,4 @@
-"""Environment, configuration and data in one page, each problem with its mend."""
+"""Environment, configuration and data in one page, each problem with its fix."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ MEMORY, DISK = 4, 5  # GiB that a run of the committed params wants
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the page; `mend` is empty where nothing is wrong."""
+    """One line of the page; `fix` is empty where nothing is wrong."""
 
     what: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def print_checks() -> bool:
     """Print every finding; return whether all is well."""
-    table = Table("", "what", "found", "mend", title="seqarena check")
+    table = Table("", "what", "found", "fix", title="seqarena check")
     findings = [*_environment(), *_services(), *_experiments()]
     for finding in findings:
-        table.add_row("✗" if finding.mend else "✓", finding.what, finding.found, finding.mend)
+        table.add_row("✗" if finding.fix else "✓", finding.what, finding.found, finding.fix)
     Console(width=None if os.isatty(1) else 140).print(table)
-    return not any(finding.mend for finding in findings)
+    return not any(finding.fix for finding in findings)
 
 
 def _environment() -> Iterator[Finding]:
     yield Finding("torch", f"{torch.__version__}, {_device()}")
     yield Finding("cores", f"{os.cpu_count()}, {torch.get_num_threads()} threads")
     memory = psutil.virtual_memory().available / GIB
-    mend = "" if memory > MEMORY else f"close something: a run wants {MEMORY} GiB"
-    yield Finding("free memory", f"{memory:.1f} GiB", mend)
+    fix = "" if memory > MEMORY else f"close something: a run wants {MEMORY} GiB"
+    yield Finding("free memory", f"{memory:.1f} GiB", fix)
     disk = shutil.disk_usage(".").free / GIB
     yield Finding(
         "free disk", f"{disk:.1f} GiB", "" if disk > DISK else f"free {DISK} GiB for the DVC cache"

@@ -50,7 +50,7 @@ def run(
 
 @app.command()
 def check() -> None:
-    """Check environment, configuration and data; each problem comes with its mend."""
+    """Check environment, configuration and data; each problem comes with its fix."""
     from seqarena.cli.check import print_checks
 
     if not print_checks():

@@ -101,7 +101,7 @@ def score(experiment: Name, source: Input, variant: Variant = None, output: Outp
 def generate(
     experiment: Name,
     source: Input,
-    longest: Annotated[int, typer.Option("--length", min=1, help="steps at most")] = 40,
+    max_length: Annotated[int, typer.Option("--length", min=1, help="steps at most")] = 40,
     variant: Variant = None,
     output: Output = None,
     decoding: Way = "sample",
@@ -132,8 +132,8 @@ def generate(
     _expect("--output", output, "bach.mid" if music else "texts.json")
     rows = []
     for name, steps in read(predictor, source):
-        first, *others = predictor.generate(steps, way, longest)
-        rows.append({"input": name, **first, **({"others": others} if others else {})})
+        first, *n_best = predictor.generate(steps, way, max_length)
+        rows.append({"input": name, **first, **({"n_best": n_best} if n_best else {})})
     if music and output is not None:
         write_music(rows, predictor, output)
     else:
@@ -209,8 +209,8 @@ def _expect_attention(predictor: Predictor) -> None:
         return
     trained = load(predictor.about["experiment"]).config.variants
     having = ", ".join(name for name in trained if VARIANTS[name].attention)
-    mend = f"add --variant with one of {having}" if having else "no variant of this experiment has"
-    raise InputError(f"--attention: {variant} has none; {mend}")
+    fix = f"add --variant with one of {having}" if having else "no variant of this experiment has"
+    raise InputError(f"--attention: {variant} has none; {fix}")
 
 
 def _draw_attention(

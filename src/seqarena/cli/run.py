@@ -78,7 +78,7 @@ def run_experiments(experiments: Sequence[ResolvedExperiment], jobs: int) -> Sha
     """Bring experiments to their verdicts, at most `jobs` at a time, and write the report.
 
     Returns how busy the cores were, or None where nothing was to do. Raises `RunError` naming each
-    experiment that failed, after all others have ended.
+    experiment that failed, after all n_best have ended.
     """
     stale = _stale()
     waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
@@ -128,7 +128,7 @@ def _start(experiment: ResolvedExperiment, address: str) -> Job:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
+        start_new_session=True,  # Ctrl-C reaches this process alone, which ends the n_best
     )
     return Job(experiment, process, projection)
 

@@ -27,7 +27,7 @@ class Row:
 
     id: str
     item: str  # the text itself, or the file's name
-    answer: str  # its label, its labels, its number, or the text to be written for it
+    target: str  # its label, its labels, its number, or the text to be written for it
     split: str | None
     group: str  # rows of one group never come into two splits
     line: int  # in the manifest, for messages
@@ -47,15 +47,15 @@ class LabelledOptions(Strict):
         return self
 
 
-def read_manifest(path: Path, column: str, answer: str = "label") -> list[Row]:
+def read_manifest(path: Path, column: str, target: str = "label") -> list[Row]:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
-    Their answers stand in the column `answer`, ``label``, ``labels`` or ``target``.
+    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``.
 
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    rows = [_row(path, n, r, column, answer) for n, r in read_records(path, (column, answer))]
+    rows = [_row(path, n, r, column, target) for n, r in read_records(path, (column, target))]
     if not rows:
         raise InputError(f"{path}: no rows")
     lines: dict[str, int] = {}
@@ -67,8 +67,8 @@ def read_manifest(path: Path, column: str, answer: str = "label") -> list[Row]:
     return rows
 
 
-def _row(path: Path, line: int, record: dict[str, str], column: str, answer: str) -> Row:
-    for name in (column, answer):
+def _row(path: Path, line: int, record: dict[str, str], column: str, target: str) -> Row:
+    for name in (column, target):
         if not record[name]:
             raise InputError(f"{path} line {line}: the cell '{name}' is empty")
     split = record.get("split") or None
@@ -76,7 +76,7 @@ def _row(path: Path, line: int, record: dict[str, str], column: str, answer: str
         raise InputError(f"{path} line {line}: no split '{split}'; {nearest(split, SPLITS)}")
     item = record[column]
     name = item if column == "file" else record.get("id") or str(line)
-    return Row(name, item, record[answer], split, record.get("group") or item, line)
+    return Row(name, item, record[target], split, record.get("group") or item, line)
 
 
 def assign_splits(rows: list[Row], *, valid: float, test: float, seed: int) -> dict[str, list[Row]]:
@@ -149,10 +149,10 @@ def write_labelled(
     steps.
     """
     manifest = MANIFESTS[column]
-    learned = targets([row.answer for row in splits["train"]], manifest)
+    learned = targets([row.target for row in splits["train"]], manifest)
     for name, rows in splits.items():
         for row in rows:
-            learned.check(row.answer, name, f"{manifest} line {row.line}")
+            learned.check(row.target, name, f"{manifest} line {row.line}")
     max_length = 0
     cut = None if longest is None else longest + learned.ahead
     for name, rows in splits.items():
@@ -161,9 +161,9 @@ def write_labelled(
             steps, where = encode(row), f"{manifest} line {row.line}"
             if len(steps) <= learned.ahead:
                 raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
-            learned.match(row.answer, steps, where)
+            learned.match(row.target, steps, where)
             sequences.append(steps[:cut])
-        aims = learned.encode([row.answer for row in rows], sequences)
+        aims = learned.encode([row.target for row in rows], sequences)
         inputs = [steps[: len(steps) - learned.ahead] for steps in sequences]
         examples = (_example(row, column, learned.column) for row in rows)
         write_sequences(out / name, inputs, aims, examples)
@@ -173,9 +173,9 @@ def write_labelled(
     return {**learned.fields(), "sizes": sizes, "max_length": max_length}
 
 
-def _example(row: Row, column: str, answer: str) -> dict[str, str]:
+def _example(row: Row, column: str, target: str) -> dict[str, str]:
     grouped = {} if row.group == row.item else {"group": row.group}
-    return {"id": row.id, answer: row.answer, column: row.item, **grouped}
+    return {"id": row.id, target: row.target, column: row.item, **grouped}
 
 
 def _short(text: str) -> str:

@@ -44,11 +44,13 @@ class DataSpec:
     step_size: float  # how much of it one step spans: 1 token, 0.01 second, 1 hour
     vocabulary: tuple[str, ...] = ()  # text: index -> token; 0 pads, 1 is unknown
     classes: tuple[str, ...] = ()  # labels, by index; empty when the target is something else
-    asked: tuple[int, ...] = ()  # labels of steps: the tokens that have one, where others have none
+    labelled_tokens: tuple[int, ...] = ()  # labels of steps: the tokens that have one, if few do
     target_vocabulary: tuple[str, ...] = ()  # targets in tokens: index -> token, see data.text
-    longest_target: int = 0  # in tokens, its end among them, of train
+    max_target_length: int = 0  # in tokens, its end among them, of train
     target_unit: str = ""  # what such a token is: "words", "characters"
-    frames: dict[str, list[float]] = field(default_factory=dict)  # video: mean, std of a channel
+    pixel_stats: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # video: mean, std of a channel
     horizon: int = 0  # forecasts: steps ahead
     target: dict[str, float] = field(default_factory=dict)  # mean, std; forecasts: naive_mae too
     options: dict[str, Any] = field(default_factory=dict)  # what encodes a new input the same way
@@ -110,7 +112,7 @@ class Prepared:
 def read_spec(path: Path) -> DataSpec:
     """Read a `DataSpec` back from its JSON."""
     raw = read_json(path)
-    for key in ("feature_shape", "vocabulary", "classes", "asked", "target_vocabulary"):
+    for key in ("feature_shape", "vocabulary", "classes", "labelled_tokens", "target_vocabulary"):
         raw[key] = tuple(raw.get(key, ()))
     return DataSpec(**raw)
 

@@ -13,7 +13,7 @@ from seqarena.data.store import Array
 from seqarena.data.tokens import END, PAD, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
 from seqarena.errors import InputError
 
-UNLABELLED = "_"  # a step whose label is not asked for
+NO_LABEL = "_"  # a step whose label is not asked for
 
 
 class Targets(ABC):
@@ -26,14 +26,14 @@ class Targets(ABC):
     def __init__(self, train: Sequence[str], manifest: str) -> None: ...
 
     @abstractmethod
-    def check(self, answer: str, split: str, where: str) -> None:
+    def check(self, target: str, split: str, where: str) -> None:
         """Raise `InputError` at `where` for an answer that cannot be given."""
 
-    def match(self, answer: str, steps: Array, where: str) -> None:  # noqa: B027
+    def match(self, target: str, steps: Array, where: str) -> None:  # noqa: B027
         """Raise `InputError` at `where` for an answer that does not fit its item's steps."""
 
     @abstractmethod
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array | list[Array]:
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array | list[Array]:
         """Turn the answers to sequences ``(T, *)`` into what a split holds as targets."""
 
     @abstractmethod
@@ -50,12 +50,12 @@ class Labels(Targets):
         self.classes = _classes(train, manifest)
         self.index = {label: number for number, label in enumerate(self.classes)}
 
-    def check(self, answer: str, split: str, where: str) -> None:
-        if answer not in self.index:
-            raise InputError(f"{where}: label '{answer}' of {split} does not occur in train")
+    def check(self, target: str, split: str, where: str) -> None:
+        if target not in self.index:
+            raise InputError(f"{where}: label '{target}' of {split} does not occur in train")
 
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array:
-        return np.array([self.index[answer] for answer in answers], dtype=np.int64)
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array:
+        return np.array([self.index[target] for target in targets], dtype=np.int64)
 
     def fields(self) -> dict[str, Any]:
         return {"classes": self.classes}
@@ -64,32 +64,32 @@ class Labels(Targets):
 class StepLabels(Targets):
     """A class for each step, ``(T,)`` from 1 in the order of the classes; 0 where none is asked.
 
-    Labels are separated by blanks; `UNLABELLED` stands for a step without one.
+    Labels are separated by blanks; `NO_LABEL` stands for a step without one.
     """
 
     column = "labels"
 
     def __init__(self, train: Sequence[str], manifest: str) -> None:
-        labels = [label for answer in train for label in answer.split() if label != UNLABELLED]
+        labels = [label for target in train for label in target.split() if label != NO_LABEL]
         if not labels:
             raise InputError(f"{manifest}: no step of train has a label")
         self.classes = _classes(labels, manifest)
-        self.index = {UNLABELLED: PAD, **{c: n for n, c in enumerate(self.classes, start=1)}}
+        self.index = {NO_LABEL: PAD, **{c: n for n, c in enumerate(self.classes, start=1)}}
 
-    def check(self, answer: str, split: str, where: str) -> None:
-        for label in answer.split():
+    def check(self, target: str, split: str, where: str) -> None:
+        for label in target.split():
             if label not in self.index:
                 raise InputError(f"{where}: label '{label}' of {split} does not occur in train")
 
-    def match(self, answer: str, steps: Array, where: str) -> None:
-        count = len(answer.split())
+    def match(self, target: str, steps: Array, where: str) -> None:
+        count = len(target.split())
         if count != len(steps):
             raise InputError(f"{where}: {count} labels for {len(steps)} steps; expected one each")
 
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
         return [
-            np.array([self.index[label] for label in answer.split()[: len(steps)]], np.int32)
-            for answer, steps in zip(answers, sequences, strict=True)
+            np.array([self.index[label] for label in target.split()[: len(steps)]], np.int32)
+            for target, steps in zip(targets, sequences, strict=True)
         ]
 
     def fields(self) -> dict[str, Any]:
@@ -102,16 +102,16 @@ class Number(Targets):
     column = "target"
 
     def __init__(self, train: Sequence[str], manifest: str) -> None:
-        numbers = [_number(answer, f"{manifest}: train") for answer in train]
+        numbers = [_number(target, f"{manifest}: train") for target in train]
         self.mean, self.std = float(np.mean(numbers)), float(np.std(numbers))
         if self.std == 0:
             raise InputError(f"{manifest}: every row of train has the target {train[0]}")
 
-    def check(self, answer: str, split: str, where: str) -> None:
-        _number(answer, where)
+    def check(self, target: str, split: str, where: str) -> None:
+        _number(target, where)
 
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> Array:
-        numbers = np.array([float(answer) for answer in answers])
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array:
+        numbers = np.array([float(target) for target in targets])
         return ((numbers - self.mean) / self.std).astype(np.float32)[:, None]
 
     def fields(self) -> dict[str, Any]:
@@ -126,9 +126,9 @@ class Next(Targets):
 
     def __init__(self, train: Sequence[str], manifest: str) -> None: ...
 
-    def check(self, answer: str, split: str, where: str) -> None: ...
+    def check(self, target: str, split: str, where: str) -> None: ...
 
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
         return [steps[1:] for steps in sequences]
 
     def fields(self) -> dict[str, Any]:
@@ -142,27 +142,27 @@ class Texts(Targets):
     unit: str
 
     def __init__(self, train: Sequence[str], manifest: str) -> None:
-        tokens = [self.split(answer) for answer in train]
+        tokens = [self.split(target) for target in train]
         self.vocabulary = learn_vocabulary(tokens, TARGET_SPECIALS, most=None)
-        self.longest = max(map(len, tokens)) + 1
+        self.max_length = max(map(len, tokens)) + 1
         self.index = {token: number for number, token in enumerate(self.vocabulary)}
 
-    def split(self, answer: str) -> list[str]:
+    def split(self, target: str) -> list[str]:
         """Split an answer into tokens."""
-        return UNITS[self.unit](answer)
+        return UNITS[self.unit](target)
 
-    def check(self, answer: str, split: str, where: str) -> None:
-        if not self.split(answer):
+    def check(self, target: str, split: str, where: str) -> None:
+        if not self.split(target):
             raise InputError(f"{where}: an empty target; expected some {self.unit}")
 
-    def encode(self, answers: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
-        coded = [ids(self.split(answer), self.index) for answer in answers]
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> list[Array]:
+        coded = [ids(self.split(target), self.index) for target in targets]
         return [np.append(tokens, np.int32(END)) for tokens in coded]
 
     def fields(self) -> dict[str, Any]:
         return {
             "target_vocabulary": self.vocabulary,
-            "longest_target": self.longest,
+            "max_target_length": self.max_length,
             "target_unit": self.unit,
         }
 
@@ -186,13 +186,13 @@ def _classes(labels: Sequence[str], manifest: str) -> tuple[str, ...]:
     return classes
 
 
-def _number(answer: str, where: str) -> float:
+def _number(target: str, where: str) -> float:
     try:
-        number = float(answer)
+        number = float(target)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{where}: expected a number as target, found '{answer}'")
+        raise InputError(f"{where}: expected a number as target, found '{target}'")
     return number
 
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from seqarena.data.labelled import Row, assign_splits
+from seqarena.data.targets import NO_LABEL
 from seqarena.data.tokens import words
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.hutto import HuttoSentences, sentences
 
 PRONOUNS = ("he", "him", "his", "she", "her", "they", "them", "their", "it", "its")
 GAP = "___"  # one token
-UNLABELLED = "_"
 LONGEST = 64  # tokens; the few longer sentences are left out
 HELD_OUT = 0.1  # of the sentences, in valid and as many in test
 
@@ -52,7 +52,7 @@ class PronounGaps(Dataset):
         """Write ``examples.csv`` with the columns ``id,text,labels,split,group``.
 
         The text is in lower case, its tokens between blanks; there is one label for each of them:
-        the pronoun at the gap, `UNLABELLED` elsewhere.
+        the pronoun at the gap, `NO_LABEL` elsewhere.
         """
         rows = [_row(line, gap) for line, gap in enumerate(self.gaps(), start=2)]
         splits = assign_splits(rows, valid=HELD_OUT, test=HELD_OUT, seed=self.seed)
@@ -61,7 +61,7 @@ class PronounGaps(Dataset):
             writer.writerow(["id", "text", "labels", "split", "group"])
             for split, members in splits.items():
                 for row in members:
-                    writer.writerow([row.id, row.item, row.answer, split, row.group])
+                    writer.writerow([row.id, row.item, row.target, split, row.group])
 
     def gaps(self) -> list[Gap]:
         """Draw one pronoun of each sentence, then at most so many sentences of each pronoun."""
@@ -84,6 +84,6 @@ class PronounGaps(Dataset):
 
 
 def _row(line: int, gap: Gap) -> Row:
-    tokens, labels = list(gap.tokens), [UNLABELLED] * len(gap.tokens)
+    tokens, labels = list(gap.tokens), [NO_LABEL] * len(gap.tokens)
     tokens[gap.place], labels[gap.place] = GAP, gap.pronoun
     return Row(gap.id, " ".join(tokens), " ".join(labels), None, gap.group, line)

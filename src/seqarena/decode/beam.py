@@ -21,7 +21,7 @@ class Beam(NamedTuple):
 
 def beam_search(
     stepper: Stepper,
-    longest: int,
+    max_length: int,
     *,
     width: int = 5,
     length_penalty: float = 0.0,
@@ -33,7 +33,7 @@ def beam_search(
     Ranked by ``log P / ((5 + U) / 6) ** length_penalty`` plus ``coverage_penalty`` times the summed
     log of what each source step was looked at, at most 1 (Wu et al. 2016, eq. 14), the mean of the
     heads; U counts the end. A sequence is done with `width` hypotheses that ended, or when no live
-    one can rank among its best any more; those cut at `longest` are ranked as they are.
+    one can rank among its best any more; those cut at `max_length` are ranked as they are.
     """
     last, state = stepper.start()
     count, device = len(last), last.device
@@ -45,11 +45,11 @@ def beam_search(
         None,
     )
     rank = Ranking(length_penalty, coverage_penalty)
-    for step in range(1, longest + 1):
+    for step in range(1, max_length + 1):
         logits, state, weights = stepper.step(last, state)
         beam, parents = _extend(beam, logits, weights, 2 * width)
         ended = beam.tokens[:, :, -1] == stepper.end
-        if step == longest:
+        if step == max_length:
             ended = torch.ones_like(ended)
         _collect(done, beam, ended[:, :width], rank.scores(beam, state.lengths), stepper.end)
         # So many were kept that as many as before go on, whatever ended.
@@ -57,7 +57,7 @@ def beam_search(
         beam = _choose(beam, live)._replace(
             total=beam.total.masked_fill(ended, -torch.inf).gather(1, live)
         )
-        bounds = rank.bounds(beam, longest).tolist()
+        bounds = rank.bounds(beam, max_length).tolist()
         going = beam.rows.new_tensor(
             [
                 place
@@ -111,9 +111,9 @@ class Ranking(NamedTuple):
             scores = scores + self.coverage_penalty * (seen * real[:, None]).sum(2)
         return scores
 
-    def bounds(self, beam: Beam, longest: int) -> Tensor:
+    def bounds(self, beam: Beam, max_length: int) -> Tensor:
         """Return what no hypothesis that is still live can exceed, ``(B,)``."""
-        return beam.total.amax(1) / self._divisor(longest)
+        return beam.total.amax(1) / self._divisor(max_length)
 
     def _divisor(self, steps: int) -> float:
         return float(((5 + steps) / 6) ** self.length_penalty)

@@ -39,14 +39,14 @@ class Decoding:
             return ctc_prefix_beam(logits, lengths, width=self.beam, best=self.best)
         raise InputError("--decoding: a CTC model writes by 'greedy' or 'beam', not by 'sample'")
 
-    def __call__(self, stepper: Stepper, longest: int) -> list[list[Hypothesis]]:
+    def __call__(self, stepper: Stepper, max_length: int) -> list[list[Hypothesis]]:
         """Write for every sequence of the stepper's; best first."""
         if self.method == "greedy":
-            return [[hypothesis] for hypothesis in greedy(stepper, longest)]
+            return [[hypothesis] for hypothesis in greedy(stepper, max_length)]
         if self.method == "beam":
             return beam_search(
                 stepper,
-                longest,
+                max_length,
                 width=self.beam,
                 length_penalty=self.length_penalty,
                 coverage_penalty=self.coverage_penalty,
@@ -55,7 +55,7 @@ class Decoding:
         drawn = [
             sample(
                 stepper,
-                longest,
+                max_length,
                 temperature=self.temperature,
                 top_k=self.top_k,
                 top_p=self.top_p,

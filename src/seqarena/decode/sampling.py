@@ -12,14 +12,14 @@ from seqarena.decode.stepper import Hypothesis, Stepper, retire
 Choose = Callable[[Tensor], Tensor]  # logits (B, V) -> tokens (B,)
 
 
-def greedy(stepper: Stepper, longest: int) -> list[Hypothesis]:
-    """Take the likeliest token at every step, at most `longest`, the end among them."""
-    return follow(stepper, longest, lambda logits: logits.argmax(1))
+def greedy(stepper: Stepper, max_length: int) -> list[Hypothesis]:
+    """Take the likeliest token at every step, at most `max_length`, the end among them."""
+    return follow(stepper, max_length, lambda logits: logits.argmax(1))
 
 
 def sample(
     stepper: Stepper,
-    longest: int,
+    max_length: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -40,7 +40,7 @@ def sample(
         kept = nucleus(logits / temperature, top_k, top_p)
         return torch.multinomial(torch.softmax(kept, 1), 1, generator=generator).squeeze(1)
 
-    return follow(stepper, longest, draw)
+    return follow(stepper, max_length, draw)
 
 
 def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
@@ -54,14 +54,14 @@ def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
     return ordered.masked_fill(cut, -torch.inf).gather(1, order.argsort(1))
 
 
-def follow(stepper: Stepper, longest: int, choose: Choose) -> list[Hypothesis]:
+def follow(stepper: Stepper, max_length: int, choose: Choose) -> list[Hypothesis]:
     """Extend one hypothesis per sequence by what `choose` says until its end."""
     last, state = stepper.start()
     rows = torch.arange(len(last), device=last.device)  # not yet ended
     total = torch.zeros(len(rows), device=rows.device)
-    said = rows.new_full((len(rows), longest), stepper.end)
+    said = rows.new_full((len(rows), max_length), stepper.end)
     looked: list[tuple[Tensor, Tensor]] = []
-    for step in range(longest):
+    for step in range(max_length):
         logits, state, weights = stepper.step(last, state)
         chosen = choose(logits[:, 0])
         logs = torch.log_softmax(logits[:, 0].float(), 1)

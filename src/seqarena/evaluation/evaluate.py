@@ -30,7 +30,7 @@ from seqarena.figures.decodings import draw_decodings
 from seqarena.figures.gates import gates_of
 from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
-from seqarena.figures.pool import Painters
+from seqarena.figures.pool import PlotPool
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.fit import computable
 from seqarena.plots.results import learning_curves, scores
@@ -42,17 +42,17 @@ Record = dict[str, Any]  # of a final, as `train_finals` left it
 
 
 def evaluate_finals(
-    experiment: ResolvedExperiment, recorder: Recorder, paint: Painters
+    experiment: ResolvedExperiment, recorder: Recorder, plot_pool: PlotPool
 ) -> dict[str, Any]:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
     Writes ``summary.json``, ``comparison.json``, ``scores.csv``, ``plots/`` and ``finals/`` under
     ``results/<experiment>``.
     """
-    torch.set_num_threads(paint.threads_left)
+    torch.set_num_threads(plot_pool.threads_left)
     protocol = computable(experiment.config.protocol, torch.device("cpu"))  # where a `Predictor` is
     config = experiment.config.model_copy(update={"protocol": protocol})
-    evaluation = Evaluation(replace(experiment, config=config), recorder, paint)
+    evaluation = Evaluation(replace(experiment, config=config), recorder, plot_pool)
     plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
@@ -61,7 +61,7 @@ def evaluate_finals(
             comparison, summary = evaluation.summarise(tested, baselines, unfitted)
             evaluation.draw(summary, partial)
             evaluation.diagnose(tested, baselines, comparison, partial)
-            paint.wait()
+            plot_pool.wait()
             told = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
         evaluation.record(run, summary, told)
@@ -74,7 +74,7 @@ class Evaluation:
 
     experiment: ResolvedExperiment
     recorder: Recorder
-    paint: Painters
+    plot_pool: PlotPool
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -117,10 +117,16 @@ class Evaluation:
             outcome = test_model(predictor, self.prepared, self.experiment, drawn)
             tested[variant].append(outcome)
             if first:  # it is drawn for its variant: other seeds' pictures look alike
-                what = self.experiment.config.task, variant, outcome.answers, outcome.weights, drawn
+                what = (
+                    self.experiment.config.task,
+                    variant,
+                    outcome.predictions,
+                    outcome.weights,
+                    drawn,
+                )
                 gates = gates_of(predictor.model, self.split.sequence(drawn[0]))
                 out = drawings / _name(final)
-                self.paint(draw_final, out, self.experiment.prepared, *what, gates)
+                self.plot_pool(draw_final, out, self.experiment.prepared, *what, gates)
             values = {f"test_{name}": value for name, value in outcome.metrics.items()}
             ledger.metrics(final["run"], final["best_epoch"], values)
             ledger.model(final["run"], model)
@@ -200,8 +206,8 @@ class Evaluation:
             ]
             for variant, group in self.finals.items()
         }
-        self.paint(scores, summary, plots / "scores.png")
-        self.paint(learning_curves, curves, metric, plots / "curves.png")
+        self.plot_pool(scores, summary, plots / "scores.png")
+        self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
         with (self.experiment.results / "scores.csv").open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["variant", "seed", metric])
@@ -221,11 +227,11 @@ class Evaluation:
         shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
         references = {name: t.per_example[None] for name, t in baselines.items()}
         path = plots / "lengths.png"
-        self.paint(draw_lengths, path, metric, self.experiment.prepared, shares, references)
-        draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.paint)
+        self.plot_pool(draw_lengths, path, metric, self.experiment.prepared, shares, references)
+        draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.plot_pool)
         best = self.first[comparison.best]
-        self.paint.wait()  # what is timed has the machine to itself
-        draw_decodings(plots, best, self.split, metric, seed, self.paint)
+        self.plot_pool.wait()  # what is timed has the machine to itself
+        draw_decodings(plots, best, self.split, metric, seed, self.plot_pool)
 
     def show_first(self, drawings: Path, plots: Path) -> None:
         """Show the pictures of the first final of each variant beside the comparison."""

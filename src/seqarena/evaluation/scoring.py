@@ -14,7 +14,7 @@ from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
-from seqarena.fit import answers
+from seqarena.fit import predict_split
 from seqarena.models.model import Output
 from seqarena.predict import Predictor
 from seqarena.tasks import add, task_for
@@ -30,7 +30,7 @@ class FitError(InputError):
 class Tested:
     """What one final, or one baseline, came to on the test split."""
 
-    answers: list[Any]  # of each example, as `Task.rows` has it
+    predictions: list[Any]  # of each example, as `Task.predictions` has it
     metrics: dict[str, float]
     per_example: Array  # (N,) of the experiment's metric
     weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
@@ -41,8 +41,8 @@ def test_model(
 ) -> Tested:
     """Run a final over the whole test split; keep its attention over the examples `drawn`."""
     test, protocol = prepared.split("test"), experiment.config.protocol
-    said = answers(predictor.model, predictor.task, test, predictor.spec, protocol)
-    return _score(said, prepared, experiment, drawn)
+    outputs = predict_split(predictor.model, predictor.task, test, predictor.spec, protocol)
+    return _score(outputs, prepared, experiment, drawn)
 
 
 def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> Tested:
@@ -53,14 +53,18 @@ def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment)
     """
     task = task_for(experiment.config.task)
     try:
-        rows: Array | Sequence[Any] = BASELINES[name].answer(prepared)
+        predictions: Array | Sequence[Any] = BASELINES[name].predict(prepared)
     except (ValueError, InputError) as error:
         raise FitError(" ".join(str(error).split())) from error
-    said = (
-        (indices, batch, task.claim([rows[index] for index in indices], batch))
+    outputs = (
+        (
+            indices,
+            batch,
+            task.output_from_predictions([predictions[index] for index in indices], batch),
+        )
         for indices, batch in Batches(prepared.split("test"), BATCH).in_order()
     )
-    return _score(said, prepared, experiment, [])
+    return _score(outputs, prepared, experiment, [])
 
 
 def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
@@ -70,7 +74,7 @@ def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
 
 
 def _score(
-    said: Iterable[tuple[Array, Batch, Output]],
+    outputs: Iterable[tuple[Array, Batch, Output]],
     prepared: Prepared,
     experiment: ResolvedExperiment,
     drawn: list[int],
@@ -79,14 +83,14 @@ def _score(
     task = task_for(config.task)
     total: dict[str, torch.Tensor] = {}
     shares = np.zeros(count)
-    rows: list[Any] = [None] * count
+    predictions: list[Any] = [None] * count
     weights: dict[int, Array] = {}
-    for indices, batch, output in said:
+    for indices, batch, output in outputs:
         add(total, task.counts(output, batch, spec))
         shares[indices] = task.per_example(config.metric, output, batch, spec).cpu()
-        for place, (index, row) in enumerate(zip(indices, task.rows(output), strict=True)):
-            rows[index] = row
-            looked = task.looked(output, place) if int(index) in drawn else None
-            if looked is not None:
-                weights[int(index)] = looked
-    return Tested(rows, task.scores(total, spec), shares, weights)
+        for place, (index, row) in enumerate(zip(indices, task.predictions(output), strict=True)):
+            predictions[index] = row
+            attention = task.attention_of(output, place) if int(index) in drawn else None
+            if attention is not None:
+                weights[int(index)] = attention
+    return Tested(predictions, task.scores(total, spec), shares, weights)

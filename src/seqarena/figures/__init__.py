@@ -8,17 +8,17 @@ from typing import Any
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
-from seqarena.figures.classes import paint_classes, paint_labels
-from seqarena.figures.final import Caption, Final, Painter
+from seqarena.figures.classes import draw_classes, draw_labels
+from seqarena.figures.final import Caption, DrawFigures, Final
 from seqarena.figures.gates import Gates, draw_gates
-from seqarena.figures.steps import paint_next
-from seqarena.figures.texts import paint_texts
-from seqarena.figures.values import paint_forecasts, paint_numbers
+from seqarena.figures.steps import draw_next
+from seqarena.figures.texts import draw_texts
+from seqarena.figures.values import draw_forecasts, draw_numbers
 from seqarena.plots.alignments import ALIGNMENT_PLOTS
 from seqarena.plots.attention import ATTENTION_PLOTS
 from seqarena.plots.regions import look_over_image
 
-__all__ = ["PAINTERS", "Caption", "draw_attention", "draw_final"]
+__all__ = ["FIGURES", "Caption", "draw_attention", "draw_final"]
 
 ATTENTION_MAPS = 3  # of each final
 
@@ -28,22 +28,22 @@ def draw_final(
     prepared: Path,
     task: str,
     variant: str,
-    answers: list[Any],
+    predictions: list[Any],
     weights: dict[int, Array],
     drawn: list[int],
     gates: Gates | None = None,
 ) -> None:
     """Write the pictures and predictions of one final into the folder `out`.
 
-    `answers` are what it said of each test example, as `Task.rows` has it; `weights` maps the drawn
-    examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn.
+    `predictions` are those of each test example, as `Task.predictions` has them; `weights` maps the
+    drawn examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn.
     """
-    if task not in PAINTERS:
+    if task not in FIGURES:
         raise InputError(f"pictures: no painter for the task '{task}'")
     out.mkdir(parents=True)
     data = Prepared(prepared)
-    final = Final(out, data.spec, data.split("test"), variant, answers, drawn)
-    captions = PAINTERS[task](final)
+    final = Final(out, data.spec, data.split("test"), variant, predictions, drawn)
+    captions = FIGURES[task](final)
     for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
         path = out / f"attention-{number}.png"
         draw_attention(path, data.spec, final.test.sequence(index), attention, captions(index))
@@ -71,12 +71,12 @@ def draw_attention(
         ALIGNMENT_PLOTS[spec.modality](steps, weights, rows, labels, caption.title, path)
 
 
-PAINTERS: dict[str, Painter] = {
-    "classification": paint_classes,
-    "labelling": paint_labels,
-    "forecasting": paint_forecasts,
-    "regression": paint_numbers,
-    "transduction": paint_texts,
-    "language_modelling": paint_next,
-    "music_modelling": paint_next,
+FIGURES: dict[str, DrawFigures] = {
+    "classification": draw_classes,
+    "labelling": draw_labels,
+    "forecasting": draw_forecasts,
+    "regression": draw_numbers,
+    "transduction": draw_texts,
+    "language_modelling": draw_next,
+    "music_modelling": draw_next,
 }

@@ -8,48 +8,50 @@ import numpy as np
 
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array
-from seqarena.data.targets import UNLABELLED
+from seqarena.data.targets import NO_LABEL
 from seqarena.figures.final import Caption, Final, item_of
 from seqarena.plots.results import confusion
 from seqarena.plots.steps import timelines
 
 
-def paint_classes(final: Final) -> Callable[[int], Caption]:
+def draw_classes(final: Final) -> Callable[[int], Caption]:
     """Draw the confusion of classes of whole sequences."""
     classes, truth = final.spec.classes, np.asarray(final.test.targets)
-    logits = np.stack(final.answers)
-    said = logits.argmax(1)
-    _confusion(final, truth, said)
+    logits = np.stack(final.predictions)
+    predicted = logits.argmax(1)
+    _confusion(final, truth, predicted)
     probabilities = _softmax(logits).max(1)
     rows = [
-        [example["id"], item_of(example), classes[truth[n]], classes[said[n]], f"{p:.4f}"]
+        [example["id"], item_of(example), classes[truth[n]], classes[predicted[n]], f"{p:.4f}"]
         for n, (example, p) in enumerate(zip(final.test.examples(), probabilities, strict=True))
     ]
     final.write_rows(["id", "input", "truth", "predicted", "probability"], rows)
 
     def caption(index: int) -> Caption:
-        told = f"{final.variant} says {classes[said[index]]}"
-        wrong = f", the truth is {classes[truth[index]]}" if said[index] != truth[index] else ""
+        told = f"{final.variant} says {classes[predicted[index]]}"
+        wrong = (
+            f", the truth is {classes[truth[index]]}" if predicted[index] != truth[index] else ""
+        )
         return Caption(told + wrong)
 
     return caption
 
 
-def paint_labels(final: Final) -> Callable[[int], Caption]:
+def draw_labels(final: Final) -> Callable[[int], Caption]:
     """Draw the confusion of the classes of steps, and labels along time beside the true ones."""
     classes, test = final.spec.classes, final.test
     truth = [test.target(index) for index in range(len(test))]
-    said = [np.asarray(logits.argmax(1)) + 1 for logits in final.answers]
+    predicted = [np.asarray(logits.argmax(1)) + 1 for logits in final.predictions]
     labelled = np.concatenate(truth) != 0
-    _confusion(final, np.concatenate(truth)[labelled] - 1, np.concatenate(said)[labelled] - 1)
+    _confusion(final, np.concatenate(truth)[labelled] - 1, np.concatenate(predicted)[labelled] - 1)
     examples = test.examples()
     rows = [
         [example["id"], item_of(example), _named(right, right, classes), _named(s, right, classes)]
-        for example, right, s in zip(examples, truth, said, strict=True)
+        for example, right, s in zip(examples, truth, predicted, strict=True)
     ]
     final.write_rows(["id", "input", "truth", "predicted"], rows)
     if np.mean(labelled) > 0.5:  # where few steps are labelled there is nothing to see along time
-        lines = [(truth[index] - 1, said[index] - 1) for index in final.drawn]
+        lines = [(truth[index] - 1, predicted[index] - 1) for index in final.drawn]
         titles = [item_of(examples[index]) for index in final.drawn]
         timelines(lines, classes, titles, final.spec.step, final.out / "steps.png")
 
@@ -57,7 +59,7 @@ def paint_labels(final: Final) -> Callable[[int], Caption]:
         steps = modality(final.spec.modality).step_labels(test.sequence(index), final.spec)
         told = [
             f"{step} {classes[label - 1]}" if right else step
-            for step, label, right in zip(steps, said[index], truth[index], strict=True)
+            for step, label, right in zip(steps, predicted[index], truth[index], strict=True)
         ]
         return Caption(f"{final.variant} labels {item_of(examples[index])}", told)
 
@@ -66,15 +68,15 @@ def paint_labels(final: Final) -> Callable[[int], Caption]:
 
 def _named(labels: Array, truth: Array, classes: tuple[str, ...]) -> str:
     return " ".join(
-        classes[label - 1] if right else UNLABELLED
+        classes[label - 1] if right else NO_LABEL
         for label, right in zip(labels, truth, strict=True)
     )
 
 
-def _confusion(final: Final, truth: Array, said: Array) -> None:
+def _confusion(final: Final, truth: Array, predicted: Array) -> None:
     count = len(final.spec.classes)
     matrix = np.zeros((count, count), int)
-    np.add.at(matrix, (truth, said), 1)
+    np.add.at(matrix, (truth, predicted), 1)
     confusion(matrix, final.spec.classes, final.out / "confusion.png")
 
 

@@ -40,7 +40,7 @@ def draw_decodings(
     test: Split,
     metric: str,
     seed: int,
-    paint: Callable[..., None],
+    plot_pool: Callable[..., None],
 ) -> None:
     """Have ``decoding.png`` and ``decoding.csv`` written into `out`: quality and time of every way.
 
@@ -57,7 +57,7 @@ def draw_decodings(
         writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
     greater = predictor.task.metrics[metric].greater
     points = {name: (took, score) for name, score, took in found}
-    paint(trade_off, points, metric, greater, count, out / "decoding.png")
+    plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")
 
 
 def ways(aligned: bool, seed: int) -> dict[str, Decoding]:
@@ -73,14 +73,14 @@ def measure(
     """Write for the examples `chosen` in every way, and time it."""
     model, task, spec = predictor.model, predictor.task, predictor.spec
     batch = Batches(test, BATCH).gather(chosen[np.argsort(test.lengths[chosen], kind="stable")])
-    decodings, scores = ways(model.head.aligned, seed), {}
+    decodings, scores = ways(model.head.per_target, seed), {}
     took = dict.fromkeys(decodings, math.inf)
     with torch.inference_mode():
-        task.answer(model, batch, spec)  # the first call of a kernel sets it up
+        task.forward(model, batch, spec)  # the first call of a kernel sets it up
         for _ in range(ROUNDS):
             for name, decoding in decodings.items():
                 began = time.perf_counter()
-                output = task.answer(model, batch, spec, decoding)
+                output = task.forward(model, batch, spec, decoding)
                 took[name] = min(took[name], time.perf_counter() - began)
                 scores[name] = task.scores(task.counts(output, batch, spec), spec)[metric]
     return [

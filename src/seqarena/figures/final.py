@@ -26,7 +26,7 @@ class Final:
     spec: DataSpec
     test: Split
     variant: str
-    answers: list[Any]  # per test example, as `Task.rows` has it
+    predictions: list[Any]  # per test example, as `Task.predictions` has it
     drawn: list[int]  # the examples that every final is drawn on
 
     def write_rows(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -38,7 +38,7 @@ class Final:
 
 
 # Paints one final; the function that it returns captions the attention of a test example.
-Painter = Callable[[Final], Callable[[int], Caption]]
+DrawFigures = Callable[[Final], Callable[[int], Caption]]
 
 
 def item_of(example: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def draw_gradients(
     prepared: Prepared,
     finals: Mapping[str, Predictor],
     seed: int,
-    paint: Callable[..., None],
+    plot_pool: Callable[..., None],
 ) -> None:
     """Have drawn, a panel per variant, the gradient at each step before what the loss is about.
 
@@ -48,7 +48,7 @@ def draw_gradients(
         span = prepared.spec.step_size * (frontend.patch if isinstance(frontend, Patches) else 1)
         lines[variant] = Reach(np.arange(len(end)) * span, start, end)
         about = "the answer in question" if isinstance(trained.task, StepTask) else about
-    paint(reaches, lines, f"{step}s before {about}", path)
+    plot_pool(reaches, lines, f"{step}s before {about}", path)
 
 
 def long_ones(test: Split, seed: int) -> Array:

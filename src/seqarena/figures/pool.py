@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 
-class Painters:
+class PlotPool:
     """Call it with what draws and its arguments; all is drawn when `wait` returns.
 
     The processes import what they draw with while this one imports torch: enter the block first.
@@ -31,7 +31,7 @@ class Painters:
         while self._drawing:
             self._drawing.pop(0).result()
 
-    def __enter__(self) -> Painters:
+    def __enter__(self) -> PlotPool:
         return self
 
     def __exit__(

@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from seqarena.data.modalities import modality
 from seqarena.figures.final import Caption, Final, item_of
-from seqarena.plots.steps import surprises
+from seqarena.plots.steps import nlls
 
 
-def paint_next(final: Final) -> Callable[[int], Caption]:
+def draw_next(final: Final) -> Callable[[int], Caption]:
     """Draw the surprise of each step of a few sequences, in nats."""
     spec, test, examples = final.spec, final.test, final.test.examples()
     namer = modality(spec.modality)
     chosen = final.drawn
     labels = [namer.step_labels(test.target(index), spec) for index in chosen]
-    rows = [final.answers[index] for index in chosen]
+    rows = [final.predictions[index] for index in chosen]
     titles = [item_of(examples[index]) for index in chosen]
-    surprises(rows, labels, titles, final.out / "steps.png")
+    nlls(rows, labels, titles, final.out / "steps.png")
     table = [
         [example["id"], item_of(example), len(row), f"{row.mean():.4f}"]
-        for example, row in zip(examples, final.answers, strict=True)
+        for example, row in zip(examples, final.predictions, strict=True)
     ]
-    final.write_rows(["id", "input", "steps", "surprise"], table)
+    final.write_rows(["id", "input", "steps", "nll"], table)
     return lambda index: Caption(f"{final.variant}: {item_of(examples[index])}")

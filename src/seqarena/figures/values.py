@@ -12,10 +12,10 @@ from seqarena.plots.results import forecasts
 from seqarena.plots.steps import scatter
 
 
-def paint_forecasts(final: Final) -> Callable[[int], Caption]:
+def draw_forecasts(final: Final) -> Callable[[int], Caption]:
     """Draw the forecasts from a few origins."""
     spec, test, drawn = final.spec, final.test, final.drawn
-    values, truth = _unscaled(final, np.stack(final.answers)), _unscaled(final, test.targets)
+    values, truth = _unscaled(final, np.stack(final.predictions)), _unscaled(final, test.targets)
     examples = test.examples()
     history = _unscaled(final, np.stack([test.sequence(index)[:, 0] for index in drawn]))
     titles = [f"from {examples[index]['id']}" for index in drawn]
@@ -34,10 +34,11 @@ def paint_forecasts(final: Final) -> Callable[[int], Caption]:
     )
 
 
-def paint_numbers(final: Final) -> Callable[[int], Caption]:
+def draw_numbers(final: Final) -> Callable[[int], Caption]:
     """Draw predicted over true values."""
     values, truth = (
-        _unscaled(final, numbers)[:, 0] for numbers in (np.stack(final.answers), final.test.targets)
+        _unscaled(final, numbers)[:, 0]
+        for numbers in (np.stack(final.predictions), final.test.targets)
     )
     scatter(truth, values, final.out / "scatter.png")
     examples = final.test.examples()

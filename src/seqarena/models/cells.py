@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models import initial
+from seqarena.models import initialization
 from seqarena.models.dropout import Dropout
 
 State = tuple[Tensor, ...]
@@ -55,7 +55,7 @@ class GatedCell(Cell):
         self.weight_hh = nn.Parameter(torch.empty(self.gates * width, width))
         self.bias_ih = nn.Parameter(torch.empty(self.gates * width))
         self.bias_hh = nn.Parameter(torch.empty(self.gates * width))
-        initial.recurrent(self, self.gates)
+        initialization.recurrent(self, self.gates)
 
     def initial_state(self, x: Tensor) -> State:
         zeros = x.new_zeros(x.shape[0], *self.output_shape)
@@ -239,7 +239,7 @@ class ConvLSTMCell(ConvCell):
     def __init__(self, inputs: tuple[int, ...], width: int, kernel: int = 3) -> None:
         super().__init__(inputs, width, kernel)
         assert self.convolution.bias is not None
-        initial.open_forget_gate(self.convolution.bias)
+        initialization.open_forget_gate(self.convolution.bias)
 
     def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
         h, c = state

@@ -19,7 +19,7 @@ class CTCHead(Writer):
     handwriting, not translation.
     """
 
-    aligned = False
+    per_target = False
 
     def __init__(self, width: int, vocabulary: int, dropout: float) -> None:
         super().__init__()
@@ -29,8 +29,10 @@ class CTCHead(Writer):
         """Return logits ``(B, S, V)``, a row per step of the source."""
         return self.output(encoded.states), None
 
-    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
-        """Write what the steps say; their number is the limit, not `longest`."""
+    def write(
+        self, encoded: Encoded, decoding: Decoding, max_length: int
+    ) -> list[list[Hypothesis]]:
+        """Write what the steps say; their number is the limit, not `max_length`."""
         return decoding.along(self.output(encoded.states), encoded.lengths)
 
 

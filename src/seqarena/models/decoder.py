@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.models.attention import Attention, Memory, Past, mask_of
+from seqarena.models.autoregressive import Decoder
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded
 from seqarena.models.recurrent import Fused
-from seqarena.models.speaker import Decoder
 
 
 class Source(NamedTuple):
@@ -22,7 +22,7 @@ class Source(NamedTuple):
     memory: Memory | None  # what is attended to
 
 
-class Said(NamedTuple):
+class DecoderState(NamedTuple):
     """What a decoder carries from one token to the next."""
 
     state: tuple[Tensor, ...]  # of the recurrence, each (B, W, V)
@@ -34,7 +34,7 @@ class RecurrentDecoder(Decoder):
     """Attends with the state after each token, then ``tanh(W [c; h])`` (Luong et al. 2015, eq. 5).
 
     Without attention the context is the summary of the source at every step (Cho et al. 2014).
-    With `feeding` that vector is also an input of the next step (Luong et al., section 3.3);
+    With `input_feeding` that vector is also an input of the next step (Luong et al., section 3.3);
     without it a whole target is one call of the recurrence's kernel and one of the attention.
     """
 
@@ -46,59 +46,59 @@ class RecurrentDecoder(Decoder):
         embedding: nn.Embedding,
         dropout: float,
         *,
-        feeding: bool = False,
+        input_feeding: bool = False,
         sampling: float = 0.0,
     ) -> None:
         super().__init__(sampling)
-        self.attention, self.feeding = attention, feeding
+        self.attention, self.input_feeding = attention, input_feeding
         self.embedding = embedding
-        self.recurrence = Fused(kind, embedding.embedding_dim + feeding * width, width)
+        self.recurrence = Fused(kind, embedding.embedding_dim + input_feeding * width, width)
         self.bridge = nn.Linear(width, CELLS[kind].states * width)
         context = width if attention is None else attention.context
         self.combine = nn.Linear(context + width, width)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(width, embedding.num_embeddings)
 
-    def read(self, encoded: Encoded) -> Source:
+    def encode_memory(self, encoded: Encoded) -> Source:
         if self.attention is None:
             return Source(encoded.summary, None)
         mask = mask_of(encoded.lengths, encoded.states.shape[1])
         return Source(encoded.summary, self.attention.remember(encoded.states, mask))
 
-    def begin(self, source: Source) -> Said:
+    def init_state(self, source: Source) -> DecoderState:
         bridged = torch.tanh(self.bridge(source.summary))[:, None]
         state = bridged.chunk(bridged.shape[-1] // source.summary.shape[-1], dim=-1)
         past = None
         if self.attention is not None and source.memory is not None:
             past = self.attention.before(source.memory)
-        fed = torch.zeros_like(source.summary)[:, None] if self.feeding else None
-        return Said(state, past, fed)
+        fed = torch.zeros_like(source.summary)[:, None] if self.input_feeding else None
+        return DecoderState(state, past, fed)
 
     def advance(
-        self, tokens: Tensor, source: Source, said: Said
-    ) -> tuple[Tensor, Said, Tensor | None]:
+        self, tokens: Tensor, source: Source, decoder_state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         inputs = self.dropout(self.embedding(tokens))
-        if said.fed is not None:
-            inputs = torch.cat([inputs, said.fed], dim=-1)
-        flat = tuple(tensor.flatten(0, 1).contiguous() for tensor in said.state)
+        if decoder_state.fed is not None:
+            inputs = torch.cat([inputs, decoder_state.fed], dim=-1)
+        flat = tuple(tensor.flatten(0, 1).contiguous() for tensor in decoder_state.state)
         _, after = self.recurrence(inputs.flatten(0, 1)[:, None], flat)
         state = tuple(tensor.unflatten(0, tokens.shape) for tensor in after)
-        past, weights = said.past, None
+        past, weights = decoder_state.past, None
         if self.attention is None or source.memory is None or past is None:
             contexts = source.summary[:, None].expand_as(state[0])
         else:
             contexts, weights = self.attention(state[0], source.memory, past)
             past = self.attention.after(past, weights)
         vector = self._combined(contexts, state[0])
-        fed = vector if self.feeding else None
-        return self._speak(vector), Said(state, past, fed), weights
+        fed = vector if self.input_feeding else None
+        return self._speak(vector), DecoderState(state, past, fed), weights
 
-    def tell(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
+    def decode(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         """Tell what comes after each of ``tokens (B, U)``: logits, weights."""
-        if self.feeding:
+        if self.input_feeding:
             return self._one_by_one(tokens, source)
         embedded = self.dropout(self.embedding(tokens))
-        state = tuple(tensor.squeeze(1) for tensor in self.begin(source).state)
+        state = tuple(tensor.squeeze(1) for tensor in self.init_state(source).state)
         states, _ = self.recurrence(embedded, state)
         if self.attention is None or source.memory is None:
             contexts, weights = source.summary[:, None].expand_as(states), None
@@ -107,12 +107,12 @@ class RecurrentDecoder(Decoder):
         return self._speak(self._combined(contexts, states)), weights
 
     def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
-        said, logits, looked = self.begin(source), [], []
+        decoder_state, logits, attention = self.init_state(source), [], []
         for token in tokens.split(1, dim=1):
-            told, said, weights = self.advance(token, source, said)
+            told, decoder_state, weights = self.advance(token, source, decoder_state)
             logits.append(told)
-            looked += [] if weights is None else [weights]
-        return torch.cat(logits, dim=1), torch.cat(looked, dim=2) if looked else None
+            attention += [] if weights is None else [weights]
+        return torch.cat(logits, dim=1), torch.cat(attention, dim=2) if attention else None
 
     def _combined(self, contexts: Tensor, states: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([contexts, states], dim=-1)))

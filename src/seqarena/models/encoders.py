@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from seqarena.models.attention import mask_of
 from seqarena.models.dropout import Dropout
-from seqarena.models.initial import before_relu
+from seqarena.models.initialization import before_relu
 from seqarena.models.recurrent import Recurrent
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError
 from seqarena.models.dropout import Dropout
-from seqarena.models.initial import before_relu
+from seqarena.models.initialization import before_relu
 
 
 class Frontend(nn.Module, ABC):
@@ -90,7 +90,7 @@ class FrameScale(nn.Module):
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
         for name in ("mean", "std"):  # not saved with the weights: the spec is, beside them
-            values = torch.tensor(spec.frames[name]).view(-1, 1, 1)
+            values = torch.tensor(spec.pixel_stats[name]).view(-1, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:

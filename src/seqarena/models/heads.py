@@ -26,7 +26,7 @@ class Encoded(NamedTuple):
 class Head(nn.Module, ABC):
     """The part of a model that depends on the task."""
 
-    aligned = True  # a row of logits belongs to a target, not to a step of the source
+    per_target = True  # a row of logits belongs to a target, not to a step of the source
     progress = 0.0  # of training, the share of its batches that are learned; training tells it
 
     @abstractmethod
@@ -38,8 +38,10 @@ class Writer(Head):
     """A head that answers in tokens."""
 
     @abstractmethod
-    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
-        """Write at most `longest` tokens for each sequence; best first."""
+    def write(
+        self, encoded: Encoded, decoding: Decoding, max_length: int
+    ) -> list[list[Hypothesis]]:
+        """Write at most `max_length` tokens for each sequence; best first."""
 
 
 class PooledHead(Head):

@@ -20,12 +20,14 @@ class Output(NamedTuple):
     lengths: Tensor  # (B,), after the frontend
     weights: Tensor | None  # (B, heads, U, S) where there is attention
     state: Any = None  # of the recurrence after the last step, where the encoder tells it
-    aligned: bool = True  # see `Head`
-    surprise: Tensor | None = None  # (B, U), -log P of each true token, where logits are not kept
+    per_target: bool = True  # see `Head`
+    nll: Tensor | None = None  # (B, U), -log P of each true token, where logits are not kept
     preferred: Tensor | None = None  # (B,), whether the true sequence is likelier than a false one
-    said: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
-    others: list[list[Hypothesis]] | None = None  # and what came next to it
-    asked: Tensor | None = None  # (B, U), the steps of which an answer is asked, where not of all
+    hypotheses: list[Hypothesis] | None = None  # per sequence, what it wrote by itself
+    n_best: list[list[Hypothesis]] | None = None  # and what came next to it
+    label_mask: Tensor | None = (
+        None  # (B, U), the steps of which an answer is asked, where not of all
+    )
 
 
 class SequenceModel(nn.Module):
@@ -48,7 +50,7 @@ class SequenceModel(nn.Module):
         """Answer a batch; a head that writes reads the targets up to each token."""
         encoded = self.encode(batch, state)
         logits, weights = self.head(encoded, batch)
-        return Output(logits, encoded.lengths, weights, encoded.state, self.head.aligned)
+        return Output(logits, encoded.lengths, weights, encoded.state, self.head.per_target)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import unknown
-from seqarena.models import initial
+from seqarena.models import initialization
 from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
+from seqarena.models.cpu_bptt import through_time
 from seqarena.models.dropout import Dropout, LockedDropout
-from seqarena.models.through_time import through_time
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -51,7 +51,7 @@ class Fused(Recurrent):
         if kind not in FUSED:
             raise unknown("models.recurrent", "fused cell", kind, FUSED)
         self.kernel = FUSED[kind](inputs, width, batch_first=True)
-        initial.recurrent(self.kernel, CELLS[kind].gates)
+        initialization.recurrent(self.kernel, CELLS[kind].gates)
         self.output_shape = (width,)
 
     def forward(

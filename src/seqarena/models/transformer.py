@@ -31,7 +31,7 @@ class Transformer(Encoder):
                 f"found {width}"
             )
         self.width = width
-        self.placed = Placed(inputs, width, dropout)
+        self.input_projection = InputProjection(inputs, width, dropout)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 width, heads, 4 * width, dropout, batch_first=True, norm_first=True
@@ -41,7 +41,7 @@ class Transformer(Encoder):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        x = self.placed(features, positions(features.shape[1], self.width))
+        x = self.input_projection(features, positions(features.shape[1], self.width))
         padding = ~mask_of(lengths, x.shape[1])
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=padding)
@@ -51,7 +51,7 @@ class Transformer(Encoder):
         return states[torch.arange(len(states), device=states.device), lengths - 1]
 
 
-class Placed(nn.Module):
+class InputProjection(nn.Module):
     """Projects steps and adds their positions, the steps normed so that both are of one size.
 
     The ``sqrt(width)`` of Vaswani et al. (section 3.4) stands for that where embeddings begin at
@@ -68,8 +68,8 @@ class Placed(nn.Module):
     def forward(self, steps: Tensor, places: Tensor) -> Tensor:
         """Map ``(B, T, inputs)`` at `places`, positions ``(T, width)`` or one of all."""
         x = self.norm(self.project(steps))
-        placed: Tensor = self.dropout(x + places.to(x))
-        return placed
+        input_projection: Tensor = self.dropout(x + places.to(x))
+        return input_projection
 
 
 def positions(steps: int, width: int) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.models.attention import Memory, MultiHeadAttention, mask_of
+from seqarena.models.autoregressive import Decoder
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded
-from seqarena.models.speaker import Decoder
-from seqarena.models.transformer import Placed, positions
+from seqarena.models.transformer import InputProjection, positions
 
 
 class Cache(NamedTuple):
@@ -44,19 +44,19 @@ class TransformerDecoder(Decoder):
         super().__init__(sampling)
         self.width = width
         self.embedding = embedding
-        self.placed = Placed(embedding.embedding_dim, width, dropout)
+        self.input_projection = InputProjection(embedding.embedding_dim, width, dropout)
         self.layers = nn.ModuleList(DecoderLayer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, embedding.num_embeddings)
 
-    def tell(self, tokens: Tensor, source: tuple[Memory, ...]) -> tuple[Tensor, Tensor | None]:
-        x = self.placed(self.embedding(tokens), positions(tokens.shape[1], self.width))
+    def decode(self, tokens: Tensor, source: tuple[Memory, ...]) -> tuple[Tensor, Tensor | None]:
+        x = self.input_projection(self.embedding(tokens), positions(tokens.shape[1], self.width))
         weights = None
         for layer, memory in zip(self.layers, source, strict=True):
             x, weights, _ = layer(x, memory, None)
         return self.output(self.norm(x)), weights
 
-    def read(self, encoded: Encoded) -> tuple[Memory, ...]:
+    def encode_memory(self, encoded: Encoded) -> tuple[Memory, ...]:
         mask = mask_of(encoded.lengths, encoded.states.shape[1])
         memories = []
         for layer in self.layers:
@@ -64,17 +64,17 @@ class TransformerDecoder(Decoder):
             memories.append(layer.source.remember(encoded.states, mask))
         return tuple(memories)
 
-    def begin(self, source: tuple[Memory, ...]) -> tuple[Cache, ...]:
+    def init_state(self, source: tuple[Memory, ...]) -> tuple[Cache, ...]:
         nothing = [memory.values[:, None, :, :0] for memory in source]
         return tuple(Cache(none, none) for none in nothing)
 
     def advance(
-        self, tokens: Tensor, source: tuple[Memory, ...], said: tuple[Cache, ...]
+        self, tokens: Tensor, source: tuple[Memory, ...], decoder_state: tuple[Cache, ...]
     ) -> tuple[Tensor, tuple[Cache, ...], Tensor | None]:
-        step = said[0].keys.shape[3]
-        x = self.placed(self.embedding(tokens), positions(step + 1, self.width)[step])
+        step = decoder_state[0].keys.shape[3]
+        x = self.input_projection(self.embedding(tokens), positions(step + 1, self.width)[step])
         weights, after = None, []
-        for layer, memory, cache in zip(self.layers, source, said, strict=True):
+        for layer, memory, cache in zip(self.layers, source, decoder_state, strict=True):
             x, weights, longer = layer(x, memory, cache)
             after.append(longer)
         return self.output(self.norm(x)), tuple(after), weights
@@ -94,19 +94,19 @@ class DecoderLayer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, x: Tensor, memory: Memory, said: Cache | None
+        self, x: Tensor, memory: Memory, decoder_state: Cache | None
     ) -> tuple[Tensor, Tensor, Cache | None]:
         """Map ``(B, U, width)``; also return the weights over the source ``(B, heads, U, S)``.
 
         With a cache the queries ``(B, W, width)`` are the next tokens of hypotheses side by side.
         """
         first, second, third = self.norms
-        own, said = self.own(first(x), said)
+        own, decoder_state = self.own(first(x), decoder_state)
         x = x + self.dropout(own)
         query = second(x)
         contexts, weights = self.source(query, memory, self.source.before(memory))
         x = x + self.dropout(contexts)
-        return x + self.dropout(self.dense(third(x))), weights, said
+        return x + self.dropout(self.dense(third(x))), weights, decoder_state
 
 
 class SelfAttention(nn.Module):
@@ -118,14 +118,16 @@ class SelfAttention(nn.Module):
         self.inputs = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, said: Cache | None) -> tuple[Tensor, Cache | None]:
+    def forward(self, x: Tensor, decoder_state: Cache | None) -> tuple[Tensor, Cache | None]:
         """Attend within ``(B, U, width)``, or from ``(B, W, width)`` to each one's own cache."""
         parts = self.inputs(x).unflatten(2, (3, self.heads, -1))
-        if said is None:
+        if decoder_state is None:
             query, key, value = parts.transpose(1, 3).unbind(2)  # (B, heads, U, K)
             attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)
             return self.output(attended.transpose(1, 2).flatten(2)), None
         query, key, value = parts.unsqueeze(4).unbind(2)  # (B, W, heads, 1, K)
-        said = Cache(torch.cat([said.keys, key], 3), torch.cat([said.values, value], 3))
-        attended = F.scaled_dot_product_attention(query, *said)
-        return self.output(attended.flatten(2)), said
+        decoder_state = Cache(
+            torch.cat([decoder_state.keys, key], 3), torch.cat([decoder_state.values, value], 3)
+        )
+        attended = F.scaled_dot_product_attention(query, *decoder_state)
+        return self.output(attended.flatten(2)), decoder_state

@@ -12,10 +12,7 @@ from typing import Any, Literal
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
 from seqarena.models.attention import ATTENTIONS, Attention
-from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
-from seqarena.models.heads import Head
-from seqarena.models.model import SequenceModel
-from seqarena.models.parts import (
+from seqarena.models.builders import (
     DEFAULT_FRONTENDS,
     FRONTENDS,
     BuildEncoder,
@@ -30,6 +27,9 @@ from seqarena.models.parts import (
     variational,
     window_mlp,
 )
+from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
+from seqarena.models.heads import Head
+from seqarena.models.model import SequenceModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,10 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
-    reads: Literal["past", "whole", "once"] = "past"  # what a state has seen; once: there is one
+    # What a state has seen: the steps up to its own, all steps, or all in one state of the whole.
+    context: Literal["causal", "full", "pooled"] = "causal"
     decoder: str = "lstm"  # what writes, if the task asks: a recurrence, "transformer", "ctc"
-    feeding: bool = False  # what the decoder saw and said at a step is an input of the next
+    input_feeding: bool = False  # what the decoder saw and said at a step is an input of the next
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
@@ -92,7 +93,7 @@ def variant_for(name: str, modality: str, where: str) -> Variant:
 def attending(variant: Variant, attention: str = "additive") -> Variant:
     """Return the variant with attention over all of its states, and so over the whole sequence."""
     space = {"attention": [32, 64], **variant.space}
-    return replace(variant, reads="whole", attention=attention, space=space)
+    return replace(variant, context="full", attention=attention, space=space)
 
 
 VIDEO = frozenset({"video"})
@@ -100,10 +101,10 @@ UNORDERED = frozenset({"image", "text"})  # what a bag of regions, or of words, 
 DEEP = {"layers": [2, 3]}
 KERNEL = {"kernel": [3, 5]}
 
-BAG = Variant(encoder=bag, reads="whole", modalities=UNORDERED)
+BAG = Variant(encoder=bag, context="full", modalities=UNORDERED)
 GRU = Variant(encoder=recurrent("gru"), decoder="gru")
 LSTM = Variant(encoder=recurrent("lstm"))
-BILSTM = Variant(encoder=recurrent("lstm", bidirectional=True), reads="whole")
+BILSTM = Variant(encoder=recurrent("lstm", bidirectional=True), context="full")
 STACKED_BILSTM = replace(BILSTM, space=DEEP)
 TRANSFORMER = Variant(encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]})
 CONV_LSTM = Variant(
@@ -111,15 +112,15 @@ CONV_LSTM = Variant(
 )
 
 VARIANTS: dict[str, Variant] = {
-    "window_mlp": Variant(encoder=window_mlp, reads="once"),
-    "conv1d": Variant(encoder=conv1d, reads="whole", space=KERNEL),
+    "window_mlp": Variant(encoder=window_mlp, context="pooled"),
+    "conv1d": Variant(encoder=conv1d, context="full", space=KERNEL),
     "bag": BAG,
     "bag_attention": attending(BAG),
     "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
     "gru": GRU,
     "lstm": LSTM,
     "bilstm": BILSTM,
-    "bigru": Variant(encoder=recurrent("gru", bidirectional=True), reads="whole", decoder="gru"),
+    "bigru": Variant(encoder=recurrent("gru", bidirectional=True), context="full", decoder="gru"),
     "peephole_lstm": Variant(encoder=recurrent("peephole_lstm")),
     "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
     "stacked_lstm": replace(LSTM, space=DEEP),
@@ -133,7 +134,7 @@ VARIANTS: dict[str, Variant] = {
     "bilstm_attention": attending(BILSTM),
     "bilstm_forward": attending(BILSTM, "forward"),
     "stacked_bilstm_forward": attending(STACKED_BILSTM, "forward"),
-    "lstm_attention_feeding": replace(attending(LSTM), feeding=True),
+    "lstm_attention_feeding": replace(attending(LSTM), input_feeding=True),
     # The other attentions, all over the same recurrence, so that nothing else differs.
     **{f"lstm_{name}": attending(LSTM, name) for name in ATTENTIONS if name != "additive"},
     "transformer": attending(TRANSFORMER),
@@ -141,7 +142,7 @@ VARIANTS: dict[str, Variant] = {
     "cnn_bilstm": replace(BILSTM, frontend="frame_cnn", modalities=VIDEO),
     "conv_lstm": CONV_LSTM,
     "conv_bilstm": replace(
-        CONV_LSTM, encoder=convolutional(ConvLSTMCell, bidirectional=True), reads="whole"
+        CONV_LSTM, encoder=convolutional(ConvLSTMCell, bidirectional=True), context="full"
     ),
     "conv_rnn": replace(CONV_LSTM, encoder=convolutional(ConvRNNCell)),
     "conv_gru": replace(CONV_LSTM, encoder=convolutional(ConvGRUCell)),

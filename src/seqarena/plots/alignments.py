@@ -36,16 +36,16 @@ MOST_TOKENS = 60  # side by side
 def alignment(
     steps: Array,
     weights: Array,
-    said: Sequence[str],
+    tokens: Sequence[str],
     labels: Sequence[str],
     title: str,
     path: Path,
 ) -> None:
     """Draw what each query looked at: weights ``(heads, U, S)``, a row per token."""
     heads, rows, columns = weights.shape
-    if (rows, columns) != (len(said), len(labels)):
+    if (rows, columns) != (len(tokens), len(labels)):
         raise InputError(
-            f"{path}: {rows} x {columns} weights for {len(said)} x {len(labels)} tokens"
+            f"{path}: {rows} x {columns} weights for {len(tokens)} x {len(labels)} tokens"
         )
     weights, labels = _without_gaps(weights, labels)
     columns = len(labels)
@@ -68,7 +68,7 @@ def alignment(
                 label.set(ha="right", rotation_mode="anchor", color=INK)
             axes.set_xlabel("read")
         for axes in panels[:, 0]:
-            _written(axes, said)
+            _written(axes, tokens)
         figure.colorbar(image, ax=panels, label="weight", fraction=0.04 / across, pad=0.02)
 
 
@@ -91,7 +91,7 @@ def _without_gaps(weights: Array, labels: Sequence[str]) -> tuple[Array, Sequenc
 def alignment_audio(
     steps: Array,
     weights: Array,
-    said: Sequence[str],
+    tokens: Sequence[str],
     labels: Sequence[str],
     title: str,
     path: Path,
@@ -100,7 +100,7 @@ def alignment_audio(
 
     A row is drawn as shares of its largest weight in any head: one spread wide is seen as well.
     """
-    heads, high = len(weights), 0.2 * len(said) + 0.6
+    heads, high = len(weights), 0.2 * len(tokens) + 0.6
     across = heads_across(heads, 9.0, high)
     down = heads // across
     width = 9.0 if across == 1 else 1.0 + 5.5 * across
@@ -108,7 +108,7 @@ def alignment_audio(
         headline(figure, title)
         ratios = (*(high,) * down, 1.6)
         panels = figure.subplots(down + 1, across, squeeze=False, sharex=True, height_ratios=ratios)
-        extent = (0, len(steps), len(said) - 0.5, -0.5)
+        extent = (0, len(steps), len(tokens) - 0.5, -0.5)
         peaks = (weights / weights.max(axis=(0, 2), keepdims=True)).astype(float)
         for head, (axes, own) in enumerate(zip(panels[:-1].ravel(), peaks, strict=True)):
             axes.imshow(own, cmap=HEAT, vmin=0, vmax=1, aspect="auto", extent=extent)
@@ -116,7 +116,7 @@ def alignment_audio(
             axes.set_yticks([])
             head_name(axes, head, heads)
         for axes in panels[:-1, 0]:
-            _written(axes, said)
+            _written(axes, tokens)
         for axes in panels[-1]:
             spectrogram(axes, steps, labels)
 
@@ -129,6 +129,6 @@ ALIGNMENT_PLOTS: dict[str, AlignmentPlot] = {
 }
 
 
-def _written(axes: Axes, said: Sequence[str]) -> None:
-    axes.set_yticks(range(len(said)), [shortened(token, 16) for token in said], color=INK)
+def _written(axes: Axes, tokens: Sequence[str]) -> None:
+    axes.set_yticks(range(len(tokens)), [shortened(token, 16) for token in tokens], color=INK)
     axes.set_ylabel("written")

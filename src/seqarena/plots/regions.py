@@ -28,7 +28,7 @@ PALEST = 0.4  # grey that stands for black, so that weights are seen through dar
 def look_over_image(
     image: Array,
     weights: Array,
-    said: Sequence[str],
+    tokens: Sequence[str],
     grid: tuple[int, int],
     title: str,
     path: Path,
@@ -41,12 +41,12 @@ def look_over_image(
     where weights, tokens and grid do not belong together.
     """
     heads, *found = weights.shape
-    if found != [len(said), grid[0] * grid[1]]:
-        expected = f"{len(said)} tokens over {grid[0]} x {grid[1]} regions"
+    if found != [len(tokens), grid[0] * grid[1]]:
+        expected = f"{len(tokens)} tokens over {grid[0]} x {grid[1]} regions"
         raise InputError(f"{path.name}: {' x '.join(map(str, found))} weights for {expected}")
     ratio = image.shape[2] / image.shape[1]
     below = ratio > WIDE
-    count = len(said) + 1
+    count = len(tokens) + 1
     down = count if below else -(-count // ACROSS)
     across = -(-count // down)
     # Inches of a panel and the space around it: a name stands beside a long one, else above.
@@ -66,7 +66,7 @@ def look_over_image(
             block[0].imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255)
             if heads > 1:
                 _name(block[0], f"head {head + 1}", below)
-            for axes, looked, token in zip(block[1:], own, said, strict=False):  # some stay empty
+            for axes, looked, token in zip(block[1:], own, tokens, strict=False):  # some stay empty
                 axes.imshow(_coloured(image, looked.reshape(grid), scale))
                 _name(axes, token, below)
         heat = ScalarMappable(scale, _colours())

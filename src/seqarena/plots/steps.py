@@ -31,14 +31,14 @@ def timelines(
     palette = ListedColormap([(1, 1, 1, 0), *colours])
     with picture(path, 8.5, 0.7 + 1.05 * len(lines)) as figure:
         panels = figure.subplots(len(lines), 1, squeeze=False)[:, 0]
-        for axes, (truth, said), title in zip(panels, lines, titles, strict=True):
-            band = np.stack([truth, said]) + 1
+        for axes, (truth, predicted), title in zip(panels, lines, titles, strict=True):
+            band = np.stack([truth, predicted]) + 1
             axes.imshow(
                 band, aspect="auto", cmap=palette, vmin=0, vmax=len(classes), interpolation="none"
             )
-            wrong = np.flatnonzero((truth != said) & (truth >= 0))
+            wrong = np.flatnonzero((truth != predicted) & (truth >= 0))
             axes.plot(wrong, np.full(len(wrong), 1), "x", color=INK, ms=5, mew=1.4)
-            axes.set_yticks([0, 1], ["true", "said"], color=INK)
+            axes.set_yticks([0, 1], ["true", "predicted"], color=INK)
             axes.axhline(0.5, color="white", lw=3)
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
@@ -49,7 +49,7 @@ def timelines(
         figure.legend(handles=handles, loc="outside right upper")
 
 
-def surprises(
+def nlls(
     rows: Sequence[Array], labels: Sequence[Sequence[str]], titles: Sequence[str], path: Path
 ) -> None:
     """Draw ``-log P`` in nats of each step ``(T,)``, a panel per sequence; its mean is dashed."""
@@ -68,16 +68,16 @@ def surprises(
             axes.set_xlim(-0.6, longest - 0.4)
             axes.grid(axis="y", color=FAINT)
             axes.set_title(shortened(title, 90), size=9, weight="normal")
-        figure.supylabel("surprise (nats)", size=10, color=SOFT)
+        figure.supylabel("nll (nats)", size=10, color=SOFT)
 
 
-def scatter(truth: Array, said: Array, path: Path) -> None:
+def scatter(truth: Array, predicted: Array, path: Path) -> None:
     """Draw predicted over true values ``(N,)``, with the line on which a right one lies."""
-    low, high = min(truth.min(), said.min()), max(truth.max(), said.max())
+    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
     with picture(path, 4.6, 4.4) as figure:
         axes = figure.subplots()
         axes.plot([low, high], [low, high], color=ORANGE, lw=1, ls=(0, (4, 3)))
-        axes.plot(truth, said, "o", color=BLUE, ms=3, alpha=0.5)
+        axes.plot(truth, predicted, "o", color=BLUE, ms=3, alpha=0.5)
         axes.set_xlabel("true")
         axes.set_ylabel("predicted")
         axes.set_aspect("equal")

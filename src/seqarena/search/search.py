@@ -33,7 +33,7 @@ class SearchError(RunError):
 def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> dict[str, Any]:
     """Search every variant and return the best configuration of each.
 
-    The answer maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
+    The result maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
     ``trials``, ``failed``, ``stopped`` and ``seconds``. Raises `SearchError` when a variant has
     no trial that came to a score, `InputError` when the data is missing or a variant does not fit.
     """
@@ -56,7 +56,7 @@ def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> di
     except BaseException:
         log.close("FAILED")
         raise
-    return log.answer(time.perf_counter() - began, slot.count)
+    return log.result(time.perf_counter() - began, slot.count)
 
 
 def _tune(
@@ -204,7 +204,7 @@ class SearchLog(tune.Callback):
             self.ledger.end(run, status)
         self.recorder.update()
 
-    def answer(self, wall: float, slots: int) -> dict[str, Any]:
+    def result(self, wall: float, slots: int) -> dict[str, Any]:
         """Return the best of each variant; raises `SearchError` where there is none."""
         answer: dict[str, Any] = {}
         for variant, parent in self.parents.items():

@@ -21,9 +21,9 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.builders import Space
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.parts import Space
 from seqarena.models.variants import Variant, build_model
 from seqarena.tasks.metric import Metric
 
@@ -63,17 +63,21 @@ class Task(ABC):
         """Return the dimensions of `space` that a variant has a use for."""
         return self.space
 
-    def objection(self, variant: Variant) -> str | None:
+    def incompatibility(self, variant: Variant) -> str | None:
         """Say why a variant cannot answer this task, if it cannot."""
         if variant.decoder == "ctc":
             return "writes by CTC, and nothing is written here"
-        return "feeds on what it writes, and nothing is written here" if variant.feeding else None
+        return (
+            "feeds on what it writes, and nothing is written here"
+            if variant.input_feeding
+            else None
+        )
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:
         """Return how many numbers the head gives for each thing that it says."""
 
-    def answer(
+    def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
         """Answer a batch without looking at its targets.
@@ -91,9 +95,9 @@ class Task(ABC):
         steps: Array,
         spec: DataSpec,
         decoding: Decoding,
-        longest: int,
+        max_length: int,
     ) -> list[dict[str, Any]]:
-        """Continue one sequence ``(T, *)`` by at most `longest` steps; best first.
+        """Continue one sequence ``(T, *)`` by at most `max_length` steps; best first.
 
         Raises `InputError` where models do not tell what comes next.
         """
@@ -106,24 +110,24 @@ class Task(ABC):
         """
         raise InputError("score: this experiment's models do not tell what comes next")
 
-    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
         """Answer a batch and say what the loss of its targets is made of."""
-        return self.answer(model, batch, spec)
+        return self.forward(model, batch, spec)
 
-    def rows(self, output: Output) -> list[Any]:
+    def predictions(self, output: Output) -> list[Any]:
         """Return what each sequence of a batch was answered with."""
         return list(output.logits.cpu().numpy())
 
-    def looked(self, output: Output, place: int) -> Array | None:
+    def attention_of(self, output: Output, place: int) -> Array | None:
         """Return the attention ``(heads, U, S)`` of one sequence of a batch over its real steps."""
         if output.weights is None:
             return None
         length = int(output.lengths[place])
         return output.weights[place, ..., :length].float().cpu().numpy()
 
-    def claim(self, rows: list[Any], batch: Batch) -> Output:
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
         """Put such rows, a baseline's perhaps, in the form of a model's output."""
-        return Output(torch.from_numpy(np.stack(rows)), batch.lengths, None)
+        return Output(torch.from_numpy(np.stack(predictions)), batch.lengths, None)
 
     @abstractmethod
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
@@ -186,13 +190,13 @@ def cross_entropies(
 
 def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:
     """Cut the padding off ``(B, T, *)``."""
-    rows = steps.float().cpu().numpy()
-    return [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
+    predictions = steps.float().cpu().numpy()
+    return [row[:length] for row, length in zip(predictions, lengths.tolist(), strict=True)]
 
 
-def padded(rows: list[Array]) -> Tensor:
+def padded(predictions: list[Array]) -> Tensor:
     """Pad rows ``(T, *)`` with zeros to ``(B, T, *)``."""
-    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True).float()
+    return pad_sequence([torch.from_numpy(row) for row in predictions], batch_first=True).float()
 
 
 def add(total: dict[str, Tensor], counts: Counts) -> None:

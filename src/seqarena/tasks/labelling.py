@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
-from seqarena.data.targets import UNLABELLED as NONE
+from seqarena.data.targets import NO_LABEL
 from seqarena.decode import Decoding
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
@@ -17,7 +17,7 @@ from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimm
 from seqarena.tasks.classification import confusion_scores
 from seqarena.tasks.metric import SHARE
 
-UNLABELLED = -1  # a step of which no label is asked
+IGNORE_INDEX = -1  # a step of which no label is asked
 
 
 class Labelling(StepTask):
@@ -30,37 +30,39 @@ class Labelling(StepTask):
     modalities = frozenset({"text", "audio", "signal", "video"})
     targets = frozenset({"labels"})
 
-    def objection(self, variant: Variant) -> str | None:
-        if variant.reads == "once":
+    def incompatibility(self, variant: Variant) -> str | None:
+        if variant.context == "pooled":
             return "has one state for all steps"
-        return super().objection(variant)
+        return super().incompatibility(variant)
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)
 
-    def answer(
+    def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
         """Answer a batch, and tell which of its steps are asked about."""
-        output = super().answer(model, batch, spec, decoding)
-        if not spec.asked:
+        output = super().forward(model, batch, spec, decoding)
+        if not spec.labelled_tokens:
             return output
-        return output._replace(asked=torch.isin(batch.inputs, batch.inputs.new_tensor(spec.asked)))
+        return output._replace(
+            label_mask=torch.isin(batch.inputs, batch.inputs.new_tensor(spec.labelled_tokens))
+        )
 
-    def rows(self, output: Output) -> list[Any]:
+    def predictions(self, output: Output) -> list[Any]:
         return list(trimmed(output.logits, output.lengths))
 
-    def claim(self, rows: list[Any], batch: Batch) -> Output:
+    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
         return Output(padded(rows), batch.lengths, None)
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
-        loss = cross_entropies(output.logits, truth, UNLABELLED).sum()
-        return loss, int((truth != UNLABELLED).sum())
+        loss = cross_entropies(output.logits, truth, IGNORE_INDEX).sum()
+        return loss, int((truth != IGNORE_INDEX).sum())
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         k, truth = len(spec.classes), _truth(batch)
-        labelled = truth != UNLABELLED
+        labelled = truth != IGNORE_INDEX
         pairs = (truth * k + output.logits.argmax(2))[labelled]
         return {"confusion": torch.bincount(pairs, minlength=k * k).view(k, k)}
 
@@ -69,7 +71,7 @@ class Labelling(StepTask):
 
     def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
         truth = _truth(batch)
-        labelled = truth != UNLABELLED
+        labelled = truth != IGNORE_INDEX
         right = (output.logits.argmax(2) == truth) & labelled
         return right.sum(1).float() / labelled.sum(1).clamp(min=1)
 
@@ -83,13 +85,13 @@ class Labelling(StepTask):
             chances = torch.softmax(output.logits[place, :length].double(), dim=1)
             values, best = (part.tolist() for part in chances.max(1))
             labels = [spec.classes[label] for label in best]
-            if output.asked is None:
+            if output.label_mask is None:
                 answers.append({"labels": labels, "probabilities": values})
                 continue
-            asked = output.asked[place, :length].tolist()
+            asked = output.label_mask[place, :length].tolist()
             answers.append(
                 {
-                    "labels": [s if a else NONE for s, a in zip(labels, asked, strict=True)],
+                    "labels": [s if a else NO_LABEL for s, a in zip(labels, asked, strict=True)],
                     "probabilities": [p if a else None for p, a in zip(values, asked, strict=True)],
                     "alternatives": {
                         step: _ranked(row, spec.classes)

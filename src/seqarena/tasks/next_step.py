@@ -15,7 +15,7 @@ from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
 from seqarena.decode import Decoding
-from seqarena.models.continuation import Continuation, continue_frames
+from seqarena.models.lm_stepper import LMStepper, continue_frames
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
@@ -29,39 +29,39 @@ class NextStep(StepTask):
 
     targets = frozenset({"next"})
 
-    def objection(self, variant: Variant) -> str | None:
-        if variant.reads != "past":
+    def incompatibility(self, variant: Variant) -> str | None:
+        if variant.context != "causal":
             return "looks ahead, and what comes next must not be seen"
-        return super().objection(variant)
+        return super().incompatibility(variant)
 
     @abstractmethod
-    def surprise(self, output: Output, batch: Batch) -> Tensor:
+    def nll(self, output: Output, batch: Batch) -> Tensor:
         """Return ``-log P`` of each true step ``(B, T)``, 0 in padding."""
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
-        return self.surprise(output, batch).sum(), int(batch.target_lengths.sum())
+        return self.nll(output, batch).sum(), int(batch.target_lengths.sum())
 
-    def rows(self, output: Output) -> list[Any]:
+    def predictions(self, output: Output) -> list[Any]:
         """Return the surprises ``(T,)`` of each sequence's true steps."""
-        assert output.surprise is not None
-        return list(trimmed(output.surprise, output.lengths))
+        assert output.nll is not None
+        return list(trimmed(output.nll, output.lengths))
 
-    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        output = self.answer(model, batch, spec)
-        return output._replace(surprise=self.surprise(output, batch), logits=torch.empty(0))
+    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        output = self.forward(model, batch, spec)
+        return output._replace(nll=self.nll(output, batch), logits=torch.empty(0))
 
-    def claim(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, surprise=padded(rows))
+    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
+        return Output(torch.empty(0), batch.lengths, None, nll=padded(rows))
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         assert batch.target_lengths is not None
-        surprise = self.surprise(output, batch).double().sum()
-        return {"surprise": surprise, "steps": batch.target_lengths.sum()}
+        nll = self.nll(output, batch).double().sum()
+        return {"nll": nll, "steps": batch.target_lengths.sum()}
 
     def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
         assert batch.target_lengths is not None
-        return self.surprise(output, batch).sum(1) / batch.target_lengths
+        return self.nll(output, batch).sum(1) / batch.target_lengths
 
 
 class LanguageModelling(NextStep):
@@ -78,17 +78,17 @@ class LanguageModelling(NextStep):
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.vocabulary)
 
-    def surprise(self, output: Output, batch: Batch) -> Tensor:
-        if output.surprise is not None:
-            return output.surprise
+    def nll(self, output: Output, batch: Batch) -> Tensor:
+        if output.nll is not None:
+            return output.nll
         return cross_entropies(output.logits, batch.targets, PAD)
 
-    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        output = super().examine(model, batch, spec)
-        assert output.surprise is not None
+    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+        output = super().forward_with_targets(model, batch, spec)
+        assert output.nll is not None
         other = one_word_replaced(batch)
-        rival = self.surprise(self.answer(model, other, spec), other).sum(1)
-        return output._replace(preferred=output.surprise.sum(1) < rival)
+        rival = self.nll(self.forward(model, other, spec), other).sum(1)
+        return output._replace(preferred=output.nll.sum(1) < rival)
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         counts = dict(super().counts(output, batch, spec))
@@ -98,7 +98,7 @@ class LanguageModelling(NextStep):
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {"perplexity": float((counts["surprise"] / counts["steps"]).exp())}
+        scores = {"perplexity": float((counts["nll"] / counts["steps"]).exp())}
         if "texts" in counts:
             scores["preference"] = float(counts["preferred"] / counts["texts"])
         return scores
@@ -116,9 +116,9 @@ class LanguageModelling(NextStep):
         steps: Array,
         spec: DataSpec,
         decoding: Decoding,
-        longest: int,
+        max_length: int,
     ) -> list[dict[str, Any]]:
-        (said,) = decoding(Continuation(model, torch.from_numpy(steps)[None].long()), longest)
+        (said,) = decoding(LMStepper(model, torch.from_numpy(steps)[None].long()), max_length)
         before = [spec.vocabulary[int(token)] for token in steps[1:]]
         return [
             {
@@ -133,9 +133,9 @@ class LanguageModelling(NextStep):
         inputs, truth = torch.from_numpy(np.stack([steps, np.append(steps[1:], END)]))[:, None]
         lengths = torch.tensor([len(steps)])
         batch = Batch(inputs, lengths, truth, lengths)
-        (surprise,) = self.surprise(self.answer(model, batch, spec), batch).tolist()
+        (nll,) = self.nll(self.forward(model, batch, spec), batch).tolist()
         words = [*(spec.vocabulary[int(token)] for token in steps[1:]), "(end)"]
-        return [(word, -nats) for word, nats in zip(words, surprise, strict=True)]
+        return [(word, -nats) for word, nats in zip(words, nll, strict=True)]
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
@@ -178,9 +178,9 @@ class MusicModelling(NextStep):
         (keys,) = spec.feature_shape
         return keys
 
-    def surprise(self, output: Output, batch: Batch) -> Tensor:
-        if output.surprise is not None:
-            return output.surprise
+    def nll(self, output: Output, batch: Batch) -> Tensor:
+        if output.nll is not None:
+            return output.nll
         assert batch.target_lengths is not None
         truth = batch.targets.to(output.logits.dtype)
         keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
@@ -188,7 +188,7 @@ class MusicModelling(NextStep):
         return keys.sum(2) * real
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return {"nll": float(counts["surprise"] / counts["steps"])}
+        return {"nll": float(counts["nll"] / counts["steps"])}
 
     def generate(
         self,
@@ -196,11 +196,11 @@ class MusicModelling(NextStep):
         steps: Array,
         spec: DataSpec,
         decoding: Decoding,
-        longest: int,
+        max_length: int,
     ) -> list[dict[str, Any]]:
         """Return the beginning and its continuations as rolls ``(T, 88)`` of bytes."""
         begun = torch.from_numpy(steps)
-        frames, totals = continue_frames(model, begun, decoding, longest)
+        frames, totals = continue_frames(model, begun, decoding, max_length)
         heard = begun[1:].expand(len(frames), *begun[1:].shape)  # without the silence before it
         rolls = torch.cat([heard, frames], dim=1).to(torch.uint8).numpy()
         answers = [
@@ -214,8 +214,8 @@ class MusicModelling(NextStep):
         inputs, truth = torch.from_numpy(np.stack([steps[:-1], steps[1:]]))[:, None]
         lengths = torch.tensor([len(steps) - 1])
         batch = Batch(inputs, lengths, truth, lengths)
-        (surprise,) = self.surprise(self.answer(model, batch, spec), batch).tolist()
-        return [(f"{1 + n * spec.step_size:g}", -nats) for n, nats in enumerate(surprise)]
+        (nll,) = self.nll(self.forward(model, batch, spec), batch).tolist()
+        return [(f"{1 + n * spec.step_size:g}", -nats) for n, nats in enumerate(nll)]
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1

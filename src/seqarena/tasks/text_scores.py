@@ -22,7 +22,7 @@ class TextScore(ABC):
     metric = SHARE
 
     @abstractmethod
-    def statistics(self, said: Texts, truth: Texts) -> Array:
+    def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
         """Return the statistics of each sentence, ``(N, K)``."""
 
     def score(self, statistics: Array) -> float:
@@ -53,8 +53,8 @@ class SacreBLEU(TextScore):
 
         return (BLEU(), BLEU(effective_order=True)) if self.name == "BLEU" else (CHRF(), CHRF())
 
-    def statistics(self, said: Texts, truth: Texts) -> Array:
-        return np.array(self.metrics[0]._extract_corpus_statistics(said, [truth]))
+    def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
+        return np.array(self.metrics[0]._extract_corpus_statistics(hypotheses, [truth]))
 
     def score(self, statistics: Array) -> float:
         return float(self.metrics[0]._compute_score_from_stats(statistics.tolist()).score)
@@ -66,15 +66,17 @@ class SacreBLEU(TextScore):
 class ExactMatch(TextScore):
     """The share of texts that are right to the last token."""
 
-    def statistics(self, said: Texts, truth: Texts) -> Array:
-        return np.array([(one == other, 1) for one, other in zip(said, truth, strict=True)])
+    def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
+        return np.array([(one == other, 1) for one, other in zip(hypotheses, truth, strict=True)])
 
 
 class WordF1(TextScore):
     """F1 of the words of a text, whatever their order (Rajpurkar et al. 2016); mean over texts."""
 
-    def statistics(self, said: Texts, truth: Texts) -> Array:
-        return np.array([(_f1(a.split(), b.split()), 1) for a, b in zip(said, truth, strict=True)])
+    def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
+        return np.array(
+            [(_f1(a.split(), b.split()), 1) for a, b in zip(hypotheses, truth, strict=True)]
+        )
 
 
 class ErrorRate(TextScore):
@@ -85,21 +87,21 @@ class ErrorRate(TextScore):
     def __init__(self, unit: str) -> None:
         self.unit = unit  # "words" or "characters"
 
-    def statistics(self, said: Texts, truth: Texts) -> Array:
+    def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
         import jiwer
 
         process = jiwer.process_words if self.unit == "words" else jiwer.process_characters
         rows = []
-        for one, other in zip(said, truth, strict=True):
+        for one, other in zip(hypotheses, truth, strict=True):
             found = process(other, one)
             right = found.hits + found.substitutions + found.deletions
             rows.append((found.substitutions + found.deletions + found.insertions, right))
         return np.array(rows)
 
 
-def _f1(said: list[str], truth: list[str]) -> float:
-    shared = sum((Counter(said) & Counter(truth)).values())
-    return 2 * shared / (len(said) + len(truth))
+def _f1(hypotheses: list[str], truth: list[str]) -> float:
+    shared = sum((Counter(hypotheses) & Counter(truth)).values())
+    return 2 * shared / (len(hypotheses) + len(truth))
 
 
 TEXT_SCORES: dict[str, TextScore] = {

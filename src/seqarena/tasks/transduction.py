@@ -14,12 +14,12 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, JOINTS, PAD, UNKNOWN
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.attention import Attention
+from seqarena.models.builders import Space
 from seqarena.models.ctc import CTCHead, ctc_surprise
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.parts import Space
 from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
@@ -54,7 +54,7 @@ class Transduction(Task):
         """CTC reads no tokens, and its loss is over alignments, not over tokens one by one."""
         return {} if variant.decoder == "ctc" else self.space
 
-    def objection(self, variant: Variant) -> str | None:
+    def incompatibility(self, variant: Variant) -> str | None:
         return None
 
     def outputs(self, spec: DataSpec) -> int:
@@ -83,7 +83,7 @@ class Transduction(Task):
             attention,
             table,
             dropout,
-            feeding=variant.feeding,
+            input_feeding=variant.input_feeding,
             sampling=sampling,
         )
 
@@ -96,7 +96,7 @@ class Transduction(Task):
     ) -> tuple[Tensor, int]:
         """Smooth the labels where asked (Vaswani et al. 2017, section 5.4)."""
         assert batch.target_lengths is not None
-        if not output.aligned:
+        if not output.per_target:
             losses = ctc_surprise(output.logits, output.lengths, batch, learning=True)
             return losses.sum(), int(batch.target_lengths.sum())
         smoothing = hyperparameters.get("label_smoothing", 0.0)
@@ -105,44 +105,44 @@ class Transduction(Task):
         losses = cross_entropies(output.logits, batch.targets, PAD, smoothing)
         return losses.sum(), int(batch.target_lengths.sum())
 
-    def answer(
+    def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
         """Write for a batch, greedily if nothing else is asked for."""
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
-        longest = math.ceil(LONGER * spec.longest_target)
-        written = model.head.write(encoded, decoding or Decoding(), longest)
-        said = [best for best, *_ in written]
+        max_length = math.ceil(LONGER * spec.max_target_length)
+        written = model.head.write(encoded, decoding or Decoding(), max_length)
+        hypotheses = [best for best, *_ in written]
         more = [others for _, *others in written]
-        return Output(torch.empty(0), encoded.lengths, None, said=said, others=more)
+        return Output(torch.empty(0), encoded.lengths, None, hypotheses=hypotheses, n_best=more)
 
-    def examine(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
         logits, weights = model.head(encoded, batch)
-        longest = math.ceil(LONGER * spec.longest_target)
-        said = [best for (best,) in model.head.write(encoded, Decoding(), longest)]
-        output = Output(logits.float(), encoded.lengths, weights, aligned=model.head.aligned)
-        return output._replace(said=said)
+        max_length = math.ceil(LONGER * spec.max_target_length)
+        hypotheses = [best for (best,) in model.head.write(encoded, Decoding(), max_length)]
+        output = Output(logits.float(), encoded.lengths, weights, per_target=model.head.per_target)
+        return output._replace(hypotheses=hypotheses)
 
-    def rows(self, output: Output) -> list[Any]:
-        assert output.said is not None
+    def predictions(self, output: Output) -> list[Any]:
+        assert output.hypotheses is not None
         # Without the attention: torch moves the tensors that go to another process, and what
-        # `looked` gave is a view of them.
-        return [hypothesis._replace(weights=None) for hypothesis in output.said]
+        # `attention_of` gave is a view of them.
+        return [hypothesis._replace(weights=None) for hypothesis in output.hypotheses]
 
-    def looked(self, output: Output, place: int) -> Array | None:
-        assert output.said is not None
-        said, length = output.said[place], int(output.lengths[place])
-        if not output.aligned and output.logits.numel() and said.tokens:
-            return ctc_alignment(output.logits[place, :length].cpu(), said.tokens)[None]
-        if said.weights is None:
+    def attention_of(self, output: Output, place: int) -> Array | None:
+        assert output.hypotheses is not None
+        hypotheses, length = output.hypotheses[place], int(output.lengths[place])
+        if not output.per_target and output.logits.numel() and hypotheses.tokens:
+            return ctc_alignment(output.logits[place, :length].cpu(), hypotheses.tokens)[None]
+        if hypotheses.weights is None:
             return None
-        return said.weights[..., :length].numpy()  # of what it wrote by itself
+        return hypotheses.weights[..., :length].numpy()  # of what it wrote by itself
 
-    def claim(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, said=rows)
+    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
+        return Output(torch.empty(0), batch.lengths, None, hypotheses=rows)
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         texts = _texts(output, batch, spec)
@@ -152,14 +152,14 @@ class Transduction(Task):
         }
         if output.logits.numel():
             assert batch.target_lengths is not None
-            counts["surprise"] = _surprise(output, batch).double().sum()
+            counts["nll"] = _surprise(output, batch).double().sum()
             counts["tokens"] = batch.target_lengths.sum()
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
         scores = {name: score.score(counts[name].numpy()) for name, score in TEXT_SCORES.items()}
         if "tokens" in counts:
-            scores["perplexity"] = float((counts["surprise"] / counts["tokens"]).exp())
+            scores["perplexity"] = float((counts["nll"] / counts["tokens"]).exp())
         return scores
 
     def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
@@ -172,11 +172,11 @@ class Transduction(Task):
         return torch.tensor([score.alone(row) for row in rows])
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        assert output.said is not None
-        answers = [_plain(hypothesis, spec) for hypothesis in output.said]
-        for answer, others in zip(answers, output.others or (), strict=False):
+        assert output.hypotheses is not None
+        answers = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
+        for answer, others in zip(answers, output.n_best or (), strict=False):
             if others:
-                answer["others"] = [_plain(hypothesis, spec) for hypothesis in others]
+                answer["n_best"] = [_plain(hypothesis, spec) for hypothesis in others]
         return answers
 
 
@@ -196,17 +196,17 @@ def written(tokens: Sequence[int], spec: DataSpec) -> str:
 
 def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
     """Return what was said and what was true."""
-    assert output.said is not None
+    assert output.hypotheses is not None
     truth = []
     for row in batch.targets.tolist():
         tokens = row[: row.index(END)]
         text = written(tokens, spec)
         truth.append(text.replace(spec.target_vocabulary[UNKNOWN], NEVER_SAID))
-    return [written(hypothesis.tokens, spec) for hypothesis in output.said], truth
+    return [written(hypothesis.tokens, spec) for hypothesis in output.hypotheses], truth
 
 
 def _surprise(output: Output, batch: Batch) -> Tensor:
     """Return ``-log P`` of each true text, ``(B,)``."""
-    if not output.aligned:
+    if not output.per_target:
         return ctc_surprise(output.logits, output.lengths, batch)
     return cross_entropies(output.logits, batch.targets, PAD).sum(1)

@@ -70,8 +70,8 @@ def test_pictures_are_one_step_each(raw: Path, tmp_path: Path) -> None:
     assert spec.options["regions"] == [2, 3]
     assert train.inputs.shape == (8, 3, 16, 24) and train.inputs.dtype == np.uint8
     levels = train.inputs[:].astype(float).swapaxes(0, 1).reshape(3, -1)
-    assert spec.frames["mean"] == pytest.approx(levels.mean(1))
-    assert spec.frames["std"] == pytest.approx(np.maximum(levels.std(1), 1))
+    assert spec.pixel_stats["mean"] == pytest.approx(levels.mean(1))
+    assert spec.pixel_stats["std"] == pytest.approx(np.maximum(levels.std(1), 1))
     spec = Prepared(out).spec
     for index, example in enumerate(test.examples()):
         ((name, steps),) = Images().read(str(raw / example["file"]), spec)
@@ -168,7 +168,7 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def claim(width: int, height: int) -> Callable[[Path], object]:
+def output_from_predictions(width: int, height: int) -> Callable[[Path], object]:
     """Write a header that claims a size, its checksum right."""
 
     def make(path: Path) -> None:
@@ -195,8 +195,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut PNG": (cut(0.7, "PNG"), "not a readable picture"),
     "cut JPEG": (cut(0.7, "JPEG"), "truncated"),
     "damaged": (flip, "broken PNG file"),
-    "large": (claim(9_000, 9_000), "9000 x 9000; at most 64000000 pixels"),
-    "bomb": (claim(1 << 30, 1 << 30), "not a readable picture"),
+    "large": (output_from_predictions(9_000, 9_000), "9000 x 9000; at most 64000000 pixels"),
+    "bomb": (output_from_predictions(1 << 30, 1 << 30), "not a readable picture"),
     "animated": (animate, "animated; expected a single picture"),
 }
 
@@ -267,4 +267,4 @@ def test_own_pictures_with_a_text_each(raw: Path, tmp_path: Path) -> None:
     dataset(str(raw), "image").write(tmp_path / "copy")
     options = ImageOptions(targets="characters")
     spec = Images().prepare(tmp_path / "copy", tmp_path / "out", options, seed=0)
-    assert (spec.target_unit, spec.longest_target) == ("characters", 8)
+    assert (spec.target_unit, spec.max_target_length) == ("characters", 8)

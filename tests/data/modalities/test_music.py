@@ -148,7 +148,7 @@ def test_each_step_holds_the_frame_before_the_one_it_asks_for(tmp_path: Path) ->
             assert np.array_equal(split.sequence(index)[1:], roll[:-1])
     assert sorted(seen) == [f"{n}.mid" for n in range(10)]
     spec, train = prepared.spec, prepared.split("train")
-    assert spec.max_length == spec.longest_target == train.lengths.max()
+    assert spec.max_length == spec.max_target_length == train.lengths.max()
     assert (spec.feature_shape, spec.step, spec.step_size) == ((88,), "beat", 0.5)
 
 

@@ -157,7 +157,7 @@ def test_labels_are_asked_of_the_tokens_that_have_one(
 ) -> None:
     (tmp_path / "examples.csv").write_text("text,labels,split\n" + "\n".join(lines) + "\n")
     _, spec = prepared(tmp_path, targets="labels", min_count=min_count)
-    assert {spec.vocabulary[token] for token in spec.asked} == asked
+    assert {spec.vocabulary[token] for token in spec.labelled_tokens} == asked
 
 
 def test_a_text_without_such_a_token_is_refused(tmp_path: Path) -> None:
@@ -179,11 +179,11 @@ def test_a_text_may_be_the_answer(tmp_path: Path) -> None:
     (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(lines) + "\n")
     out, spec = prepared(tmp_path, targets="words", min_count=1)
     assert spec.target_vocabulary == ("<pad>", "<unk>", "<end>", "cats", *"012345")
-    assert (spec.classes, spec.longest_target, spec.target_unit) == ((), 3, "words")
+    assert (spec.classes, spec.max_target_length, spec.target_unit) == ((), 3, "words")
     assert Split(out / "test").target(0).tolist() == [3, 1, 2]  # 8 is not in train
     assert Split(out / "valid").examples()[0]["target"] == "7 dogs"
     _, spec = prepared(tmp_path, "letters", targets="characters")
-    assert spec.longest_target == 7 and " " in spec.target_vocabulary
+    assert spec.max_target_length == 7 and " " in spec.target_vocabulary
     with pytest.raises(InputError, match="no column named 'label'"):
         prepared(tmp_path, "labels")
 

@@ -88,7 +88,7 @@ def test_prepared_steps_are_read_alike(tmp_path: Path) -> None:
     test = Prepared(out).split("test")
     assert spec.feature_shape == (1, 16, 24)
     pixels = Prepared(tmp_path / "out").split("train").inputs[:].astype(float)
-    assert spec.frames == {
+    assert spec.pixel_stats == {
         "mean": [pytest.approx(pixels.mean())],
         "std": [pytest.approx(pixels.std())],
     }

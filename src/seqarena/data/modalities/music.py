@@ -61,7 +61,7 @@ class Music(Modality):
             modality="music",
             feature_shape=(KEYS,),
             max_length=longest,
-            longest_target=longest,
+            max_target_length=longest,
             step="beat",
             step_size=1 / options.steps_per_quarter,
             options={"steps_per_quarter": options.steps_per_quarter},

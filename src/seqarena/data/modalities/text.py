@@ -80,7 +80,9 @@ class Text(Modality):
             step="token",
             step_size=1.0,
             vocabulary=vocabulary,
-            asked=_asked(Split(out / "train")) if options.targets == "labels" else (),
+            labelled_tokens=_labelled_tokens(Split(out / "train"))
+            if options.targets == "labels"
+            else (),
             options=options.model_dump(include={"lowercase", "max_length", "targets"}),
             **written,
         )
@@ -103,8 +105,8 @@ class Text(Modality):
             tokens = tokens[:longest]
             strange.update(dict.fromkeys(token for token in tokens if token not in index))
             steps = ids(tokens, index)
-            if spec.asked and not np.isin(steps, spec.asked).any():
-                expected = few(spec.vocabulary[token] for token in spec.asked)
+            if spec.labelled_tokens and not np.isin(steps, spec.labelled_tokens).any():
+                expected = few(spec.vocabulary[token] for token in spec.labelled_tokens)
                 raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
             if targets == "next":
                 steps = np.insert(steps, 0, END)
@@ -128,7 +130,7 @@ def _tokens(text: str, lowercase: bool) -> list[str]:
     return words(text.lower() if lowercase else text)
 
 
-def _asked(train: Split) -> tuple[int, ...]:
+def _labelled_tokens(train: Split) -> tuple[int, ...]:
     """List the tokens that have a label wherever they stand in train, if all others never have one.
 
     Empty where the token does not decide it: then a label is asked of every step. Where train has

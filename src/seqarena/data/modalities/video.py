@@ -69,7 +69,7 @@ class Video(Modality):
             feature_shape=(3 if options.colour else 1, options.height, options.width),
             step="frame",
             step_size=1.0,
-            frames=mean_and_std(Split(out / "train").inputs),
+            pixel_stats=mean_and_std(Split(out / "train").inputs),
             options=options.model_dump(exclude={"valid", "test"}),
             **written,
         )

@@ -12,21 +12,21 @@ from seqarena.models.attention import ATTENTIONS
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Encoded
-from seqarena.models.scheduled import mixed
+from seqarena.models.scheduled_sampling import mixed
 
 VOCABULARY, WIDTH = 9, 8
 KINDS = [(None, False), ("additive", False), (None, True), ("additive", True)]
-every_kind = pytest.mark.parametrize(("attention", "feeding"), KINDS)
+every_kind = pytest.mark.parametrize(("attention", "input_feeding"), KINDS)
 
 
 def build(
-    attention: str | None, feeding: bool, *, sampling: float = 1.0, dropout: float = 0.0
+    attention: str | None, input_feeding: bool, *, sampling: float = 1.0, dropout: float = 0.0
 ) -> RecurrentDecoder:
     torch.manual_seed(0)
     chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
     table = embedding_table(VOCABULARY, 5, 1.0)
     return RecurrentDecoder(
-        "lstm", WIDTH, chosen, table, dropout, feeding=feeding, sampling=sampling
+        "lstm", WIDTH, chosen, table, dropout, input_feeding=input_feeding, sampling=sampling
     ).double()
 
 
@@ -55,9 +55,9 @@ def after_begin(targets: Tensor) -> Tensor:
 
 @every_kind
 def test_with_a_share_of_one_it_reads_its_own_tokens_alone(
-    attention: str | None, feeding: bool
+    attention: str | None, input_feeding: bool
 ) -> None:
-    decoder, (encoded, batch) = build(attention, feeding), given()
+    decoder, (encoded, batch) = build(attention, input_feeding), given()
     taught, _ = decoder.eval()(encoded, batch)
     said = taught.argmax(-1)
     assert not torch.equal(said, batch.targets)
@@ -72,12 +72,12 @@ def test_with_a_share_of_one_it_reads_its_own_tokens_alone(
 
 @every_kind
 def test_before_training_has_gone_on_it_is_taught_by_the_truth_alone(
-    attention: str | None, feeding: bool
+    attention: str | None, input_feeding: bool
 ) -> None:
     encoded, batch = given()
     told = []
     for sampling, progress in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)):
-        decoder = build(attention, feeding, sampling=sampling, dropout=0.3).train()
+        decoder = build(attention, input_feeding, sampling=sampling, dropout=0.3).train()
         decoder.progress = progress
         torch.manual_seed(2)
         told.append(decoder(encoded, batch)[0])
@@ -87,12 +87,14 @@ def test_before_training_has_gone_on_it_is_taught_by_the_truth_alone(
 
 
 @every_kind
-def test_outside_training_it_reads_the_truth(attention: str | None, feeding: bool) -> None:
-    decoder, (encoded, batch) = build(attention, feeding).eval(), given()
+def test_outside_training_it_reads_the_truth(attention: str | None, input_feeding: bool) -> None:
+    decoder, (encoded, batch) = build(attention, input_feeding).eval(), given()
     decoder.progress = 1.0
     read, logits = read_by(decoder, encoded, batch)
     assert torch.equal(read, after_begin(batch.targets))
-    assert torch.equal(logits, build(attention, feeding, sampling=0.0).eval()(encoded, batch)[0])
+    assert torch.equal(
+        logits, build(attention, input_feeding, sampling=0.0).eval()(encoded, batch)[0]
+    )
 
 
 def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
@@ -115,8 +117,8 @@ def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
 
 
 @every_kind
-def test_every_parameter_learns(attention: str | None, feeding: bool) -> None:
-    decoder, (encoded, batch) = build(attention, feeding).train(), given()
+def test_every_parameter_learns(attention: str | None, input_feeding: bool) -> None:
+    decoder, (encoded, batch) = build(attention, input_feeding).train(), given()
     decoder.progress = 1.0
     decoder(encoded, batch)[0].sum().backward()
     gradients = [p.grad for p in decoder.parameters()]

@@ -13,7 +13,7 @@ from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding, Hypothesis, State, Step
 from seqarena.models.heads import Encoded, Writer
-from seqarena.models.scheduled import mixed
+from seqarena.models.scheduled_sampling import mixed
 
 
 class Decoder(Writer):
@@ -30,36 +30,40 @@ class Decoder(Writer):
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Tell each next token of ``targets (B, U)`` from the true ones before it."""
         tokens = F.pad(batch.targets[:, :-1], (1, 0), value=END)
-        source = self.read(encoded)
+        source = self.encode_memory(encoded)
         share = self.sampling * self.progress if self.training else 0.0
         if share > 0:
-            tokens = mixed(tokens, self.tell(tokens, source)[0], share)
-        return self.tell(tokens, source)
+            tokens = mixed(tokens, self.decode(tokens, source)[0], share)
+        return self.decode(tokens, source)
 
     @abstractmethod
-    def tell(self, tokens: Tensor, source: Any) -> tuple[Tensor, Tensor | None]:
+    def decode(self, tokens: Tensor, source: Any) -> tuple[Tensor, Tensor | None]:
         """Go through tokens ``(B, U)`` at once: ``(B, U, V)`` of each next one, and weights."""
 
     @abstractmethod
-    def read(self, encoded: Encoded) -> Any:
+    def encode_memory(self, encoded: Encoded) -> Any:
         """Project the source once, for all that is going to be said of it: ``(B, *)`` each."""
 
     @abstractmethod
-    def begin(self, source: Any) -> Any:
+    def init_state(self, source: Any) -> Any:
         """Return what stands before the first token, for one hypothesis each: ``(B, 1, *)``."""
 
     @abstractmethod
-    def advance(self, tokens: Tensor, source: Any, said: Any) -> tuple[Tensor, Any, Tensor | None]:
+    def advance(
+        self, tokens: Tensor, source: Any, decoder_state: Any
+    ) -> tuple[Tensor, Any, Tensor | None]:
         """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights.
 
         The weights are ``(B, heads, W, S)``.
         """
 
-    def write(self, encoded: Encoded, decoding: Decoding, longest: int) -> list[list[Hypothesis]]:
-        return decoding(Speaker(self, encoded), longest)
+    def write(
+        self, encoded: Encoded, decoding: Decoding, max_length: int
+    ) -> list[list[Hypothesis]]:
+        return decoding(AutoregressiveStepper(self, encoded), max_length)
 
 
-class Speaker:
+class AutoregressiveStepper:
     """A decoder over encoded sources as a search sees it: a `seqarena.decode.Stepper`."""
 
     end = END
@@ -69,12 +73,14 @@ class Speaker:
 
     def start(self) -> tuple[Tensor, State]:
         """Read the sources."""
-        lengths, source = self.encoded.lengths, self.decoder.read(self.encoded)
+        lengths, source = self.encoded.lengths, self.decoder.encode_memory(self.encoded)
         first = torch.full_like(lengths, END)[:, None]
-        return first, State(source, self.decoder.begin(source), lengths)
+        return first, State(source, self.decoder.init_state(source), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
         """Tell the next token of every hypothesis."""
-        logits, said, weights = self.decoder.advance(tokens, state.memory, state.hypotheses)
-        looked = None if weights is None else weights.transpose(1, 2)
-        return Step(logits, state._replace(hypotheses=said), looked)
+        logits, decoder_state, weights = self.decoder.advance(
+            tokens, state.memory, state.hypotheses
+        )
+        attention = None if weights is None else weights.transpose(1, 2)
+        return Step(logits, state._replace(hypotheses=decoder_state), attention)

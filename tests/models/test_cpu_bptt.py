@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqarena.models.through_time import through_time
+from seqarena.models.cpu_bptt import through_time
 
 Of = type[nn.GRU] | type[nn.RNN]
 BOTH = pytest.mark.parametrize("of", [nn.GRU, nn.RNN])

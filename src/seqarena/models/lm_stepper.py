@@ -14,7 +14,7 @@ from seqarena.errors import InputError
 from seqarena.models.model import SequenceModel
 
 
-class Continuation:
+class LMStepper:
     """A language model after its prompts ``(B, T)``: a `seqarena.decode.Stepper`.
 
     What stands for no word, padding and the unknown, is never said.
@@ -46,7 +46,7 @@ class Continuation:
 
 
 def continue_frames(
-    model: SequenceModel, begun: Tensor, decoding: Decoding, longest: int
+    model: SequenceModel, begun: Tensor, decoding: Decoding, max_length: int
 ) -> tuple[Tensor, Tensor]:
     """Continue a roll ``(T, K)`` by so many frames, each key drawn by itself given all before.
 
@@ -65,7 +65,7 @@ def continue_frames(
     if len(begun) > 1:
         state = model.encode(Batch(frames[:, :-1], ones * (len(begun) - 1), ones)).state
     last = frames[:, -1:]
-    for _ in range(longest):
+    for _ in range(max_length):
         output = model(Batch(last, ones, ones), state)
         odds, state = output.logits.float(), output.state
         chances = torch.sigmoid(odds / decoding.temperature)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqarena.models import initial
+from seqarena.models import initialization
 from seqarena.models.cells import CELLS, ConvLSTMCell
 from seqarena.models.recurrent import FUSED, Fused
 
@@ -47,5 +47,5 @@ def test_a_signal_keeps_its_size_through_many_relu_layers() -> None:
     torch.manual_seed(0)
     x = torch.randn(256, 128)
     for _ in range(10):
-        x = torch.relu(initial.before_relu(nn.Linear(128, 128))(x))
+        x = torch.relu(initialization.before_relu(nn.Linear(128, 128))(x))
     assert 0.5 < x.square().mean().item() < 2  # of the 1 it had; torch's own leaves 1e-8
