@@ -110,7 +110,7 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     comparison = read_json(experiment.results / "comparison.json")
     assert summary == told
     assert summary["baselines"].keys() == {"majority", "tfidf_logistic"}
-    assert summary["unfitted_baselines"] == {}
+    assert comparison["metrics"]["unfitted"] == {}
 
     test = Prepared(experiment.prepared).split("test")
     truth = np.asarray(test.targets)
@@ -151,8 +151,9 @@ def test_a_baseline_that_cannot_be_fitted_is_told_and_left_out(trained: Trained)
     with pytest.warns(InputWarning, match=told):
         summary = trained.evaluate()
     assert summary["baselines"].keys() == {"majority"}
-    assert summary["unfitted_baselines"].keys() == {"tfidf_logistic"}
-    assert "empty vocabulary" in summary["unfitted_baselines"]["tfidf_logistic"]
+    unfitted = read_json(trained.experiment.results / "comparison.json")["metrics"]["unfitted"]
+    assert unfitted.keys() == {"tfidf_logistic"}
+    assert "empty vocabulary" in unfitted["tfidf_logistic"]
     assert summary["verdict"].endswith(" The baseline tfidf_logistic could not be fitted.")
 
 

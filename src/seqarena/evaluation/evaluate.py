@@ -171,13 +171,13 @@ class Evaluation:
             "metric": metric,
             "greater_is_better": greater,
             "baselines": figures,
-            "unfitted_baselines": unfitted,
             "variants": variants,
             "verdict": verdict(metric, greater, variants, comparison, figures, left_out=unfitted),
         }
         also = {
             "variants": {v: [t.metrics for t in runs] for v, runs in tested.items()},
             "baselines": {name: t.metrics for name, t in baselines.items()},
+            "unfitted": unfitted,
         }
         write_json(results / "comparison.json", {**comparison.to_dict(), "metrics": also})
         write_json(results / "summary.json", summary)
