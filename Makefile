@@ -51,5 +51,5 @@ help:  ## this list
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[speech,dev]'
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,dev]'
 	@touch $@

@@ -6,13 +6,17 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -21,7 +25,15 @@ from seqarena.tracking.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.timeout(480)
-PROTOCOL = {"seed": 0, "trials": 1, "epochs": 2, "seeds": 2, "batch_size": 16, "grace": 1}
+PROTOCOL = {
+    "name": "tiny",
+    "seed": 0,
+    "trials": 1,
+    "epochs": 2,
+    "seeds": 2,
+    "batch_size": 16,
+    "grace": 1,
+}
 EXPERIMENTS = {
     "reviews": {
         "data": "files/reviews.csv",
@@ -51,10 +63,17 @@ EXPERIMENTS = {
 @dataclass
 class Project:
     root: Path
-    first: str = ""  # what the first `dvc repro` printed
+    first: str = ""  # what the first `seqarena run` printed
 
     def __call__(self, *command: str, fails: bool = False) -> str:
         """Run a command in the project and return what it printed."""
+        process = self.start(*command)
+        printed, _ = process.communicate()
+        assert (process.returncode != 0) == fails, printed
+        return printed
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the project, with an interrupt to be heard."""
         environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -62,16 +81,15 @@ class Project:
             "DVC_NO_ANALYTICS": "1",
             "OMP_NUM_THREADS": "1",
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
-        assert (done.returncode != 0) == fails, done.stdout
-        return done.stdout
 
     def stages(self, printed: str) -> list[str]:
         return re.findall(r"Running stage '([^']+)'", printed)
@@ -111,19 +129,32 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "start")
-    run.first = run("dvc", "repro")
+    run.first = run("seqarena", "run", "--jobs", "2")
     return run
 
 
 def write_params(root: Path, experiments: dict[str, object]) -> None:
     plain = json.loads(json.dumps(experiments))  # shared sections would become YAML anchors
-    text = yaml.safe_dump({"experiments": plain}, sort_keys=False)
+    protocols = {"tiny": {"patience": 3, "grace": 1}, "other": {"trials": 9}}
+    text = yaml.safe_dump({"protocols": protocols, "experiments": plain}, sort_keys=False)
     (root / "params.yaml").write_text(text)
+
+
+def test_a_run_tells_how_far_it_is_and_the_verdicts(project: Project) -> None:
+    for name in EXPERIMENTS:
+        stages = re.findall(rf"^{name}: (\w+) ", project.first, re.MULTILINE)
+        assert [*dict.fromkeys(stages)][-2:] == ["evaluate", "done"]
+        verdict = json.loads((project.root / "results" / name / "summary.json").read_text())
+        told = rf"^{name}: done after \d+ s: {re.escape(verdict['verdict'])}$"
+        assert re.search(told, project.first, re.MULTILINE)
+        assert "Running stage" in (project.root / "results" / name / "run.log").read_text()
+    assert re.search(r"cores busy \d+% of them, training \d+%\.$", project.first, re.MULTILINE)
+    assert "Nothing to do" in project("seqarena", "run")
 
 
 def test_the_first_verdict_comes_before_the_second_search(project: Project) -> None:
     stages = ["fetch", "prepare", "search", "train", "evaluate"]
-    ran = project.stages(project.first)
+    ran = project.stages(project("dvc", "repro", "--dry", "--force"))
     assert len(ran) == 11 and ran[-1] == "compare"
     for name in EXPERIMENTS:
         assert [stage for stage in ran if stage.endswith(f"@{name}")] == [
@@ -222,7 +253,9 @@ def test_metrics_and_plots_are_known_to_dvc(project: Project) -> None:
     shown = json.loads(project("dvc", "metrics", "show", "--json"))
     ((_, workspace),) = shown.items()
     found = {Path(path).as_posix() for path in workspace["data"]}
-    assert {f"results/{name}/summary.json" for name in EXPERIMENTS} <= found
+    assert {f"results/{name}/metrics.json" for name in EXPERIMENTS} == found
+    table = project("dvc", "metrics", "show", "--md")
+    assert max(map(len, table.splitlines())) <= 120
     assert "error" not in json.dumps(workspace)
     project("dvc", "plots", "show", "--out", "shown")
     page = (project.root / "shown" / "index.html").read_text()
@@ -269,6 +302,52 @@ def test_a_mistake_in_params_is_one_line_and_changes_nothing(project: Project) -
     assert "error: params.yaml: experiments.hours.variants: no variant named 'lsmt'" in printed
     assert "did you mean 'lstm'?" in printed and "Traceback" not in printed
     assert digest_of(project.root / "results") == before
+
+
+def test_what_fails_in_one_experiment_is_told_at_the_end(project: Project) -> None:
+    """The other is up to date: its verdict stands."""
+    (project.root / "files" / "empty.csv").write_text("ts,y\n")
+    changed = {**EXPERIMENTS, "hours": {**EXPERIMENTS["hours"], "data": "files/empty.csv"}}
+    try:
+        write_params(project.root, changed)
+        printed = project("seqarena", "run", fails=True)
+    finally:
+        write_params(project.root, EXPERIMENTS)
+        project("dvc", "repro")
+    assert re.search(r"^hours: failed after \d+ s: error: .*series\.csv", printed, re.MULTILINE)
+    assert printed.splitlines()[-1].startswith("failed: hours: error: ")
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_every_process_of_a_run(
+    project: Project, sent: signal.Signals, code: int
+) -> None:
+    long = {**EXPERIMENTS["hours"], "protocol": {**PROTOCOL, "epochs": 10**5}}
+    ledger = Ledger(project.root / "results/hours/ledger.jsonl", "hours")
+    known = set(ledger.runs())
+    try:
+        write_params(project.root, {**EXPERIMENTS, "hours": long})
+        run = project.start("seqarena", "run", "hours")
+        _wait(lambda: any(r.kind == "trial" for k, r in ledger.runs().items() if k not in known))
+        family = psutil.Process(run.pid).children(recursive=True)
+        assert len(family) > 3
+        run.send_signal(sent)
+        printed, _ = run.communicate(timeout=30)
+    finally:
+        write_params(project.root, EXPERIMENTS)
+    assert run.returncode == code and "Traceback" not in printed, printed
+    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    ended = {record.status for key, record in ledger.runs().items() if key not in known}
+    assert ended == {"KILLED"}
+    assert project.stages(project("dvc", "repro")) == []
+
+
+def _wait(until: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_an_override_runs_that_experiment_alone(project: Project) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from seqarena.errors import InputError, nearest
+from seqarena.errors import InputError, nearest, unknown
 
 PARAMS = Path("params.yaml")
 
@@ -46,6 +46,7 @@ Dimension = Range | list[Scalar] | Scalar  # a range, a choice, or a fixed value
 class Protocol(Strict):
     """The budget and the rules that every variant of an experiment gets alike."""
 
+    name: str | None = None  # of an entry of `protocols`, whose keys hold where none is given here
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the search; finals use seed+1 … seed+seeds
     trials: Annotated[int, Field(ge=1)] = 4  # configurations tried per variant
     epochs: Annotated[int, Field(ge=1)] = 8  # at most, per final, and per trial if not shorter:
@@ -101,6 +102,24 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):
         raise InputError(f"{path}: expected a mapping with the key 'experiments'")
     return params
+
+
+def with_named_protocol(section: Any, protocols: Any, path: Path, where: str) -> Any:
+    """Return the section of an experiment with all keys of the protocol that it names.
+
+    Raises `InputError` for a name that `protocols` lacks, and for a protocol that is not one.
+    """
+    own = section.get("protocol") if isinstance(section, dict) else None
+    if not isinstance(own, dict) or own.get("name") is None:
+        return section
+    name, known = own["name"], protocols if isinstance(protocols, dict) else {}
+    if name not in known:
+        raise unknown(f"{where}.protocol.name", "protocol", str(name), known)
+    parse(Protocol, known[name], f"{path}: protocols.{name}")
+    for key in ("name", "seed"):  # DVC looks for an experiment's seed in its own section
+        if key in known[name]:
+            raise InputError(f"{path}: protocols.{name}.{key}: expected in experiments alone")
+    return {**section, "protocol": {**known[name], **own}}
 
 
 def experiment_names(path: Path = PARAMS) -> list[str]:

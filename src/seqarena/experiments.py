@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 
-from seqarena.config import PARAMS, Experiment, parse, read_params
+from seqarena.config import PARAMS, Experiment, parse, read_params, with_named_protocol
 from seqarena.errors import unknown
 
 # Named, not imported: a check refuses and changes no result, so that a stage depends on the
@@ -47,11 +47,13 @@ class ResolvedExperiment:
 
 def load(name: str, path: Path = PARAMS) -> ResolvedExperiment:
     """Check one experiment against every registry; raises `InputError` for the first mistake."""
-    experiments = read_params(path)["experiments"]
+    params = read_params(path)
+    experiments = params["experiments"]
     if name not in experiments:
         raise unknown(f"{path}: experiments", "experiment", name, experiments)
     where = f"{path}: experiments.{name}"
-    experiment = ResolvedExperiment(name, parse(Experiment, experiments[name], where), where)
+    section = with_named_protocol(experiments[name], params.get("protocols"), path, where)
+    experiment = ResolvedExperiment(name, parse(Experiment, section, where), where)
     resolve_name(VALIDATE)(experiment)
     return experiment
 

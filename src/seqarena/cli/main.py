@@ -36,12 +36,11 @@ def run(
     ] = None,
 ) -> None:
     """Bring experiments to their verdicts by `dvc repro`, side by side on one Ray."""
-    from seqarena.cli.run import project_is_there, run_experiments
+    from seqarena.cli.run import check_project, run_experiments
     from seqarena.config import experiment_names
     from seqarena.experiments import load
 
-    if not project_is_there():
-        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+    check_project()
     chosen = [load(name) for name in dict.fromkeys(experiments or experiment_names())]
     share = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
     verdict()

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqarena.cli.run_status import RunDisplay, Share, Status, status_of
-from seqarena.errors import RunError
+from seqarena.config import PARAMS, read_params
+from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
@@ -183,6 +184,13 @@ def _reason(text: str) -> str:
     return (told or lines or ["no output"])[-1]
 
 
-def project_is_there() -> bool:
-    """Tell whether this folder is the root of a DVC project."""
-    return Path("dvc.yaml").is_file() and Path(".dvc").is_dir()
+def check_project() -> None:
+    """Raise `InputError` where DVC could not start."""
+    if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
+        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+    for name, section in read_params()["experiments"].items():
+        try:
+            section["protocol"]["name"]
+        except (KeyError, TypeError) as error:
+            place = f"{PARAMS}: experiments.{name}.protocol.name"
+            raise InputError(f"{place}: missing; expected one of `protocols`, for DVC") from error

@@ -36,14 +36,23 @@ DATASETS = {
 def dataset(name: str, modality: str | None = None, where: str = "data") -> Dataset:
     """Return a data set by name; a name with a slash, or of an existing path, is the user's own.
 
-    Raises `InputError` at the key `where` for a name unknown, and for a modality that is missing
-    (the user's own files) or another than the data set's.
+    Raises `InputError` at the key `where` for a name unknown, a package that is not installed, and
+    a modality that is missing (the user's own files) or another than the data set's.
     """
     if name in DATASETS:
-        found: Dataset = resolve_name(DATASETS[name])()
+        found = _imported(name, where)()
         if modality not in (None, found.modality):
             raise InputError(f"{where}: '{name}' is {found.modality}, not {modality}")
         return found
     if "/" not in name and not Path(name).exists():
         raise unknown(where, "data set", name, DATASETS)
     return OwnFiles(Path(name), modality, where)
+
+
+def _imported(name: str, where: str) -> type[Dataset]:
+    try:
+        found: type[Dataset] = resolve_name(DATASETS[name])
+    except ModuleNotFoundError as error:
+        fix = "pip install 'seqarena[datasets]'"
+        raise InputError(f"{where}: '{name}' needs the package {error.name}; {fix}") from error
+    return found

@@ -181,6 +181,7 @@ class Evaluation:
         }
         write_json(results / "comparison.json", {**comparison.to_dict(), "metrics": also})
         write_json(results / "summary.json", summary)
+        write_json(results / "metrics.json", headline(summary))
         return comparison, summary
 
     def _entry(self, variant: str, values: list[float]) -> dict[str, Any]:
@@ -254,6 +255,23 @@ class Evaluation:
         metric = f"test_{summary['metric']}"
         ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
         ledger.tag(run, {"description": summary["verdict"]})
+
+
+def headline(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what `dvc metrics show` lists: the best by mean, the best baseline, and the gap.
+
+    The gap is positive where the variant is ahead.
+    """
+    sign = 1.0 if summary["greater_is_better"] else -1.0
+    means = {name: entry["mean"] for name, entry in summary["variants"].items()}
+    best = max(means, key=lambda name: sign * means[name])
+    found: dict[str, Any] = {"metric": summary["metric"], "best": best, "score": means[best]}
+    if summary["baselines"]:
+        baselines = summary["baselines"]
+        strongest = max(baselines, key=lambda name: sign * baselines[name])
+        found |= {"baseline": strongest, "baseline_score": baselines[strongest]}
+        found["gap"] = sign * (means[best] - baselines[strongest])
+    return found
 
 
 def _all(finals: dict[str, list[Record]]) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,17 @@ def shared_cluster() -> Iterator[str]:
 
 @contextmanager
 def _connected() -> Iterator[None]:
+    terminate = signal.getsignal(signal.SIGTERM)
+    _start_or_join()
+    # Ray aborts a driver at SIGTERM; here it unwinds, so that what was started is ended.
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _start_or_join() -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     else:
@@ -67,7 +79,3 @@ def _connected() -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    try:
-        yield
-    finally:
-        ray.shutdown()
