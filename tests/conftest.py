@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 SPECS = {
     "text": DataSpec(
         modality="text",
+        dtype="int32",
         feature_shape=(),
         max_length=7,
         step="token",
@@ -42,6 +43,7 @@ SPECS = {
     ),
     "video": DataSpec(
         modality="video",
+        dtype="uint8",
         feature_shape=(1, 8, 8),
         max_length=7,
         step="frame",
@@ -59,6 +61,7 @@ SPECS = {
     ),
     "image": DataSpec(
         modality="image",
+        dtype="uint8",
         feature_shape=(3, 9, 14),
         max_length=1,
         step="picture",

@@ -26,7 +26,9 @@ def prepare_raw(modality: Modality, raw: Path, out: Path, options: Strict) -> Pr
     """Do what the stage prepare does."""
     out.mkdir(parents=True, exist_ok=True)
     write_spec(out / "spec.json", modality.prepare(raw, out, options, seed=0))
-    return Prepared(out)
+    prepared = Prepared(out)
+    assert prepared.spec.dtype == str(prepared.split("train").inputs.dtype)
+    return prepared
 
 
 def save_trained(folder: Path, training: Training, task: str, variant: str, **more: Any) -> Path:

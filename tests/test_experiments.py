@@ -12,9 +12,9 @@ import yaml
 
 from seqarena.baselines.registry import BASELINES
 from seqarena.config import experiment_names
-from seqarena.datasets import DATASETS
+from seqarena.datasets import DATASETS, dataset
 from seqarena.errors import InputError
-from seqarena.experiments import load
+from seqarena.experiments import ResolvedExperiment, load
 from seqarena.models.variants import VARIANTS, added_space
 from seqarena.spaces import COMMON, smallest, space_of, suggest
 from seqarena.validation import resolved
@@ -154,3 +154,51 @@ def test_own_files_are_data_sets_too(tmp_path: Path) -> None:
     experiment = load("toy", write(tmp_path, data=str(tmp_path / "mine.csv")))
     assert experiment.config.data == str(tmp_path / "mine.csv")
     assert str(tmp_path) not in DATASETS
+
+
+PROTOCOLS = {"quick": {"trials": 2, "seeds": 3, "patience": 4}}
+
+
+def load_with(tmp_path: Path, protocols: Any, protocol: dict[str, Any]) -> ResolvedExperiment:
+    params = {"protocols": protocols, "experiments": {"toy": {**ENTRY, "protocol": protocol}}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    return load("toy", tmp_path / "params.yaml")
+
+
+def test_a_protocol_is_named_and_single_keys_are_set_otherwise(tmp_path: Path) -> None:
+    protocol = load_with(tmp_path, PROTOCOLS, {"name": "quick", "seed": 7, "trials": 5})
+    found = protocol.config.protocol
+    assert (found.name, found.seed, found.trials) == ("quick", 7, 5)
+    assert (found.seeds, found.patience) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "protocol", "message"),
+    [
+        (PROTOCOLS, {"name": "quik"}, r"experiments\.toy\.protocol\.name: .*'quick'"),
+        (None, {"name": "quick"}, r"experiments\.toy\.protocol\.name: .*known: none"),
+        ({"quick": {"trails": 2}}, {"name": "quick"}, r"protocols\.quick\.trails: .*'trials'"),
+        ({"quick": {"trials": 0}}, {"name": "quick"}, r"protocols\.quick\.trials: .*found 0"),
+        ({"quick": {"seed": 1}}, {"name": "quick"}, r"protocols\.quick\.seed: expected in exper"),
+        ({"quick": 3}, {"name": "quick"}, r"protocols\.quick: expected a mapping"),
+        (
+            PROTOCOLS,
+            {"name": "quick", "trials": 0},
+            r"experiments\.toy\.protocol\.trials: .*found 0",
+        ),
+    ],
+)
+def test_a_mistake_in_a_protocol_is_told_by_its_place(
+    tmp_path: Path, protocols: Any, protocol: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"params\.yaml: {message}") as told:
+        load_with(tmp_path, protocols, protocol)
+    assert "\n" not in str(told.value)
+
+
+def test_a_data_set_whose_package_is_missing_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DATASETS, "spanish_phrases", "seqarena.no_such_package:SpanishPhrases")
+    with pytest.raises(InputError, match=r"here: 'spanish_phrases' needs .*seqarena\[datasets\]"):
+        dataset("spanish_phrases", "text", "here")

@@ -116,7 +116,7 @@ class Training:
                 self.model, self.task, self.valid, self.spec, self.protocol
             )
             scores = self.task.scores(counts, self.spec)
-            # Infinite is the surprise of a text that CTC cannot spell: that is no divergence.
+            # The nll of a text that CTC cannot spell is infinite: that is no divergence.
             finite = math.isfinite(train_loss) and not math.isnan(valid_loss)
             improved = finite and sign * scores[self.metric] > best
             if improved:

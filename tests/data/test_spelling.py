@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.spelling import steps_needed
-from seqarena.models.ctc import ctc_surprise
+from seqarena.models.ctc import ctc_nll
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,9 +33,9 @@ def test_what_cannot_be_spelled_has_no_probability_and_no_gradient() -> None:
     logits = torch.zeros(2, 3, 5, requires_grad=True)
     targets, lengths = torch.tensor([[3, 3, 3, 2], [3, 4, 2, 0]]), torch.tensor([3, 3])
     batch = Batch(torch.empty(2, 3), lengths, targets, torch.tensor([4, 3]))
-    nll = ctc_surprise(logits, lengths, batch)
+    nll = ctc_nll(logits, lengths, batch)
     assert nll.isinf().tolist() == [True, False]
-    learned = ctc_surprise(logits, lengths, batch, learning=True)
+    learned = ctc_nll(logits, lengths, batch, learning=True)
     assert learned.tolist() == [0.0, float(nll[1].detach())]
     learned.sum().backward()
     assert logits.grad is not None and logits.grad.isfinite().all()

@@ -15,6 +15,7 @@ from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.decoders import DECODERS
 from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.heads import PooledHead
@@ -245,3 +246,7 @@ def test_an_unknown_variant_names_the_nearest() -> None:
         variant_for("lstm_atention", "text", "here")
     with pytest.raises(InputError, match="'conv_lstm' takes video, not text"):
         variant_for("conv_lstm", "text", "here")
+
+
+def test_every_variant_names_a_decoder() -> None:
+    assert {variant.decoder for variant in VARIANTS.values()} == DECODERS.keys()

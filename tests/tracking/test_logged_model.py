@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from seqarena.data.store import DataSpec
+from seqarena.data.store import DataSpec, write_spec
 from seqarena.models.variants import added_space
 from seqarena.predict import Predictor, save_model
 from seqarena.tasks import task_for
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.logged_model import signature_of
 from seqarena.tracking.mlflow.projection import Projection, sync
 
 Database = Callable[[str], str]
@@ -49,6 +50,24 @@ def _model_folder(folder: Path, modality: str) -> Path:
     about = {"task": "classification", "variant": "lstm", "hyperparameters": hyperparameters}
     save_model(folder, model.state_dict(), spec, about)
     return folder
+
+
+@pytest.mark.parametrize(("modality", "dtype"), [("image", "uint8"), ("signal", "float32")])
+def test_inputs_are_asked_for_in_the_type_of_prepared_data(
+    tmp_path: Path, modality: str, dtype: str
+) -> None:
+    """A model scales bytes by itself: floats would be scaled as if they were bytes."""
+    spec = DataSpec(
+        modality=modality,
+        dtype=dtype,
+        feature_shape=(3, 8, 8) if modality == "image" else (3,),
+        max_length=1,
+        step="step",
+        step_size=1.0,
+    )
+    write_spec(tmp_path / "spec.json", spec)
+    (asked,) = signature_of(tmp_path).inputs.inputs
+    assert (asked.type, asked.shape) == (np.dtype(dtype), (-1, -1, *spec.feature_shape))
 
 
 def _logged(ledger: Ledger, uri: str, folder: Path) -> str:

@@ -25,15 +25,15 @@ FALLBACK = (0.0, 0.5, 1.0, 1.5)
 
 def kneser_ney_trigram(prepared: Prepared) -> list[Array]:
     """Interpolated modified Kneser-Ney trigram: ``-log P`` of each target, in nats, ``(T,)``."""
-    return _surprises(prepared, order=3)
+    return _nlls(prepared, order=3)
 
 
 def unigram(prepared: Prepared) -> list[Array]:
     """How common each word is in train, whatever stands before it; as `kneser_ney_trigram`."""
-    return _surprises(prepared, order=1)
+    return _nlls(prepared, order=1)
 
 
-def _surprises(prepared: Prepared, order: int) -> list[Array]:
+def _nlls(prepared: Prepared, order: int) -> list[Array]:
     train, test = (_targets(prepared.split(name)) for name in ("train", "test"))
     model = KneserNey(train, len(prepared.spec.vocabulary), order)
     return [-logs for logs in model.log_probabilities(test)]

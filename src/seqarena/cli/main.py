@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from seqarena.cli.predict import Name, generate, predict, score
-from seqarena.errors import InputError, exit_with_one_line, unknown
+from seqarena.errors import InputError, RunError, exit_with_one_line, unknown
 from seqarena.files import read_json
 
 app = typer.Typer(
@@ -42,9 +42,11 @@ def run(
 
     check_project()
     chosen = [load(name) for name in dict.fromkeys(experiments or experiment_names())]
-    share = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
+    share, failures = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
     verdict()
     print(share or "Nothing to do: all is up to date.")
+    if failures:
+        raise RunError("; ".join(failures))
 
 
 @app.command()

@@ -75,22 +75,22 @@ class Job:
         return status_of(self.experiment, self.stage, self.began, self.stage_began)
 
 
-def run_experiments(experiments: Sequence[ResolvedExperiment], jobs: int) -> Share | None:
+def run_experiments(
+    experiments: Sequence[ResolvedExperiment], jobs: int
+) -> tuple[Share | None, list[str]]:
     """Bring experiments to their verdicts, at most `jobs` at a time, and write the report.
 
-    Returns how busy the cores were, or None where nothing was to do. Raises `RunError` naming each
-    experiment that failed, after all n_best have ended.
+    Returns how busy the cores were, None where nothing was to do, and a line for each experiment
+    that failed.
     """
     stale = _stale()
     waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
     if not waiting and "compare" not in stale:
-        return None
+        return None, []
     share = Share(experiments)
     failures = _run_all(waiting, jobs, share) if waiting else []
     _repro("compare", "--single-item")
-    if failures:
-        raise RunError("; ".join(failures))
-    return share
+    return share, failures
 
 
 def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list[str]:
@@ -129,7 +129,7 @@ def _start(experiment: ResolvedExperiment, address: str) -> Job:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # Ctrl-C reaches this process alone, which ends the n_best
+        start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
     )
     return Job(experiment, process, projection)
 

@@ -40,6 +40,7 @@ class DataSpec:
     modality: str
     feature_shape: tuple[int, ...]  # of one step: () token ids, (M,) features, (C, H, W) frames
     max_length: int  # steps of the longest training sequence
+    dtype: str = "float32"  # of the numbers of a step
     step: str  # what one step is, for axes: "token", "second", "hour", "frame"
     step_size: float  # how much of it one step spans: 1 token, 0.01 second, 1 hour
     vocabulary: tuple[str, ...] = ()  # text: index -> token; 0 pads, 1 is unknown

@@ -52,7 +52,7 @@ def beam_search(
         if step == max_length:
             ended = torch.ones_like(ended)
         _collect(done, beam, ended[:, :width], rank.scores(beam, state.lengths), stepper.end)
-        # So many were kept that as many as before go on, whatever ended.
+        # At most `width` of the 2 width extensions end, one per hypothesis: `width` others go on.
         live = ended.to(torch.int8).argsort(dim=1, stable=True)[:, :width]
         beam = _choose(beam, live)._replace(
             total=beam.total.masked_fill(ended, -torch.inf).gather(1, live)

@@ -126,7 +126,7 @@ def _keep(
         (beam.tokens, beam.lengths, ending_blank, ending_token, beam.begins), chosen
     )
     tokens = F.pad(tokens, (0, 1), value=blank).scatter(2, lengths[..., None], symbols[..., None])
-    # One that is extended begins another only where that goes on with the same token.
+    # Extended by a token, i remains a prefix of j only if j continues with the same token.
     following = tokens.gather(2, lengths[:, None].expand(-1, len(lengths[0]), -1)).mT
     begins = pick(begins.mT, chosen).mT & (same[..., None] | (following == symbols[..., None]))
     return Prefixes(

@@ -1,4 +1,4 @@
-"""What comes next: how much each step of a sequence came as a surprise."""
+"""What comes next: the nll of each step of a sequence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqarena.plots.steps import nlls
 
 
 def draw_next(final: Final) -> Callable[[int], Caption]:
-    """Draw the surprise of each step of a few sequences, in nats."""
+    """Draw the nll of each step of a few sequences, in nats."""
     spec, test, examples = final.spec, final.test, final.test.examples()
     namer = modality(spec.modality)
     chosen = final.drawn

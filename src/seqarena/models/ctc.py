@@ -36,9 +36,7 @@ class CTCHead(Writer):
         return decoding.along(self.output(encoded.states), encoded.lengths)
 
 
-def ctc_surprise(
-    logits: Tensor, lengths: Tensor, batch: Batch, *, learning: bool = False
-) -> Tensor:
+def ctc_nll(logits: Tensor, lengths: Tensor, batch: Batch, *, learning: bool = False) -> Tensor:
     """Return ``-log P`` of each true text over all its alignments, ``(B,)``.
 
     Logits are ``(B, S, V)``. A text that has no alignment, since it is longer than its source, has

@@ -13,6 +13,8 @@ from importlib import import_module
 
 import ray
 
+from seqarena.errors import InputError
+
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
 
 
@@ -66,8 +68,14 @@ def _connected() -> Iterator[None]:
 
 
 def _start_or_join() -> None:
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            message = "no Ray cluster answers there, or its token is another"
+            raise InputError(f"RAY_ADDRESS={address}: {message} ({reason})") from error
     else:
         ray.init(
             address="local",

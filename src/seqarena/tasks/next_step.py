@@ -25,7 +25,7 @@ LIKELY = 10  # continuations that a prediction names
 
 
 class NextStep(StepTask):
-    """The next step from all before it; the surprise of a step is ``-log P``, in nats."""
+    """The next step from all before it; the nll of a step is its ``-log P``, in nats."""
 
     targets = frozenset({"next"})
 
@@ -43,7 +43,7 @@ class NextStep(StepTask):
         return self.nll(output, batch).sum(), int(batch.target_lengths.sum())
 
     def predictions(self, output: Output) -> list[Any]:
-        """Return the surprises ``(T,)`` of each sequence's true steps."""
+        """Return the nll ``(T,)`` of each sequence's true steps."""
         assert output.nll is not None
         return list(trimmed(output.nll, output.lengths))
 
@@ -67,7 +67,7 @@ class NextStep(StepTask):
 class LanguageModelling(NextStep):
     """The next token of a text (Mikolov et al. 2010).
 
-    ``perplexity`` is the exponential of the mean surprise per token, the end among them;
+    ``perplexity`` is the exponential of the mean nll per token, the end among them;
     ``preference`` the share of texts that are likelier than a copy in which one word is replaced by
     a word of another text.
     """
@@ -168,7 +168,7 @@ def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
 
 class MusicModelling(NextStep):
     """The keys of the next frame, each on or off by itself given all frames before
-    (Boulanger-Lewandowski et al. 2012); ``nll`` is the surprise per frame, summed over the keys.
+    (Boulanger-Lewandowski et al. 2012); ``nll`` is ``-log P`` per frame, summed over the keys.
     """
 
     metrics: ClassVar = {"nll": ERROR}

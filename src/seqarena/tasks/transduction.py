@@ -15,12 +15,10 @@ from seqarena.data.tokens import END, JOINTS, PAD, UNKNOWN
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.attention import Attention
 from seqarena.models.builders import Space
-from seqarena.models.ctc import CTCHead, ctc_surprise
-from seqarena.models.decoder import RecurrentDecoder
-from seqarena.models.frontends import embedding_table
+from seqarena.models.ctc import ctc_nll
+from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
 from seqarena.models.model import Output, SequenceModel
-from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.metric import PERPLEXITY
@@ -68,28 +66,11 @@ class Transduction(Task):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        dropout = hyperparameters["dropout"]
-        if variant.decoder == "ctc":
-            return CTCHead(width, self.outputs(spec), dropout)
-        size, std = hyperparameters["embedding"], hyperparameters["embedding_std"]
-        table = embedding_table(self.outputs(spec), size, std)
-        sampling = hyperparameters.get("scheduled_sampling", 0.0)
-        if variant.decoder == "transformer":
-            layers, heads = hyperparameters["layers"], hyperparameters["heads"]
-            return TransformerDecoder(width, layers, heads, table, dropout, sampling=sampling)
-        return RecurrentDecoder(
-            variant.decoder,
-            width,
-            attention,
-            table,
-            dropout,
-            input_feeding=variant.input_feeding,
-            sampling=sampling,
-        )
+        return decoder_for(variant, width, attention, self.outputs(spec), hyperparameters)
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
-        return _surprise(output, batch).sum(), int(batch.target_lengths.sum())
+        return _nll(output, batch).sum(), int(batch.target_lengths.sum())
 
     def training_loss(
         self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
@@ -97,7 +78,7 @@ class Transduction(Task):
         """Smooth the labels where asked (Vaswani et al. 2017, section 5.4)."""
         assert batch.target_lengths is not None
         if not output.per_target:
-            losses = ctc_surprise(output.logits, output.lengths, batch, learning=True)
+            losses = ctc_nll(output.logits, output.lengths, batch, learning=True)
             return losses.sum(), int(batch.target_lengths.sum())
         smoothing = hyperparameters.get("label_smoothing", 0.0)
         if smoothing == 0:
@@ -152,7 +133,7 @@ class Transduction(Task):
         }
         if output.logits.numel():
             assert batch.target_lengths is not None
-            counts["nll"] = _surprise(output, batch).double().sum()
+            counts["nll"] = _nll(output, batch).double().sum()
             counts["tokens"] = batch.target_lengths.sum()
         return counts
 
@@ -166,7 +147,7 @@ class Transduction(Task):
         """Sentences are scored alone: their BLEU and chrF do not average to the corpus's."""
         if metric == "perplexity":
             assert batch.target_lengths is not None
-            return (_surprise(output, batch) / batch.target_lengths).exp()
+            return (_nll(output, batch) / batch.target_lengths).exp()
         score = TEXT_SCORES[metric]
         rows = score.statistics(*_texts(output, batch, spec))
         return torch.tensor([score.alone(row) for row in rows])
@@ -205,8 +186,8 @@ def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], lis
     return [written(hypothesis.tokens, spec) for hypothesis in output.hypotheses], truth
 
 
-def _surprise(output: Output, batch: Batch) -> Tensor:
+def _nll(output: Output, batch: Batch) -> Tensor:
     """Return ``-log P`` of each true text, ``(B,)``."""
     if not output.per_target:
-        return ctc_surprise(output.logits, output.lengths, batch)
+        return ctc_nll(output.logits, output.lengths, batch)
     return cross_entropies(output.logits, batch.targets, PAD).sum(1)

@@ -71,6 +71,7 @@ class Images(Modality):
                 pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
         return DataSpec(
             modality="image",
+            dtype="uint8",
             feature_shape=(3 if options.colour else 1, options.height, options.width),
             step="picture",
             step_size=1.0,

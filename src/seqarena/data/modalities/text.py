@@ -76,6 +76,7 @@ class Text(Modality):
         written = write_labelled(out, splits, encode, targets, column="text", longest=longest)
         return DataSpec(
             modality="text",
+            dtype="int32",
             feature_shape=(),
             step="token",
             step_size=1.0,

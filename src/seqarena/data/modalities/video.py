@@ -66,6 +66,7 @@ class Video(Modality):
             written = write_labelled(out, splits, lambda row: clips.pop(row.item).result(), targets)
         return DataSpec(
             modality="video",
+            dtype="uint8",
             feature_shape=(3 if options.colour else 1, options.height, options.width),
             step="frame",
             step_size=1.0,

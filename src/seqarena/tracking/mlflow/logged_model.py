@@ -54,21 +54,19 @@ def _save(target: Path, folder: Path, serve: Path, about: Model) -> None:
         python_model=str(serve),
         artifacts={NAME: str(folder)},
         code_paths=[str(Path(seqarena.__file__).parent)],  # so that it loads anywhere
-        signature=_signature(folder),
+        signature=signature_of(folder),
         # A "+cpu" build is not on the index; the release that it is a build of is.
         pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in NEEDS],
         mlflow_model=about,
     )
 
 
-def _signature(folder: Path) -> ModelSignature:
+def signature_of(folder: Path) -> ModelSignature:
     """Sentences for text; else ``(B, T, *feature_shape)`` padded, with the true ``lengths``."""
     spec = read_json(folder / "spec.json")
     if spec["modality"] == "text":
         return ModelSignature(inputs=Schema([ColSpec("string")]))
-    # Frames are bytes: a model takes floats for frames that were scaled already.
-    kind = np.dtype(np.uint8 if spec["modality"] == "video" else np.float32)
     return ModelSignature(
-        inputs=Schema([TensorSpec(kind, (-1, -1, *spec["feature_shape"]))]),
+        inputs=Schema([TensorSpec(np.dtype(spec["dtype"]), (-1, -1, *spec["feature_shape"]))]),
         params=ParamSchema([ParamSpec("lengths", "long", default=[], shape=(-1,))]),
     )

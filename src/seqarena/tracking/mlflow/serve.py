@@ -21,7 +21,6 @@ class Served(PythonModel):
         from seqarena.predict import Predictor
 
         self._predictor = Predictor(Path(context.artifacts["model"]))
-        self._kind = np.uint8 if self._predictor.spec.modality == "video" else np.float32
         self._text = modality("text") if self._predictor.spec.modality == "text" else None
 
     def predict(
@@ -34,7 +33,9 @@ class Served(PythonModel):
         if self._text is None:
             lengths = (params or {}).get("lengths") or [len(sequence) for sequence in model_input]
             pairs = zip(model_input, lengths, strict=True)
-            sequences = [np.asarray(steps, self._kind)[:length] for steps, length in pairs]
+            sequences = [
+                np.asarray(steps, self._predictor.spec.dtype)[:length] for steps, length in pairs
+            ]
         else:
             sequences = [self._encoded(str(text)) for text in np.ravel(model_input)]
         answers = self._predictor.predict(sequences)

@@ -1,0 +1,79 @@
+"""What writes a target, by the name that a variant gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from seqarena.models.attention import Attention
+from seqarena.models.builders import Hyperparameters
+from seqarena.models.ctc import CTCHead
+from seqarena.models.decoder import RecurrentDecoder
+from seqarena.models.frontends import embedding_table
+from seqarena.models.heads import Writer
+from seqarena.models.transformer_decoder import TransformerDecoder
+from seqarena.models.variants import Variant
+
+# The variant, the width and the attention of its encoder, and how many tokens there are.
+BuildDecoder = Callable[[Variant, int, Attention | None, int, Hyperparameters], Writer]
+
+
+def decoder_for(
+    variant: Variant,
+    width: int,
+    attention: Attention | None,
+    vocabulary: int,
+    hyperparameters: Hyperparameters,
+) -> Writer:
+    """Build the decoder of a variant over an encoder's states of so many numbers."""
+    return DECODERS[variant.decoder](variant, width, attention, vocabulary, hyperparameters)
+
+
+def ctc(
+    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+) -> Writer:
+    """Build a head that says a token or none at every step of the source."""
+    return CTCHead(width, vocabulary, h["dropout"])
+
+
+def recurrent(
+    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+) -> Writer:
+    """Build a recurrence of the kind that the variant names, with its attention if any."""
+    return RecurrentDecoder(
+        variant.decoder,
+        width,
+        attention,
+        _embedding(vocabulary, h),
+        h["dropout"],
+        input_feeding=variant.input_feeding,
+        sampling=h.get("scheduled_sampling", 0.0),
+    )
+
+
+def transformer(
+    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+) -> Writer:
+    """Build layers of masked self-attention, which bring their own attention to the source."""
+    return TransformerDecoder(
+        width,
+        h["layers"],
+        h["heads"],
+        _embedding(vocabulary, h),
+        h["dropout"],
+        sampling=h.get("scheduled_sampling", 0.0),
+    )
+
+
+def _embedding(vocabulary: int, h: Hyperparameters) -> nn.Embedding:
+    return embedding_table(vocabulary, h["embedding"], h["embedding_std"])
+
+
+DECODERS: dict[str, BuildDecoder] = {
+    "rnn": recurrent,
+    "gru": recurrent,
+    "lstm": recurrent,
+    "transformer": transformer,
+    "ctc": ctc,
+}
