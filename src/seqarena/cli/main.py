@@ -38,10 +38,9 @@ def run(
     """Bring experiments to their verdicts by `dvc repro`, side by side on one Ray."""
     from seqarena.cli.run import check_project, run_experiments
     from seqarena.config import experiment_names
-    from seqarena.experiments import load
 
     check_project()
-    chosen = [load(name) for name in dict.fromkeys(experiments or experiment_names())]
+    chosen = list(dict.fromkeys(experiments or experiment_names()))
     share, failures = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
     verdict()
     print(share or "Nothing to do: all is up to date.")

@@ -18,7 +18,7 @@ from pathlib import Path
 from seqarena.cli.run_status import RunDisplay, Share, Status, status_of
 from seqarena.config import PARAMS, read_params
 from seqarena.errors import InputError, RunError
-from seqarena.experiments import ResolvedExperiment
+from seqarena.experiments import ResolvedExperiment, load
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
 from seqarena.tracking.recorder import FOLLOWED
@@ -75,15 +75,24 @@ class Job:
         return status_of(self.experiment, self.stage, self.began, self.stage_began)
 
 
-def run_experiments(
-    experiments: Sequence[ResolvedExperiment], jobs: int
-) -> tuple[Share | None, list[str]]:
+def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list[str]]:
     """Bring experiments to their verdicts, at most `jobs` at a time, and write the report.
 
     Returns how busy the cores were, None where nothing was to do, and a line for each experiment
-    that failed.
+    that failed. Raises `InputError` for a mistake in any of their sections before one is started.
     """
-    stale = _stale()
+    status = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "status", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        experiments = [load(name) for name in names]  # while DVC looks
+    except BaseException:
+        status.kill()
+        raise
+    stale = _stale(status)
     waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
     if not waiting and "compare" not in stale:
         return None, []
@@ -157,13 +166,12 @@ def _end_all(jobs: list[Job]) -> None:
         job.projection.update()
 
 
-def _stale() -> set[str]:
+def _stale(status: subprocess.Popen[str]) -> set[str]:
     """Name the stages whose inputs or outputs differ from dvc.lock."""
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RunError(_reason(done.stderr))
-    return set(json.loads(done.stdout))
+    printed, errors = status.communicate()
+    if status.returncode:
+        raise RunError(_reason(errors))
+    return set(json.loads(printed))
 
 
 def _repro(*arguments: str) -> None:
