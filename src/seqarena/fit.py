@@ -163,11 +163,11 @@ class Training:
 
         The latter is truncated backpropagation through time (Williams & Peng 1990).
         """
-        longest, truncate = batch.inputs.shape[1], self.protocol.truncate
-        if truncate is None or longest <= truncate:
+        max_length, truncate = batch.inputs.shape[1], self.protocol.truncate
+        if truncate is None or max_length <= truncate:
             yield self.step(batch)
             return
-        state, share = None, 1 / math.ceil(longest / truncate)
+        state, share = None, 1 / math.ceil(max_length / truncate)
         for window, going in windows(batch, truncate):
             learned = self.step(window, index(state, going), share)
             state = learned.state
@@ -242,8 +242,8 @@ def computable(protocol: Protocol, device: torch.device) -> Protocol:
     """
     if protocol.precision != "bfloat16" or _computes_bfloat16(device):
         return protocol
-    told = f"this {device.type} does not compute it in hardware; float32 is used"
-    warnings.warn(f"protocol.precision: bfloat16, but {told}", InputWarning, stacklevel=2)
+    reason = f"this {device.type} does not compute it in hardware; float32 is used"
+    warnings.warn(f"protocol.precision: bfloat16, but {reason}", InputWarning, stacklevel=2)
     return protocol.model_copy(update={"precision": "float32"})
 
 

@@ -18,7 +18,7 @@ class Progress:
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total, self.done = title, total, 0
-        self.began = self.told = time.monotonic()
+        self.began = self.reported = time.monotonic()
         self.live = sys.stderr.isatty()
         self.bar = Bar(
             TextColumn("{task.description}"),
@@ -48,8 +48,8 @@ class Progress:
         self.done += 1
         self.bar.update(self.task, advance=1, note=note)
         now = time.monotonic()
-        if not self.live and (now - self.told > EVERY or self.done == self.total):
-            self.told = now
+        if not self.live and (now - self.reported > EVERY or self.done == self.total):
+            self.reported = now
             print(
                 f"{self.title}: {self.done}/{self.total} after {now - self.began:.0f} s {note}",
                 file=sys.stderr,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqarena.models.cpu_bptt import through_time
+from seqarena.models.cpu_bptt import run_layer
 
 Of = type[nn.GRU] | type[nn.RNN]
 BOTH = pytest.mark.parametrize("of", [nn.GRU, nn.RNN])
@@ -24,14 +24,14 @@ def test_outputs_and_gradients_are_those_of_the_kernel(of: Of, steps: int) -> No
         return [outputs, last, *torch.autograd.grad(loss, [x, state, *kernel.parameters()])]
 
     theirs = everything(*kernel(x, state))
-    for one, other in zip(everything(*through_time(kernel, x, state)), theirs, strict=True):
+    for one, other in zip(everything(*run_layer(kernel, x, state)), theirs, strict=True):
         torch.testing.assert_close(one, other)
 
 
 @BOTH
 def test_without_a_state_it_begins_at_zero(of: Of) -> None:
     kernel, x = of(2, 3, batch_first=True), torch.randn(4, 5, 2)
-    for one, other in zip(through_time(kernel, x, None), kernel(x), strict=True):
+    for one, other in zip(run_layer(kernel, x, None), kernel(x), strict=True):
         torch.testing.assert_close(one, other)
         assert one.requires_grad
 
@@ -40,6 +40,6 @@ def test_without_a_state_it_begins_at_zero(of: Of) -> None:
 def test_it_trains_under_autocast(of: Of) -> None:
     kernel, x = of(2, 3, batch_first=True), torch.randn(4, 5, 2)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        outputs, _ = through_time(kernel, x, None)
+        outputs, _ = run_layer(kernel, x, None)
     outputs.float().sum().backward()
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in kernel.parameters())

@@ -14,8 +14,8 @@ def dtw_nearest(prepared: Prepared) -> Array:
     """
     train, test = prepared.split("train"), prepared.split("test")
     known, lengths = _padded(train)
-    answers = (_flat(test, index) for index in range(len(test)))
-    places = [int(dtw(steps, known, lengths).argmin()) for steps in answers]
+    queries = (_flat(test, index) for index in range(len(test)))
+    places = [int(dtw(steps, known, lengths).argmin()) for steps in queries]
     labels = np.asarray(train.targets)[places]
     return np.asarray(np.eye(len(prepared.spec.classes), dtype=np.float32)[labels])
 

@@ -13,12 +13,12 @@ def nearest_image(prepared: Prepared) -> list[Hypothesis]:
     from sklearn.neighbors import NearestNeighbors
 
     train, test = prepared.split("train"), prepared.split("test")
-    known, asked = _flat(train), _flat(test)
+    known, queries = _flat(train), _flat(test)
     mean = known.mean(axis=0)
     known -= mean
-    asked -= mean
+    queries -= mean
     neighbours = NearestNeighbors(n_neighbors=1, metric="cosine").fit(known)
-    places = neighbours.kneighbors(asked, return_distance=False)[:, 0]
+    places = neighbours.kneighbors(queries, return_distance=False)[:, 0]
     return [Hypothesis(train.target(place)[:-1].tolist(), 0.0, 0.0, None) for place in places]
 
 

@@ -22,8 +22,8 @@ def majority_step(prepared: Prepared) -> list[Array]:
     """Always the most common label of train."""
     labels = _labels(prepared.split("train"))
     common = np.bincount(labels[labels > 0] - 1).argmax()
-    answer = np.eye(len(prepared.spec.classes), dtype=np.float32)[common]
-    return [np.tile(answer, (length, 1)) for length in prepared.split("test").lengths]
+    probabilities = np.eye(len(prepared.spec.classes), dtype=np.float32)[common]
+    return [np.tile(probabilities, (length, 1)) for length in prepared.split("test").lengths]
 
 
 def neighbour_logistic(prepared: Prepared) -> list[Array]:
@@ -51,9 +51,9 @@ def _logistic(prepared: Prepared, ahead: int) -> list[Array]:
             best = score, model
     assert best is not None
     test = prepared.split("test")
-    answer = np.zeros((int(test.lengths.sum()), len(prepared.spec.classes)), np.float32)
-    answer[:, best[1].classes_ - 1] = best[1].predict_proba(_neighbours(test, ahead))
-    return np.split(answer, np.cumsum(test.lengths)[:-1])
+    probabilities = np.zeros((int(test.lengths.sum()), len(prepared.spec.classes)), np.float32)
+    probabilities[:, best[1].classes_ - 1] = best[1].predict_proba(_neighbours(test, ahead))
+    return np.split(probabilities, np.cumsum(test.lengths)[:-1])
 
 
 def _labelled(split: Split, ahead: int) -> tuple[Array, Array]:

@@ -89,9 +89,9 @@ def _logistic(
         if best is None or score > best[0]:
             best = score, model
     assert best is not None
-    answer = np.zeros((len(prepared.split("test")), len(prepared.spec.classes)), np.float32)
-    answer[:, best[1].classes_] = best[1].predict_proba(features(prepared.split("test")))
-    return answer
+    probabilities = np.zeros((len(prepared.split("test")), len(prepared.spec.classes)), np.float32)
+    probabilities[:, best[1].classes_] = best[1].predict_proba(features(prepared.split("test")))
+    return probabilities
 
 
 def persistence(prepared: Prepared) -> Array:
@@ -104,7 +104,7 @@ def persistence(prepared: Prepared) -> Array:
 def seasonal_naive(hours: int) -> Callable[[Prepared], Array]:
     """The value one season before (Hyndman & Athanasopoulos 2021, section 5.2)."""
 
-    def answer(prepared: Prepared) -> Array:
+    def predict(prepared: Prepared) -> Array:
         test, spec = prepared.split("test"), prepared.spec
         if spec.step != "hour":
             raise InputError(f"baselines: a season of {hours} h needs hours, not {spec.step}s")
@@ -114,7 +114,7 @@ def seasonal_naive(hours: int) -> Callable[[Prepared], Array]:
         ahead = np.arange(spec.horizon) % season
         return np.asarray(test.inputs[(test.starts + test.lengths)[:, None] - season + ahead, 0])
 
-    return answer
+    return predict
 
 
 def linear(prepared: Prepared) -> Array:
@@ -151,12 +151,12 @@ def nearest_text(prepared: Prepared) -> list[Hypothesis]:
     from sklearn.neighbors import NearestNeighbors
 
     train, test = prepared.split("train"), prepared.split("test")
-    known, asked = ([example["text"] for example in s.examples()] for s in (train, test))
+    known, queries = ([example["text"] for example in s.examples()] for s in (train, test))
     vectorizer = TfidfVectorizer(
         tokenizer=words, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True
     )
     neighbours = NearestNeighbors(n_neighbors=1).fit(vectorizer.fit_transform(known))
-    places = neighbours.kneighbors(vectorizer.transform(asked), return_distance=False)[:, 0]
+    places = neighbours.kneighbors(vectorizer.transform(queries), return_distance=False)[:, 0]
     return [Hypothesis(train.target(place)[:-1].tolist(), 0.0, 0.0, None) for place in places]
 
 
@@ -164,13 +164,13 @@ def common_tokens(prepared: Prepared) -> list[Hypothesis]:
     """At every place the token that is most common there in train, whatever was read."""
     train = prepared.split("train")
     targets = [train.target(index) for index in range(len(train))]
-    said: list[int] = []
+    tokens: list[int] = []
     while True:
-        place = [int(target[len(said)]) for target in targets if len(target) > len(said)]
+        place = [int(target[len(tokens)]) for target in targets if len(target) > len(tokens)]
         token = int(np.bincount(place).argmax())
         if token == END:
-            return [Hypothesis(said, 0.0, 0.0, None)] * len(prepared.split("test"))
-        said.append(token)
+            return [Hypothesis(tokens, 0.0, 0.0, None)] * len(prepared.split("test"))
+        tokens.append(token)
 
 
 def baseline_for(name: str, task: str, modality: str, metric: str, where: str) -> Baseline:
@@ -188,8 +188,8 @@ def baseline_for(name: str, task: str, modality: str, metric: str, where: str) -
         )
     if metric in fitting[name].without:
         able = ", ".join(k for k, b in fitting.items() if metric not in b.without)
-        mend = f"known: {able}" if able else "none does; expected another metric or no baselines"
-        raise InputError(f"{where}: baseline '{name}' does not give {metric}; {mend}")
+        fix = f"known: {able}" if able else "none does; expected another metric or no baselines"
+        raise InputError(f"{where}: baseline '{name}' does not give {metric}; {fix}")
     return fitting[name]
 
 

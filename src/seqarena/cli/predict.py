@@ -93,8 +93,8 @@ def score(experiment: Name, source: Input, variant: Variant = None, output: Outp
         terms = predictor.score(steps)
         total = sum(term for _, term in terms)
         perplexity = math.exp(-total / len(terms))
-        told = {"log_probability": total, "perplexity": perplexity, "terms": terms}
-        rows.append({"input": name, **told})
+        scores = {"log_probability": total, "perplexity": perplexity, "terms": terms}
+        rows.append({"input": name, **scores})
     show(rows, predictor, output)
 
 
@@ -220,16 +220,16 @@ def _draw_attention(
 
     variant = predictor.about["variant"]
     weights, rows = answer["attention"], answer.get("tokens", answer.get("labels"))
-    if "alternatives" in answer:  # (heads, U, S): a row for each step that was asked about
-        asked = [step - 1 for step in answer["alternatives"]]
-        weights, rows = weights[:, asked], [answer["labels"][step] for step in asked]
-    caption = Caption(f"{variant} {_told(name, answer)}", rows)
+    if "alternatives" in answer:  # (heads, U, S): a row for each step that a label was asked of
+        labelled = [step - 1 for step in answer["alternatives"]]
+        weights, rows = weights[:, labelled], [answer["labels"][step] for step in labelled]
+    caption = Caption(f"{variant} {_title(name, answer)}", rows)
     with new_file(path) as partial:
         draw_attention(partial, predictor.spec, steps, weights, caption)
     print(f"{path}: what {variant} looked at in {name}")
 
 
-def _told(name: str, answer: dict[str, Any]) -> str:
+def _title(name: str, answer: dict[str, Any]) -> str:
     """Say what a model made of an input."""
     if "value" in answer:
         return f"says {answer['value']:.4g}"

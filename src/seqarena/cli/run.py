@@ -188,8 +188,8 @@ def _repro(*arguments: str) -> None:
 def _reason(text: str) -> str:
     """Return the line of a process's output that says why it failed."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("error: ", "failed: "))]
-    return (told or lines or ["no output"])[-1]
+    errors = [line for line in lines if line.startswith(("error: ", "failed: "))]
+    return (errors or lines or ["no output"])[-1]
 
 
 def check_project() -> None:

@@ -70,7 +70,7 @@ class RunDisplay:
 
     def __init__(self, names: Sequence[str]) -> None:
         self.rows = {name: Status(name) for name in names}
-        self.told: dict[str, tuple[str, float]] = {}  # in a log: the last stage and when
+        self.reported: dict[str, tuple[str, float]] = {}  # in a log: the last stage and when
         self.terminal = sys.stderr.isatty()
         self.live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
 
@@ -94,9 +94,9 @@ class RunDisplay:
         if self.terminal:
             self.live.update(self._table(), refresh=True)
             return
-        stage, when = self.told.get(status.name, ("", 0.0))
+        stage, when = self.reported.get(status.name, ("", 0.0))
         if stage != status.stage or time.time() - when > EVERY:
-            self.told[status.name] = status.stage, time.time()
+            self.reported[status.name] = status.stage, time.time()
             self._print(status.line())
 
     def verdict(self, experiment: ResolvedExperiment) -> None:

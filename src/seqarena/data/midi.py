@@ -44,13 +44,13 @@ def read_notes(path: Path) -> Score:
     try:
         file = mido.MidiFile(path)
     except UNREADABLE as error:
-        told = str(error) or "cut short"
-        raise InputError(f"{path}: not a readable MIDI file: {told}") from error
+        message = str(error) or "cut short"
+        raise InputError(f"{path}: not a readable MIDI file: {message}") from error
     if file.type not in (0, 1):
         raise InputError(f"{path}: MIDI of type {file.type}; expected 0 or 1")
     if file.ticks_per_beat <= 0:
-        told = f"a division of {file.ticks_per_beat}"
-        raise InputError(f"{path}: {told}; expected ticks in a quarter note")
+        message = f"a division of {file.ticks_per_beat}"
+        raise InputError(f"{path}: {message}; expected ticks in a quarter note")
     tracks = [_track(track) for track in file.tracks]
     notes = sorted(note for track, _ in tracks for note in track)
     return Score(notes, file.ticks_per_beat, max((length for _, length in tracks), default=0))

@@ -34,9 +34,9 @@ def warn_of_unspellable(
     counts = {name: _unspellable(prepared.split(name), steps) for name in SPLITS}
     if any(counts.values()):
         sizes = prepared.spec.sizes
-        told = ", ".join(f"{n} of {sizes[name]} in {name}" for name, n in counts.items() if n)
+        shares = ", ".join(f"{n} of {sizes[name]} in {name}" for name, n in counts.items() if n)
         reason = "longer than the steps of their sequences"
-        warnings.warn(f"{who}: cannot spell targets {reason}: {told}", InputWarning, stacklevel=2)
+        warnings.warn(f"{who}: cannot spell targets {reason}: {shares}", InputWarning, stacklevel=2)
     return counts
 
 

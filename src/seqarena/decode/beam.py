@@ -81,8 +81,8 @@ def _extend(beam: Beam, logits: Tensor, weights: Tensor | None, count: int) -> t
     candidates = (beam.total[..., None] + logs).flatten(1)
     total, place = candidates.topk(min(count, live * vocabulary), dim=1)
     parents, tokens = place // vocabulary, place % vocabulary
-    said = torch.cat([pick(beam.tokens, parents), tokens[..., None]], 2)
-    return Beam(beam.rows, said, total, _longer(beam.weights, weights, parents)), parents
+    extended = torch.cat([pick(beam.tokens, parents), tokens[..., None]], 2)
+    return Beam(beam.rows, extended, total, _longer(beam.weights, weights, parents)), parents
 
 
 def _longer(past: Tensor | None, weights: Tensor | None, parents: Tensor) -> Tensor | None:
@@ -130,10 +130,10 @@ def _collect(
     ranks, rows = scores.tolist(), beam.rows.tolist()
     totals, tokens = beam.total.tolist(), beam.tokens.tolist()
     for n, w in places:
-        said = tokens[n][w]
+        sequence = tokens[n][w]
         done[rows[n]].append(
             Hypothesis(
-                said[:-1] if said[-1] == end else said,
+                sequence[:-1] if sequence[-1] == end else sequence,
                 totals[n][w],
                 ranks[n][w],
                 None if beam.weights is None else beam.weights[n, w].cpu(),

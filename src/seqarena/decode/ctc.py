@@ -65,8 +65,8 @@ def ctc_prefix_beam(
     totals = torch.logaddexp(beam.ending_blank, beam.ending_token).tolist()
     return [
         [
-            Hypothesis(said[:length], total, total, None)
-            for said, length, total in zip(*each, strict=True)
+            Hypothesis(tokens[:length], total, total, None)
+            for tokens, length, total in zip(*each, strict=True)
             if total > -torch.inf
         ][:best]
         for each in zip(beam.tokens.tolist(), beam.lengths.tolist(), totals, strict=True)

@@ -59,40 +59,38 @@ def follow(stepper: Stepper, max_length: int, choose: Choose) -> list[Hypothesis
     last, state = stepper.start()
     rows = torch.arange(len(last), device=last.device)  # not yet ended
     total = torch.zeros(len(rows), device=rows.device)
-    said = rows.new_full((len(rows), max_length), stepper.end)
-    looked: list[tuple[Tensor, Tensor]] = []
+    tokens = rows.new_full((len(rows), max_length), stepper.end)
+    attention: list[tuple[Tensor, Tensor]] = []
     for step in range(max_length):
         logits, state, weights = stepper.step(last, state)
         chosen = choose(logits[:, 0])
         logs = torch.log_softmax(logits[:, 0].float(), 1)
         total[rows] += logs.gather(1, chosen[:, None]).squeeze(1)
-        said[rows, step] = chosen
+        tokens[rows, step] = chosen
         if weights is not None:
-            looked.append((rows, weights[:, 0]))
+            attention.append((rows, weights[:, 0]))
         going = (chosen != stepper.end).nonzero().squeeze(1)
         rows, last = rows[going], chosen[going, None]
         if len(rows) == 0:
             break
         if len(going) < len(chosen):
             state = retire(state, going)
-    return _gather(stepper.end, said, total, looked)
+    return _gather(stepper.end, tokens, total, attention)
 
 
 def _gather(
-    end: int, said: Tensor, total: Tensor, looked: list[tuple[Tensor, Tensor]]
+    end: int, tokens: Tensor, total: Tensor, attention: list[tuple[Tensor, Tensor]]
 ) -> list[Hypothesis]:
-    maps: list[list[Tensor]] = [[] for _ in said]
-    for rows, weights in looked:
+    maps: list[list[Tensor]] = [[] for _ in tokens]
+    for rows, weights in attention:
         for row, weight in zip(rows.tolist(), weights.cpu(), strict=True):
             maps[row].append(weight)
     return [
         Hypothesis(
-            tokens[: tokens.index(end)] if end in tokens else tokens,
+            own[: own.index(end)] if end in own else own,
             log_probability,
             log_probability,
             torch.stack(weights, 1) if weights else None,
         )
-        for tokens, log_probability, weights in zip(
-            said.tolist(), total.tolist(), maps, strict=True
-        )
+        for own, log_probability, weights in zip(tokens.tolist(), total.tolist(), maps, strict=True)
     ]

@@ -62,9 +62,9 @@ def evaluate_finals(
             evaluation.draw(summary, partial)
             evaluation.diagnose(tested, baselines, comparison, partial)
             plot_pool.wait()
-            told = [plots / path.name for path in sorted(partial.iterdir())]
+            pictures = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
-        evaluation.record(run, summary, told)
+        evaluation.record(run, summary, pictures)
     return summary
 
 
@@ -142,8 +142,8 @@ class Evaluation:
                 tested[name] = test_baseline(name, self.prepared, self.experiment)
             except FitError as reason:
                 unfitted[name] = str(reason)
-                told = f"baselines: {name} cannot be fitted, and is left out: {reason}"
-                warnings.warn(told, InputWarning, stacklevel=2)
+                message = f"baselines: {name} cannot be fitted, and is left out: {reason}"
+                warnings.warn(message, InputWarning, stacklevel=2)
         return tested, unfitted
 
     def summarise(

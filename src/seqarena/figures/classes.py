@@ -28,11 +28,11 @@ def draw_classes(final: Final) -> Callable[[int], Caption]:
     final.write_rows(["id", "input", "truth", "predicted", "probability"], rows)
 
     def caption(index: int) -> Caption:
-        told = f"{final.variant} says {classes[predicted[index]]}"
+        title = f"{final.variant} says {classes[predicted[index]]}"
         wrong = (
             f", the truth is {classes[truth[index]]}" if predicted[index] != truth[index] else ""
         )
-        return Caption(told + wrong)
+        return Caption(title + wrong)
 
     return caption
 
@@ -57,11 +57,11 @@ def draw_labels(final: Final) -> Callable[[int], Caption]:
 
     def caption(index: int) -> Caption:
         steps = modality(final.spec.modality).step_labels(test.sequence(index), final.spec)
-        told = [
+        queries = [
             f"{step} {classes[label - 1]}" if right else step
             for step, label, right in zip(steps, predicted[index], truth[index], strict=True)
         ]
-        return Caption(f"{final.variant} labels {item_of(examples[index])}", told)
+        return Caption(f"{final.variant} labels {item_of(examples[index])}", queries)
 
     return caption
 

@@ -60,9 +60,9 @@ def draw_decodings(
     plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")
 
 
-def ways(aligned: bool, seed: int) -> dict[str, Decoding]:
+def ways(per_target: bool, seed: int) -> dict[str, Decoding]:
     """Return the ways of writing that a head has, by name; CTC draws no samples."""
-    sampled = {"sample": Decoding(method="sample", seed=seed)} if aligned else {}
+    sampled = {"sample": Decoding(method="sample", seed=seed)} if per_target else {}
     beams = {f"beam {width}": Decoding(method="beam", beam=width) for width in BEAMS}
     return {"greedy": Decoding(), **sampled, **beams}
 

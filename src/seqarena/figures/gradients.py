@@ -71,9 +71,9 @@ def feature_gradients(model: SequenceModel, task: Task, batch: Batch) -> tuple[T
     """Return the norm of each sequence's own loss gradient by the features of each step ``(B, S)``.
 
     Beside it the step ``(B,)`` where each sequence ends, from which to count back. Where every step
-    is answered, that is the last one with a target, and its loss alone counts: else each step would
-    show the loss at itself, and nothing of what comes from afar. The model must be in eval mode,
-    and on the CPU: cuDNN goes back through a recurrence in training alone.
+    has an output, that is the last one with a target, and its loss alone counts: else each step
+    would show the loss at itself, and nothing of what comes from afar. The model must be in eval
+    mode, and on the CPU: cuDNN goes back through a recurrence in training alone.
     """
     begun: list[Tensor] = []
 
@@ -85,14 +85,14 @@ def feature_gradients(model: SequenceModel, task: Task, batch: Batch) -> tuple[T
         output: Output = model(batch)
     ends = output.lengths - 1
     if isinstance(task, StepTask):
-        ends = _last_answered(batch)
+        ends = _last_target(batch)
         output, batch = _at(ends, output, batch)
     loss, _ = task.loss(output, batch)
     (gradient,) = torch.autograd.grad(loss, begun)
     return gradient.flatten(2).norm(dim=2), ends
 
 
-def _last_answered(batch: Batch) -> Tensor:
+def _last_target(batch: Batch) -> Tensor:
     last = batch.lengths - 1
     if batch.targets.dim() > 2:  # keys of music: a rest has none
         return last
@@ -103,9 +103,9 @@ def _last_answered(batch: Batch) -> Tensor:
 def _at(ends: Tensor, output: Output, batch: Batch) -> tuple[Output, Batch]:
     """Keep of answers and targets the one at ``ends (B,)``."""
     rows = torch.arange(len(ends))
-    answered = output._replace(logits=output.logits[rows, ends][:, None])
+    at_ends = output._replace(logits=output.logits[rows, ends][:, None])
     targets = batch.targets[rows, ends][:, None]
-    return answered, batch._replace(targets=targets, target_lengths=torch.ones_like(ends))
+    return at_ends, batch._replace(targets=targets, target_lengths=torch.ones_like(ends))
 
 
 def by_distance(norms: Tensor, ends: Tensor) -> Array:

@@ -14,21 +14,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def through_time(kernel: nn.GRU | nn.RNN, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+def run_layer(kernel: nn.GRU | nn.RNN, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Run a layer over ``(B, T, D)`` from ``(1, B, H)`` as it would itself, within rounding."""
     if x.device.type != "cpu" or not torch.is_grad_enabled():
         outputs, last = kernel(x, state)
         return outputs, last
     weight_ih, weight_hh, bias_ih, bias_hh = kernel.parameters()
-    begin = x.new_zeros(len(x), kernel.hidden_size) if state is None else state[0]
+    h0 = x.new_zeros(len(x), kernel.hidden_size) if state is None else state[0]
     steps = x.transpose(0, 1)
     states: Tensor
     if isinstance(kernel, nn.GRU):
         projected = F.linear(steps, weight_ih, bias_ih)
-        states = _GRUSteps.apply(projected, begin, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
+        states = _GRUSteps.apply(projected, h0, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
     else:
         projected = F.linear(steps, weight_ih, bias_ih + bias_hh)
-        states = _RNNSteps.apply(projected, begin, weight_hh)  # type: ignore[no-untyped-call]
+        states = _RNNSteps.apply(projected, h0, weight_hh)  # type: ignore[no-untyped-call]
     return states.transpose(0, 1), states[-1:]
 
 
@@ -37,26 +37,26 @@ class _RNNSteps(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
-    def forward(ctx: Any, projected: Tensor, begin: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, projected: Tensor, h0: Tensor, weight: Tensor) -> Tensor:
         states = torch.empty_like(projected)
-        turned, h = weight.t(), begin
+        turned, h = weight.t(), h0
         for x, after in zip(projected.unbind(0), states.unbind(0), strict=True):
             h = torch.addmm(x, h, turned, out=after).tanh_()
-        ctx.save_for_backward(begin, weight, states)
+        ctx.save_for_backward(h0, weight, states)
         return states
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        begin, weight, states = ctx.saved_tensors
+        h0, weight, states = ctx.saved_tensors
         slopes = 1 - states * states
         of_sums = torch.empty_like(slopes)
-        carried = torch.zeros_like(begin)
+        carried = torch.zeros_like(h0)
         walk = (grad, slopes, of_sums)
         for g, slope, sums in zip(*(part.unbind(0)[::-1] for part in walk), strict=True):
             torch.add(g, carried, out=sums).mul_(slope)
             carried = sums @ weight
-        before = torch.cat([begin[None], states[:-1]])
+        before = torch.cat([h0[None], states[:-1]])
         return of_sums, carried, of_sums.flatten(0, 1).t() @ before.flatten(0, 1)
 
 
@@ -65,8 +65,8 @@ class _GRUSteps(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
-    def forward(ctx: Any, projected: Tensor, begin: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        steps, batch, width = len(projected), *begin.shape
+    def forward(ctx: Any, projected: Tensor, h0: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        steps, batch, width = len(projected), *h0.shape
         gates = projected.new_empty(steps, batch, 2 * width)  # reset, update
         recurrent = projected.new_empty(steps, batch, 3 * width)
         new, states = (projected.new_empty(steps, batch, width) for _ in range(2))
@@ -74,7 +74,7 @@ class _GRUSteps(torch.autograd.Function):
         h_gates, h_new = recurrent.split((2 * width, width), dim=2)
         reset, update = gates.chunk(2, dim=2)
         walk = (x_gates, x_new, recurrent, h_gates, h_new, gates, reset, update, new, states)
-        turned, h = weight.t(), begin
+        turned, h = weight.t(), h0
         for xg, xn, all_h, hg, hn, gate, r, z, n, after in zip(
             *(part.unbind(0) for part in walk), strict=True
         ):
@@ -82,15 +82,15 @@ class _GRUSteps(torch.autograd.Function):
             torch.add(xg, hg, out=gate).sigmoid_()
             torch.addcmul(xn, r, hn, out=n).tanh_()
             h = torch.lerp(n, h, z, out=after)
-        ctx.save_for_backward(begin, weight, gates, h_new, new, states)
+        ctx.save_for_backward(h0, weight, gates, h_new, new, states)
         return states
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        begin, weight, gates, h_new, new, states = ctx.saved_tensors
+        h0, weight, gates, h_new, new, states = ctx.saved_tensors
         reset, update = gates.chunk(2, dim=2)
-        before = torch.cat([begin[None], states[:-1]])
+        before = torch.cat([h0[None], states[:-1]])
         # What a gradient of the state is multiplied by to be that of each gate's sum.
         by_new = (1 - update).mul_(1 - new * new)
         factors = grad.new_empty(*grad.shape[:2], 3, grad.shape[2])
@@ -100,7 +100,7 @@ class _GRUSteps(torch.autograd.Function):
         torch.sub(before, new, out=by_update).mul_(update).mul_(1 - update)
         of_states, of_sums = torch.empty_like(grad), torch.empty_like(factors)
         walk = (grad, factors, update, of_states, of_sums, of_sums.flatten(2))
-        carried = torch.zeros_like(begin)
+        carried = torch.zeros_like(h0)
         for g, factor, z, dh, sums, flat in zip(
             *(part.unbind(0)[::-1] for part in walk), strict=True
         ):

@@ -91,7 +91,7 @@ class RecurrentDecoder(Decoder):
             past = self.attention.after(past, weights)
         vector = self._combined(contexts, state[0])
         fed = vector if self.input_feeding else None
-        return self._speak(vector), DecoderState(state, past, fed), weights
+        return self._logits(vector), DecoderState(state, past, fed), weights
 
     def decode(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         """Tell what comes after each of ``tokens (B, U)``: logits, weights."""
@@ -104,19 +104,19 @@ class RecurrentDecoder(Decoder):
             contexts, weights = source.summary[:, None].expand_as(states), None
         else:
             contexts, weights = self.attention.along(states, source.memory)
-        return self._speak(self._combined(contexts, states)), weights
+        return self._logits(self._combined(contexts, states)), weights
 
     def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         decoder_state, logits, attention = self.init_state(source), [], []
         for token in tokens.split(1, dim=1):
-            told, decoder_state, weights = self.advance(token, source, decoder_state)
-            logits.append(told)
+            step_logits, decoder_state, weights = self.advance(token, source, decoder_state)
+            logits.append(step_logits)
             attention += [] if weights is None else [weights]
         return torch.cat(logits, dim=1), torch.cat(attention, dim=2) if attention else None
 
     def _combined(self, contexts: Tensor, states: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([contexts, states], dim=-1)))
 
-    def _speak(self, vector: Tensor) -> Tensor:
+    def _logits(self, vector: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dropout(vector))
         return logits

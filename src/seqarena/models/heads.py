@@ -70,8 +70,8 @@ class StepHead(Head):
     ) -> None:
         super().__init__()
         self.attention = attention
-        read = width if attention is None else attention.context + width
-        self.output = nn.Sequential(Dropout(dropout), nn.Linear(read, outputs))
+        inputs = width if attention is None else attention.context + width
+        self.output = nn.Sequential(Dropout(dropout), nn.Linear(inputs, outputs))
 
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         states, weights = encoded.states, None

@@ -27,11 +27,11 @@ class LMStepper:
 
     def start(self) -> tuple[Tensor, State]:
         """Read the prompts up to their last tokens."""
-        read, last = self.prompts[:, :-1], self.prompts[:, -1:]
-        lengths = torch.full_like(last[:, 0], read.shape[1])
+        before, last = self.prompts[:, :-1], self.prompts[:, -1:]
+        lengths = torch.full_like(last[:, 0], before.shape[1])
         state = None
-        if read.shape[1]:
-            state = self.model.encode(Batch(read, lengths, last)).state
+        if before.shape[1]:
+            state = self.model.encode(Batch(before, lengths, last)).state
         return last, State(None, change_all(state, lambda tensor: tensor[:, None]), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
@@ -45,7 +45,7 @@ class LMStepper:
         return Step(logits, state._replace(hypotheses=after), None)
 
 
-def continue_frames(
+def continue_roll(
     model: SequenceModel, begun: Tensor, decoding: Decoding, max_length: int
 ) -> tuple[Tensor, Tensor]:
     """Continue a roll ``(T, K)`` by so many frames, each key drawn by itself given all before.
@@ -59,12 +59,12 @@ def continue_frames(
     if decoding.top_k is not None or decoding.top_p < 1:
         raise InputError("--top-k, --top-p: each key is drawn by itself, on or off, not one of all")
     generator = torch.Generator(begun.device).manual_seed(decoding.seed)
-    frames = begun.expand(decoding.best, *begun.shape)
+    rolls = begun.expand(decoding.best, *begun.shape)
     ones = torch.ones(decoding.best, dtype=torch.long, device=begun.device)
-    state, total, said = None, torch.zeros(decoding.best, device=begun.device), []
+    state, total, continued = None, torch.zeros(decoding.best, device=begun.device), []
     if len(begun) > 1:
-        state = model.encode(Batch(frames[:, :-1], ones * (len(begun) - 1), ones)).state
-    last = frames[:, -1:]
+        state = model.encode(Batch(rolls[:, :-1], ones * (len(begun) - 1), ones)).state
+    last = rolls[:, -1:]
     for _ in range(max_length):
         output = model(Batch(last, ones, ones), state)
         odds, state = output.logits.float(), output.state
@@ -73,5 +73,5 @@ def continue_frames(
         last = drawn if decoding.method == "sample" else (odds > 0).to(odds.dtype)
         logs = F.binary_cross_entropy_with_logits(odds, last, reduction="none")
         total = total - logs.sum((1, 2))
-        said.append(last)
-    return torch.cat(said, dim=1), total
+        continued.append(last)
+    return torch.cat(continued, dim=1), total

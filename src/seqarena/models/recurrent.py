@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seqarena.errors import unknown
 from seqarena.models import initialization
 from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
-from seqarena.models.cpu_bptt import through_time
+from seqarena.models.cpu_bptt import run_layer
 from seqarena.models.dropout import Dropout, LockedDropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
@@ -61,7 +61,7 @@ class Fused(Recurrent):
         if isinstance(self.kernel, nn.LSTM):
             outputs, last = self.kernel(x, before)
         else:
-            outputs, last = through_time(self.kernel, x, before)
+            outputs, last = run_layer(self.kernel, x, before)
         if lengths is None or bool((lengths == x.shape[1]).all()):
             tensors = last if isinstance(last, tuple) else (last,)
             return outputs, tuple(tensor.squeeze(0) for tensor in tensors)

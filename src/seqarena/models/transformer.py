@@ -61,15 +61,15 @@ class InputProjection(nn.Module):
 
     def __init__(self, inputs: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.project = nn.Linear(inputs, width, bias=False)  # one would drown small embeddings
+        self.project = nn.Linear(inputs, width, bias=False)  # a bias would drown small embeddings
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
 
     def forward(self, steps: Tensor, places: Tensor) -> Tensor:
         """Map ``(B, T, inputs)`` at `places`, positions ``(T, width)`` or one of all."""
         x = self.norm(self.project(steps))
-        input_projection: Tensor = self.dropout(x + places.to(x))
-        return input_projection
+        projected: Tensor = self.dropout(x + places.to(x))
+        return projected
 
 
 def positions(steps: int, width: int) -> Tensor:

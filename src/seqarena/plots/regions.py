@@ -66,8 +66,8 @@ def look_over_image(
             block[0].imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255)
             if heads > 1:
                 _name(block[0], f"head {head + 1}", below)
-            for axes, looked, token in zip(block[1:], own, tokens, strict=False):  # some stay empty
-                axes.imshow(_coloured(image, looked.reshape(grid), scale))
+            for axes, each, token in zip(block[1:], own, tokens, strict=False):  # some stay empty
+                axes.imshow(_coloured(image, each.reshape(grid), scale))
                 _name(axes, token, below)
         heat = ScalarMappable(scale, _colours())
         figure.colorbar(heat, ax=panels, label="weight", fraction=0.04 / beside, pad=0.02)

@@ -156,13 +156,13 @@ def _standing(
     pair = comparison.pairs.get(name)
     return {
         "best": name in comparison.best_set,
-        "to_best": pair and _told(pair, form),
-        "to_baseline": against and _told(against, form),
+        "to_best": pair and _difference(pair, form),
+        "to_baseline": against and _difference(against, form),
         "top": f"{comparison.top_share[name]:.0%}",
     }
 
 
-def _told(pair: Pair, form: Format) -> dict[str, Any]:
+def _difference(pair: Pair, form: Format) -> dict[str, Any]:
     size = "–" if pair.effect_size is None else f"{pair.effect_size:.1f}"
     return {
         "difference": form.signed(pair.difference),

@@ -70,12 +70,12 @@ def _learn(
     batch: Batch,
 ) -> None:
     """Go forward and backward once, as `Training.step` does."""
-    task, longest = task_for(experiment.task), int(batch.lengths.max())
+    task, max_length = task_for(experiment.task), int(batch.lengths.max())
     model = task.model(variant, prepared.spec, hyperparameters)
-    left = model.frontend.steps(longest)
-    if isinstance(task, StepTask) and left != longest:
-        told = f"{experiment.task} answers at each of {longest} steps, and {left} are left of them"
-        raise InputError(f"{told}; expected patch 1")
+    left = model.frontend.steps(max_length)
+    if isinstance(task, StepTask) and left != max_length:
+        steps = f"at each of {max_length} steps, and {left} are left of them"
+        raise InputError(f"{experiment.task} answers {steps}; expected patch 1")
     if VARIANTS[variant].decoder == "ctc":
         who = _named(variant, experiment.modality, hyperparameters)
         _check_spelling(experiment.metric, prepared, who, model)
@@ -94,5 +94,5 @@ def _check_spelling(metric: str, prepared: Prepared, who: str, model: SequenceMo
     """
     counts = warn_of_unspellable(prepared, model.frontend.steps, who)
     if metric == "perplexity" and counts["valid"] + counts["test"]:
-        told = "the perplexity of valid or test is infinite, since targets cannot be spelled"
-        raise InputError(f"{told}; expected another metric, or more steps")
+        message = "the perplexity of valid or test is infinite, since targets cannot be spelled"
+        raise InputError(f"{message}; expected another metric, or more steps")

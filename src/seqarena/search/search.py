@@ -206,7 +206,7 @@ class SearchLog(tune.Callback):
 
     def result(self, wall: float, slots: int) -> dict[str, Any]:
         """Return the best of each variant; raises `SearchError` where there is none."""
-        answer: dict[str, Any] = {}
+        variants: dict[str, Any] = {}
         for variant, parent in self.parents.items():
             mine = [r for r in self.records.values() if r["variant"] == variant]
             best = self._best(variant)
@@ -215,7 +215,7 @@ class SearchLog(tune.Callback):
                 raise SearchError(
                     f"{self.name}: all {len(mine)} trials of {variant} failed: {'; '.join(reasons)}"
                 )
-            answer[variant] = {
+            variants[variant] = {
                 "hyperparameters": best["hyperparameters"],
                 "objective": best[OBJECTIVE],
                 "run": parent,
@@ -224,4 +224,4 @@ class SearchLog(tune.Callback):
                 "stopped": sum(r["status"] == "stopped" for r in mine),
                 "seconds": sum(r["seconds"] for r in mine),
             }
-        return {"wall_seconds": wall, "slots": slots, "variants": answer}
+        return {"wall_seconds": wall, "slots": slots, "variants": variants}

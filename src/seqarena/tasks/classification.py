@@ -40,17 +40,17 @@ class Classification(Task):
         return (output.logits.argmax(1) == batch.targets).float()
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        answers = []
+        predictions = []
         for row in torch.softmax(output.logits.double(), dim=1).tolist():
             best = max(range(len(row)), key=row.__getitem__)
-            answers.append(
+            predictions.append(
                 {
                     "label": spec.classes[best],
                     "probability": row[best],
                     "probabilities": dict(zip(spec.classes, row, strict=True)),
                 }
             )
-        return answers
+        return predictions
 
 
 def confusion_scores(counts: Tensor) -> dict[str, float]:

@@ -52,8 +52,8 @@ class Labelling(StepTask):
     def predictions(self, output: Output) -> list[Any]:
         return list(trimmed(output.logits, output.lengths))
 
-    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(padded(rows), batch.lengths, None)
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
+        return Output(padded(predictions), batch.lengths, None)
 
     def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
@@ -80,27 +80,27 @@ class Labelling(StepTask):
 
         ``alternatives`` are by step, the first is 1, and by falling probability.
         """
-        answers: list[dict[str, Any]] = []
+        predictions: list[dict[str, Any]] = []
         for place, length in enumerate(output.lengths.tolist()):
             chances = torch.softmax(output.logits[place, :length].double(), dim=1)
             values, best = (part.tolist() for part in chances.max(1))
             labels = [spec.classes[label] for label in best]
             if output.label_mask is None:
-                answers.append({"labels": labels, "probabilities": values})
+                predictions.append({"labels": labels, "probabilities": values})
                 continue
-            asked = output.label_mask[place, :length].tolist()
-            answers.append(
+            mask = output.label_mask[place, :length].tolist()
+            predictions.append(
                 {
-                    "labels": [s if a else NO_LABEL for s, a in zip(labels, asked, strict=True)],
-                    "probabilities": [p if a else None for p, a in zip(values, asked, strict=True)],
+                    "labels": [s if a else NO_LABEL for s, a in zip(labels, mask, strict=True)],
+                    "probabilities": [p if a else None for p, a in zip(values, mask, strict=True)],
                     "alternatives": {
                         step: _ranked(row, spec.classes)
-                        for step, (row, a) in enumerate(zip(chances, asked, strict=True), start=1)
+                        for step, (row, a) in enumerate(zip(chances, mask, strict=True), start=1)
                         if a
                     },
                 }
             )
-        return answers
+        return predictions
 
 
 def _ranked(chances: Tensor, classes: tuple[str, ...]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
 from seqarena.decode import Decoding
-from seqarena.models.lm_stepper import LMStepper, continue_frames
+from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import Output, SequenceModel
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
@@ -51,8 +51,8 @@ class NextStep(StepTask):
         output = self.forward(model, batch, spec)
         return output._replace(nll=self.nll(output, batch), logits=torch.empty(0))
 
-    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, nll=padded(rows))
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
+        return Output(torch.empty(0), batch.lengths, None, nll=padded(predictions))
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         assert batch.target_lengths is not None
@@ -118,7 +118,7 @@ class LanguageModelling(NextStep):
         decoding: Decoding,
         max_length: int,
     ) -> list[dict[str, Any]]:
-        (said,) = decoding(LMStepper(model, torch.from_numpy(steps)[None].long()), max_length)
+        (hypotheses,) = decoding(LMStepper(model, torch.from_numpy(steps)[None].long()), max_length)
         before = [spec.vocabulary[int(token)] for token in steps[1:]]
         return [
             {
@@ -126,7 +126,7 @@ class LanguageModelling(NextStep):
                 "log_probability": one.log_probability,
                 "score": one.score,
             }
-            for one in said
+            for one in hypotheses
         ]
 
     def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
@@ -157,9 +157,9 @@ def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
     inputs, targets = batch.inputs.clone(), batch.targets.clone()
     for row, length in enumerate(batch.target_lengths.tolist()):
         place = int(torch.randint(max(length - 1, 1), (1,), generator=generator))
-        others = words[words != targets[row, place]]
-        if len(others):
-            other = others[int(torch.randint(len(others), (1,), generator=generator))]
+        candidates = words[words != targets[row, place]]
+        if len(candidates):
+            other = candidates[int(torch.randint(len(candidates), (1,), generator=generator))]
             targets[row, place] = other
             if place + 1 < inputs.shape[1] and place + 1 < length:
                 inputs[row, place + 1] = other
@@ -200,14 +200,14 @@ class MusicModelling(NextStep):
     ) -> list[dict[str, Any]]:
         """Return the beginning and its continuations as rolls ``(T, 88)`` of bytes."""
         begun = torch.from_numpy(steps)
-        frames, totals = continue_frames(model, begun, decoding, max_length)
-        heard = begun[1:].expand(len(frames), *begun[1:].shape)  # without the silence before it
-        rolls = torch.cat([heard, frames], dim=1).to(torch.uint8).numpy()
-        answers = [
+        continued, totals = continue_roll(model, begun, decoding, max_length)
+        heard = begun[1:].expand(len(continued), *begun[1:].shape)  # without the silence before it
+        rolls = torch.cat([heard, continued], dim=1).to(torch.uint8).numpy()
+        continuations = [
             {"log_probability": total, "frames": len(roll), "roll": roll}
             for roll, total in zip(rolls, totals.tolist(), strict=True)
         ]
-        return sorted(answers, key=lambda answer: -answer["log_probability"])
+        return sorted(continuations, key=lambda one: -one["log_probability"])
 
     def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
         """Return each frame with its ``log P``, named by its beat; a piece has no end to tell."""

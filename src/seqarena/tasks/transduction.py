@@ -25,7 +25,7 @@ from seqarena.tasks.metric import PERPLEXITY
 from seqarena.tasks.text_scores import TEXT_SCORES
 
 LONGER = 1.5  # than any target of train a hypothesis may be
-NEVER_SAID = "\N{REPLACEMENT CHARACTER}"  # a true token that no model can say is right with none
+UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"  # of a true token that no model can write
 
 
 class Transduction(Task):
@@ -95,7 +95,7 @@ class Transduction(Task):
         max_length = math.ceil(LONGER * spec.max_target_length)
         written = model.head.write(encoded, decoding or Decoding(), max_length)
         hypotheses = [best for best, *_ in written]
-        more = [others for _, *others in written]
+        more = [rest for _, *rest in written]
         return Output(torch.empty(0), encoded.lengths, None, hypotheses=hypotheses, n_best=more)
 
     def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
@@ -122,8 +122,8 @@ class Transduction(Task):
             return None
         return hypotheses.weights[..., :length].numpy()  # of what it wrote by itself
 
-    def output_from_predictions(self, rows: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, hypotheses=rows)
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
+        return Output(torch.empty(0), batch.lengths, None, hypotheses=predictions)
 
     def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
         texts = _texts(output, batch, spec)
@@ -154,11 +154,11 @@ class Transduction(Task):
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
         assert output.hypotheses is not None
-        answers = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
-        for answer, others in zip(answers, output.n_best or (), strict=False):
-            if others:
-                answer["n_best"] = [_plain(hypothesis, spec) for hypothesis in others]
-        return answers
+        predictions = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
+        for prediction, n_best in zip(predictions, output.n_best or (), strict=False):
+            if n_best:
+                prediction["n_best"] = [_plain(hypothesis, spec) for hypothesis in n_best]
+        return predictions
 
 
 def _plain(hypothesis: Hypothesis, spec: DataSpec) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], lis
     for row in batch.targets.tolist():
         tokens = row[: row.index(END)]
         text = written(tokens, spec)
-        truth.append(text.replace(spec.target_vocabulary[UNKNOWN], NEVER_SAID))
+        truth.append(text.replace(spec.target_vocabulary[UNKNOWN], UNKNOWN_TEXT))
     return [written(hypothesis.tokens, spec) for hypothesis in output.hypotheses], truth
 
 

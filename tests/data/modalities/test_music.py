@@ -11,7 +11,7 @@ import pytest
 from seqarena.config import parse
 from seqarena.data.batches import Batches
 from seqarena.data.midi import Note, read_notes, write_notes
-from seqarena.data.modalities.music import Music, MusicOptions, asked, piano_roll
+from seqarena.data.modalities.music import Music, MusicOptions, piano_roll, shifted
 from seqarena.data.sound import write_midi
 from seqarena.data.store import Array, Prepared
 from seqarena.datasets import dataset
@@ -175,7 +175,7 @@ def test_a_long_piece_is_cut_and_nothing_is_lost(tmp_path: Path) -> None:
             roll = rolls()[int(file.removesuffix(".mid"))]
             assert np.array_equal(np.concatenate([split.target(n) for n in parts]), roll)
             inputs = np.concatenate([split.sequence(n) for n in parts])
-            assert np.array_equal(inputs, asked(roll)[:-1])
+            assert np.array_equal(inputs, shifted(roll)[:-1])
             assert {examples[n]["group"] for n in parts} == {file}
         assert len({example["id"] for example in examples}) == len(examples)
     assert "9.mid from frame 11" in str([prepared.split(n).examples() for n in prepared.spec.sizes])
@@ -197,7 +197,7 @@ def test_a_file_is_read_as_it_was_prepared_and_one_step_on(tmp_path: Path) -> No
     ((name, steps),) = Music().read(str(raw / "9.mid"), prepared.spec)
     assert name == "9.mid"
     assert steps.dtype == np.float32
-    assert np.array_equal(steps, asked(rolls()[9]))
+    assert np.array_equal(steps, shifted(rolls()[9]))
     assert np.array_equal(steps[-1], rolls()[9][-1])
     assert Music().step_labels(steps, prepared.spec)[:4] == ["1", "1.5", "2", "2.5"]
     assert [name for name, _ in Music().read(str(raw), prepared.spec)] == [

@@ -18,7 +18,7 @@ from seqarena.data.store import Array, DataSpec, write_sequences
 from seqarena.errors import InputError
 
 SUFFIXES = (".mid", ".midi")
-LONGEST = 100_000  # frames; beyond, a file is taken for damaged
+MAX_STEPS = 100_000  # frames; beyond, a file is taken for damaged
 
 
 class MusicOptions(Strict):
@@ -29,7 +29,7 @@ class MusicOptions(Strict):
     """
 
     steps_per_quarter: Annotated[int, Field(ge=1, le=48)] = 2
-    max_length: Annotated[int, Field(ge=2, le=LONGEST)] = 512  # frames; longer pieces are cut up
+    max_length: Annotated[int, Field(ge=2, le=MAX_STEPS)] = 512  # frames; longer pieces are cut up
     valid: Fraction = 0.12
     test: Fraction = 0.12
 
@@ -74,7 +74,7 @@ class Music(Modality):
         The last step holds the last frame and asks for what comes after it.
         """
         steps = spec.options["steps_per_quarter"]
-        return [(path.name, asked(piano_roll(path, steps))) for path in _pieces(Path(source))]
+        return [(path.name, shifted(piano_roll(path, steps))) for path in _pieces(Path(source))]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the beat that it asks for: ``1``, ``1.5``, ``2``, …"""
@@ -86,7 +86,7 @@ def piano_roll(path: Path, steps_per_quarter: int) -> Array:
 
     A note that is repeated without a pause looks like one that is held, and one that starts and
     ends between two points is not there. Raises what `read_notes` raises, and `InputError` for a
-    note outside the 88 keys, for silence and for more than `LONGEST` frames.
+    note outside the 88 keys, for silence and for more than `MAX_STEPS` frames.
     """
     score = read_notes(path)
 
@@ -94,8 +94,8 @@ def piano_roll(path: Path, steps_per_quarter: int) -> Array:
         return -(-tick * steps_per_quarter // score.ticks)  # the first that is not before it
 
     length = frame(score.length)
-    if length > LONGEST:
-        raise InputError(f"{path}: {length} frames; at most {LONGEST}")
+    if length > MAX_STEPS:
+        raise InputError(f"{path}: {length} frames; at most {MAX_STEPS}")
     roll = np.zeros((length, KEYS), np.uint8)
     for start, end, pitch in score.notes:
         if not LOWEST <= pitch < LOWEST + KEYS:
@@ -109,7 +109,7 @@ def piano_roll(path: Path, steps_per_quarter: int) -> Array:
     return roll
 
 
-def asked(roll: Array) -> Array:
+def shifted(roll: Array) -> Array:
     """Return what asks for each frame of ``(T, 88)`` and for one more, float32 ``(T + 1, 88)``."""
     return np.concatenate([np.zeros((1, KEYS)), roll]).astype(np.float32)
 
@@ -122,7 +122,7 @@ def _parts(
     A part from the midst of a piece begins with the frame before it, not with silence.
     """
     roll = piano_roll(raw / row.item, options.steps_per_quarter)
-    inputs = asked(roll)[:-1]
+    inputs = shifted(roll)[:-1]
     for start in range(0, len(roll), options.max_length):
         place = f" from frame {start + 1}" if start else ""
         example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group}

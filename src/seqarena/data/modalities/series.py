@@ -123,8 +123,8 @@ class Series(Modality):
             raise InputError(f"{path}: a gap at {when}; the last {needed} steps must be there")
         filled = needed - int(timeline.observed[-needed:].sum())
         if filled:
-            told = f"{filled} of the last {needed} steps were missing and are interpolated"
-            warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
+            message = f"{filled} of the last {needed} steps were missing and are interpolated"
+            warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
         features = _features(timeline.values, timeline.times, encoding)[-needed:]
         return [(timeline.times[-1].isoformat(), features)]
 

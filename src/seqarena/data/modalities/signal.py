@@ -79,8 +79,8 @@ class Signal(Modality):
         for path in _files(Path(source)):
             steps = read_steps(path, channels)
             if longest is not None and len(steps) > longest:
-                told = f"{len(steps)} steps; the first {longest} are read"
-                warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
+                message = f"{len(steps)} steps; the first {longest} are read"
+                warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
             encoded.append((path.name, (steps[:longest] - mean) / std))
         return encoded
 

@@ -115,11 +115,11 @@ class Text(Modality):
         if not encoded:
             raise InputError(f"{source}: no sentences")
         if strange:
-            told = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
-            warnings.warn(told, InputWarning, stacklevel=2)
+            message = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
+            warnings.warn(message, InputWarning, stacklevel=2)
         if cut:
-            told = f"{cut} of {len(encoded)} texts: only the first {longest} tokens are read"
-            warnings.warn(told, InputWarning, stacklevel=2)
+            message = f"{cut} of {len(encoded)} texts: only the first {longest} tokens are read"
+            warnings.warn(message, InputWarning, stacklevel=2)
         return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:

@@ -84,8 +84,8 @@ def main() -> None:
         except MemoryError:
             connection.send_bytes(json.dumps({"error": "needs too much memory"}).encode())
         except (ValueError, av.FFmpegError) as error:
-            told = error.strerror if isinstance(error, av.FFmpegError) else str(error)
-            connection.send_bytes(json.dumps({"error": told}).encode())
+            message = error.strerror if isinstance(error, av.FFmpegError) else str(error)
+            connection.send_bytes(json.dumps({"error": message}).encode())
         else:
             connection.send_bytes(json.dumps({"frames": len(frames)}).encode())
             connection.send_bytes(frames.tobytes())

@@ -46,7 +46,7 @@ class Projection:
         self._warned = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._last: Future[int] = self._thread.submit(self._catch_up)
-        self._asked = time.monotonic()
+        self._requested = time.monotonic()
 
     def update(self) -> int:
         """Write every event the ledger holds by now; return how many were new to MLflow."""
@@ -55,10 +55,10 @@ class Projection:
 
     def maybe_update(self, every: float = 2.0) -> None:
         """Ask for an update at most every so many seconds; never waits for it."""
-        if time.monotonic() - self._asked < every or not self._last.done():
+        if time.monotonic() - self._requested < every or not self._last.done():
             return
         self._last.result()  # an error that is no outage is ours to show
-        self._asked = time.monotonic()
+        self._requested = time.monotonic()
         self._last = self._thread.submit(self._catch_up)
 
     def _catch_up(self) -> int:
