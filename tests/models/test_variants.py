@@ -15,7 +15,7 @@ from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
-from seqarena.models.decoders import DECODERS
+from seqarena.models.decoders import DECODERS, decoder_for
 from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.heads import PooledHead
@@ -250,3 +250,9 @@ def test_an_unknown_variant_names_the_nearest() -> None:
 
 def test_every_variant_names_a_decoder() -> None:
     assert {variant.decoder for variant in VARIANTS.values()} == DECODERS.keys()
+
+
+def test_an_unknown_decoder_names_the_nearest() -> None:
+    variant = replace(VARIANTS["gru"], decoder="gruu")
+    with pytest.raises(InputError, match="models.decoders: no decoder named 'gruu'.*gru"):
+        decoder_for(variant, 8, None, 5, {"dropout": 0.0})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from seqarena.errors import unknown
 from seqarena.models.attention import Attention
 from seqarena.models.builders import Hyperparameters
 from seqarena.models.ctc import CTCHead
@@ -26,7 +27,12 @@ def decoder_for(
     vocabulary: int,
     hyperparameters: Hyperparameters,
 ) -> Writer:
-    """Build the decoder of a variant over an encoder's states of so many numbers."""
+    """Build the decoder of a variant over an encoder's states ``(B, S, width)``.
+
+    Raises `InputError` for a kind that `DECODERS` lacks.
+    """
+    if variant.decoder not in DECODERS:
+        raise unknown("models.decoders", "decoder", variant.decoder, DECODERS)
     return DECODERS[variant.decoder](variant, width, attention, vocabulary, hyperparameters)
 
 
