@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # so that a GPU machine with only torch can train
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to."""
+    """The result of one epoch."""
 
     epoch: int  # from 1
     train_loss: float  # per term, of what is learned from: smoothed where labels are
@@ -56,7 +56,7 @@ class Epoch:
 
 
 class Learned(NamedTuple):
-    """What one optimiser step came to."""
+    """The result of one optimiser step."""
 
     loss: Tensor  # summed
     terms: int  # of the loss
@@ -204,7 +204,7 @@ def evaluate(
 def predict_split(
     model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
 ) -> Iterator[tuple[Array, Batch, Output]]:
-    """Answer a whole split, batch by batch: the indices, the batch and the output."""
+    """Run a whole split, batch by batch: the indices, the batch and the output."""
     model.eval()
     device = next(model.parameters()).device
     for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():

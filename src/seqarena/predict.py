@@ -1,4 +1,4 @@
-"""A trained model on disk, and its answers to new inputs."""
+"""A trained model on disk, and its predictions for new inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = 64
 
 
 class Predictor:
-    """Loads a model folder and answers for sequences of any length.
+    """Loads a model folder and predicts for sequences of any length.
 
     The folder holds ``weights.safetensors``, ``spec.json`` and ``model.json`` (experiment, task,
     variant, hyperparameters, seed): no pickle, nothing that runs code when read.

@@ -20,7 +20,7 @@ COMMON: dict[str, Dimension] = {
     "dropout": Range(low=0.0, high=0.5),
     "weight_decay": Range(low=1e-5, high=1e-1, log=True),
 }
-LIMITS = {  # lowest and highest value; all other hyperparameters are sizes, whole from 1
+LIMITS = {  # lowest and highest value; all other hyperparameters are sizes: integers, 1 or more
     "learning_rate": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
     "dropout": (0.0, 0.99),

@@ -1,6 +1,6 @@
 """Baselines that label a step by those beside it; fitted on train, tuned on valid.
 
-Each answers with ``(T, classes)`` probabilities for every step of a test sequence, labelled or not.
+Each predicts ``(T, classes)`` probabilities for every step of a test sequence, labelled or not.
 The target of a step is the index of its class and 1 more; 0 is unlabelled.
 """
 

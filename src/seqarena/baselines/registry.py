@@ -1,6 +1,6 @@
 """Honest baselines that no sequence model may lose to unnoticed; fitted on train, tuned on valid.
 
-Each answers in the form of a model, so that a task scores it as it scores a model.
+Each predicts in the form of a model, so that a task scores it as it scores a model.
 scikit-learn is imported where it is used: every stage reads these names, one fits them.
 """
 
@@ -33,7 +33,7 @@ INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 @dataclass(frozen=True)
 class Baseline:
-    """A way to answer for the test split, in the rows of its task."""
+    """A way to predict the test split, in the form of `Task.predictions`."""
 
     predict: Callable[[Prepared], Array | list[Any]]
     task: str
@@ -202,7 +202,7 @@ def median(prepared: Prepared) -> Array:
 TEXT, FRAMES, SERIES = frozenset({"text"}), frozenset({"audio", "video"}), frozenset({"series"})
 SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
 IMAGE = frozenset({"image"})
-# Kept are the surprises of true tokens alone, none of a rival text; or what is said, and no odds.
+# Some give only the nll of true tokens, no rival text; some only hypotheses, no probabilities.
 NO_RIVAL, NO_ODDS = frozenset({"preference"}), frozenset({"perplexity"})
 ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {

@@ -1,4 +1,4 @@
-"""What CTC can spell: a step says one token at most, and between two alike one must say none."""
+"""What CTC can spell: a step writes one token at most, and a blank must part two alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def warn_of_unspellable(
 ) -> dict[str, int]:
     """Count, by split, the targets that are too long for the `steps` left of their sequences.
 
-    Where there are any, a warning says so of `who` is to spell them.
+    If there are any, a warning says that `who` cannot spell them.
     """
     counts = {name: _unspellable(prepared.split(name), steps) for name in SPLITS}
     if any(counts.values()):

@@ -13,7 +13,7 @@ from seqarena.data.store import Array
 from seqarena.data.tokens import END, PAD, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
 from seqarena.errors import InputError
 
-NO_LABEL = "_"  # a step whose label is not asked for
+NO_LABEL = "_"  # in `labels`: a step without a label
 
 
 class Targets(ABC):

@@ -1,8 +1,8 @@
-"""From a model that tells the next token to whole sequences: greedy, sampled, by beam search.
+"""From a model that predicts the next token to whole sequences: greedy, sampled, by beam search.
 
 All that a search sees of a model is a `Stepper`. It works on many sequences at once on the model's
 device: the hypotheses of a sequence stand side by side as queries of one memory, which is projected
-once and never repeated, and a sequence that is done leaves the batch. A model that tells a symbol
+once and never repeated, and a finished sequence leaves the batch. A model that predicts a symbol
 for every step of its source at once needs no stepper: `ctc_greedy` and `ctc_prefix_beam` read its
 logits.
 """

@@ -31,9 +31,9 @@ def beam_search(
     """Keep the `width` likeliest beginnings; return the `best` hypotheses of each, best first.
 
     Ranked by ``log P / ((5 + U) / 6) ** length_penalty`` plus ``coverage_penalty`` times the summed
-    log of what each source step was looked at, at most 1 (Wu et al. 2016, eq. 14), the mean of the
-    heads; U counts the end. A sequence is done with `width` hypotheses that ended, or when no live
-    one can rank among its best any more; those cut at `max_length` are ranked as they are.
+    log of the attention that each source step got, at most 1 (Wu et al. 2016, eq. 14), the mean of
+    the heads; U counts the end. A sequence is done with `width` hypotheses that ended, or when no
+    live one can rank among its best any more; those cut at `max_length` are ranked as they are.
     """
     last, state = stepper.start()
     count, device = len(last), last.device

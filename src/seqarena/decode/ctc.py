@@ -1,7 +1,7 @@
 """From the symbol at every step to a sequence: connectionist temporal classification.
 
 A model gives ``logits (B, T, V)``, of which one symbol is the blank. A path names one symbol for
-each step; it reads as its symbols with repeats merged and then blanks removed (Graves et al. 2006).
+each step; its text is its symbols with repeats merged and then blanks removed (Graves et al. 2006).
 Blank is 0 by default, the ``<pad>`` of a target vocabulary, which no target holds.
 """
 
@@ -24,7 +24,7 @@ from seqarena.errors import InputError
 def ctc_greedy(logits: Tensor, lengths: Tensor, blank: int = 0) -> list[Hypothesis]:
     """Read the likeliest path of each sequence, steps ``lengths (B,)`` of ``logits (B, T, V)``.
 
-    `log_probability` is that of this one path, a lower bound of what its tokens have.
+    `log_probability` is that of this one path, a lower bound of that of its tokens.
     """
     logs, path = torch.log_softmax(logits.double(), 2).max(2)
     real = _real(logits, lengths)
@@ -44,11 +44,11 @@ def ctc_prefix_beam(
     """Keep the `width` likeliest prefixes at every step; return the `best` of each, best first.
 
     Prefix beam search (Hannun et al. 2014, algorithm 1) without a language model, over the steps
-    ``lengths (B,)`` of ``logits (B, T, V)``. `log_probability` sums the paths that read as the
-    tokens, but for those through prefixes that fell out of the beam: these are forgotten.
+    ``lengths (B,)`` of ``logits (B, T, V)``. `log_probability` sums the paths of these
+    tokens, except those through prefixes that left the beam.
     """
     logs = torch.log_softmax(logits.double(), 2)
-    # Past its end a sequence has sure blanks, which change no prefix and no probability.
+    # After its end a sequence has blanks of probability 1: they change no prefix.
     over = ~_real(logits, lengths)
     logs.masked_fill_(over[..., None], -torch.inf)
     logs[..., blank].masked_fill_(over, 0.0)
@@ -80,24 +80,24 @@ class Prefixes(NamedTuple):
     lengths: Tensor  # (B, W)
     ending_blank: Tensor  # (B, W) log-probability of the paths that end in a blank
     ending_token: Tensor  # (B, W) of those that end in the last token
-    begins: Tensor  # (B, W, W), whether the tokens of the one are the first of the other
+    begins: Tensor  # (B, W, W), [b, i, j]: whether prefix j starts with all of prefix i
 
 
 def _extend(beam: Prefixes, logs: Tensor, blank: int) -> tuple[Tensor, Tensor, Tensor]:
     """Take one step whose symbols have log-probabilities ``(B, V)``.
 
-    Return the log-probability of each prefix extended by each token, at the blank that of the
-    prefix as it is ``(B, W, V)``; and that again by how its paths end, in a blank or a token.
+    Return ``(B, W, V)``, the log-probability of each prefix extended by each token, at the blank
+    that of the unchanged prefix; then the latter split by the end of its paths, blank or token.
     """
     ends = (beam.lengths - 1).clamp(min=0)[..., None]
     last = beam.tokens.gather(2, ends).squeeze(2)
     total = torch.logaddexp(beam.ending_blank, beam.ending_token)
     extended = total[..., None] + logs[:, None]  # (B, W, V)
-    # A token repeated at once is the same token; only after a blank is it another.
+    # A repeated token extends a prefix only after a blank; otherwise CTC merges the two.
     again = logs.gather(1, last)
     extended.scatter_(2, last[..., None], (beam.ending_blank + again)[..., None])
     ending_blank, ending_token = total + logs[:, blank, None], beam.ending_token + again
-    # What a prefix is extended to may be in the beam already: their paths are one prefix's.
+    # An extended prefix may be in the beam already: add its probability there, remove it here.
     parents = beam.begins & (beam.lengths[:, None] == beam.lengths[..., None] + 1)
     parents &= total.isfinite()[:, None]
     index = last[:, None].expand_as(parents)
@@ -139,9 +139,9 @@ def _keep(
 
 
 def ctc_alignment(logits: Tensor, tokens: Sequence[int], blank: int = 0) -> Array:
-    """Tell where each of `tokens` stands in the steps of ``logits (T, V)``: ``(U, T)``.
+    """Return where each of `tokens` stands in the steps of ``logits (T, V)``: ``(U, T)``.
 
-    The posterior of each token at each step, given that the sequence reads as `tokens`, by the
+    The posterior of each token at each step, given that the text is `tokens`, by the
     forward-backward algorithm (Graves et al. 2006, section 4.1); each row is divided by its sum,
     the steps that the token is expected to last. Raises `InputError` when no path reads so.
     """

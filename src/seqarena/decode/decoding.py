@@ -1,4 +1,4 @@
-"""How a model is made to write, as people ask for it."""
+"""The decoding methods and their parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqarena.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """How a model is made to write, and how many hypotheses of each sequence are kept."""
+    """A decoding method, and how many hypotheses of each sequence it keeps."""
 
     method: Literal["greedy", "sample", "beam"] = "greedy"
     beam: int = 5  # hypotheses side by side
@@ -29,7 +29,7 @@ class Decoding:
     best: int = 1  # at most `beam`; several samples are drawn one after another
 
     def along(self, logits: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """Write what the steps ``(B, S, V)`` of the sources say, a token or a blank each (CTC).
+        """Decode CTC logits ``(B, S, V)``: each step of the sources gives a token or a blank.
 
         Raises `InputError` for samples: a drawn alignment is not a drawn text.
         """
@@ -40,7 +40,7 @@ class Decoding:
         raise InputError("--decoding: a CTC model writes by 'greedy' or 'beam', not by 'sample'")
 
     def __call__(self, stepper: Stepper, max_length: int) -> list[list[Hypothesis]]:
-        """Write for every sequence of the stepper's; best first."""
+        """Decode every sequence of the stepper; best first."""
         if self.method == "greedy":
             return [[hypothesis] for hypothesis in greedy(stepper, max_length)]
         if self.method == "beam":

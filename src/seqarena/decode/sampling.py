@@ -47,7 +47,7 @@ def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
     """Set what lies outside the `top_k` and outside the nucleus of ``(B, V)`` to minus infinity."""
     ordered, order = logits.sort(dim=1, descending=True)
     masses = torch.softmax(ordered, 1)
-    cut = masses.cumsum(1) - masses >= top_p  # the mass before a token is enough without it
+    cut = masses.cumsum(1) - masses >= top_p  # the tokens before it hold the mass already
     if top_k is not None:
         cut[:, top_k:] = True
     cut[:, 0] = False
@@ -55,7 +55,7 @@ def nucleus(logits: Tensor, top_k: int | None, top_p: float) -> Tensor:
 
 
 def follow(stepper: Stepper, max_length: int, choose: Choose) -> list[Hypothesis]:
-    """Extend one hypothesis per sequence by what `choose` says until its end."""
+    """Extend one hypothesis per sequence by what `choose` returns until its end."""
     last, state = stepper.start()
     rows = torch.arange(len(last), device=last.device)  # not yet ended
     total = torch.zeros(len(rows), device=rows.device)

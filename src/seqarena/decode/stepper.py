@@ -1,4 +1,4 @@
-"""A model as a search sees it: a state, and what one more token makes of it."""
+"""A model as a search sees it: a state, and logits of the next token."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one step tells of the next token of every hypothesis."""
+    """The logits of the next token of every hypothesis, and the state after the step."""
 
     logits: Tensor  # (B, W, V)
     state: State
-    weights: Tensor | None  # (B, W, heads, S), what each looked at
+    weights: Tensor | None  # (B, W, heads, S), the attention of each
 
 
 class Stepper(Protocol):
@@ -31,17 +31,17 @@ class Stepper(Protocol):
     end: int  # the token that ends a sequence
 
     def start(self) -> tuple[Tensor, State]:
-        """Return what stands before the first tokens, ``(B, 1)``, and a state of W = 1."""
+        """Return the tokens before the first ones, ``(B, 1)``, and a state of W = 1."""
 
     def step(self, tokens: Tensor, state: State) -> Step:
-        """Go on from the last tokens ``(B, W)``."""
+        """Predict the token after the last ones ``(B, W)``."""
 
 
 class Hypothesis(NamedTuple):
     """One finished sequence."""
 
     tokens: list[int]  # without the end
-    log_probability: float  # of the whole, its end included
+    log_probability: float  # of all tokens and the end
     score: float  # by which it was ranked
     weights: Tensor | None  # (heads, U, S), a row per token and one for the end
 

@@ -70,7 +70,7 @@ def evaluate_finals(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The finals of one experiment, the test split they meet, who is told and who draws."""
+    """The finals of one experiment, with the recorder of runs and the pool that draws."""
 
     experiment: ResolvedExperiment
     recorder: Recorder
@@ -99,7 +99,7 @@ class Evaluation:
 
     @cached_property
     def first(self) -> dict[str, Predictor]:
-        """The first final of each variant, which speaks for it where one must."""
+        """The first final of each variant, which represents it where only one is used."""
         return {variant: Predictor(self._model(group[0])) for variant, group in self.finals.items()}
 
     def _model(self, final: Record) -> Path:
@@ -134,7 +134,7 @@ class Evaluation:
         return tested
 
     def test_baselines(self) -> tuple[dict[str, Tested], dict[str, str]]:
-        """Test every baseline; of one that cannot be fitted tell why, and go on without it."""
+        """Test every baseline; warn of one that cannot be fitted, and leave it out."""
         tested: dict[str, Tested] = {}
         unfitted: dict[str, str] = {}
         for name in self.experiment.config.baselines:
@@ -231,7 +231,7 @@ class Evaluation:
         self.plot_pool(draw_lengths, path, metric, self.experiment.prepared, shares, references)
         draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.plot_pool)
         best = self.first[comparison.best]
-        self.plot_pool.wait()  # what is timed has the machine to itself
+        self.plot_pool.wait()  # so that nothing else runs while decoding is timed
         draw_decodings(plots, best, self.split, metric, seed, self.plot_pool)
 
     def show_first(self, drawings: Path, plots: Path) -> None:

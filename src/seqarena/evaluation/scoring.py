@@ -1,4 +1,4 @@
-"""What a final, or a baseline, comes to on the test split."""
+"""Scores of finals and baselines on the test split."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FitError(InputError):
 
 @dataclass(frozen=True)
 class Tested:
-    """What one final, or one baseline, came to on the test split."""
+    """The predictions and scores of one final, or one baseline, on the test split."""
 
     predictions: list[Any]  # of each example, as `Task.predictions` has it
     metrics: dict[str, float]
@@ -46,10 +46,10 @@ def test_model(
 
 
 def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> Tested:
-    """Score a baseline's answer to each example of the test split.
+    """Score a baseline's prediction for each example of the test split.
 
-    Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn tell
-    what they cannot fit by a ValueError.
+    Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn
+    raise a ValueError for what they cannot fit.
     """
     task = task_for(experiment.config.task)
     try:

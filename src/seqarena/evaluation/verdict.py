@@ -12,7 +12,7 @@ from seqarena.plots.formats import Format, listed, metric_name, p_value
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """All that the sentence is made of, and the ways in which it says a value."""
+    """All that the sentence is made of, and how values are formatted."""
 
     metric: str
     greater_is_better: bool

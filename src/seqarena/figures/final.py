@@ -1,4 +1,4 @@
-"""What every painter gets, and what it gives back for the attention maps."""
+"""What every `DrawFigures` function gets, and the captions that it returns."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Final:
             writer.writerows(rows)
 
 
-# Paints one final; the function that it returns captions the attention of a test example.
+# Draws one final; the function that it returns captions the attention of a test example.
 DrawFigures = Callable[[Final], Callable[[int], Caption]]
 
 

@@ -27,7 +27,7 @@ class PlotPool:
         self._drawing.append(self._pool.submit(draw, *what))
 
     def wait(self) -> None:
-        """Return when all is drawn; raises what a painter raised."""
+        """Return when all is drawn; raises what a process raised."""
         while self._drawing:
             self._drawing.pop(0).result()
 

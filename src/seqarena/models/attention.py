@@ -14,7 +14,7 @@ from seqarena.models.additive import additive_scores
 
 
 class Memory(NamedTuple):
-    """What is looked back over: keys are projected once, however many queries follow."""
+    """The states attended to: keys are projected once, however many queries follow."""
 
     keys: Tensor  # (B, S, K)
     values: Tensor  # (B, heads, S, V)
@@ -22,16 +22,16 @@ class Memory(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What each of ``U`` queries of a memory has behind it."""
+    """The history of each of ``U`` queries of a memory."""
 
     step: Tensor  # (B, U), how many queries came before it
-    weights: Tensor | None  # (B, U, S), what that before it looked at, where the scores ask
+    weights: Tensor | None  # (B, U, S), of the query before, if `looks_back`
 
 
 class Attention(nn.Module, ABC):
     """Scores -> mask -> softmax -> weighted sum; `scores` is all that a variant writes."""
 
-    context: int  # width of what one query gets
+    context: int  # width of the context vector of a query
     looks_back = False  # whether the scores depend on the weights of the query before
 
     @abstractmethod
@@ -174,7 +174,7 @@ class ForwardAttention(AdditiveAttention):
         return super().scores(query, memory, past) + ahead[:, None]
 
     def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Score all queries at once, as only where they stand is told by the one before."""
+        """Score all queries at once; only the window depends on the query before."""
         past = self.before(memory)
         energies = _masked(super().scores(query, memory, past), memory).squeeze(1)
         assert past.weights is not None

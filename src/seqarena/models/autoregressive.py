@@ -17,7 +17,7 @@ from seqarena.models.scheduled_sampling import mixed
 
 
 class Decoder(Writer):
-    """A writer that tells each token from those before it.
+    """A writer that predicts each token from those before it.
 
     In training it may read tokens of its own, see `mixed`: of all tokens a share that grows in
     proportion to `progress`, up to `sampling` (Bengio et al. 2015, section 2.4: linear decay).
@@ -28,7 +28,7 @@ class Decoder(Writer):
         self.sampling = sampling
 
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Tell each next token of ``targets (B, U)`` from the true ones before it."""
+        """Predict each next token of ``targets (B, U)`` from the true ones before it."""
         tokens = F.pad(batch.targets[:, :-1], (1, 0), value=END)
         source = self.encode_memory(encoded)
         share = self.sampling * self.progress if self.training else 0.0
@@ -38,21 +38,21 @@ class Decoder(Writer):
 
     @abstractmethod
     def decode(self, tokens: Tensor, source: Any) -> tuple[Tensor, Tensor | None]:
-        """Go through tokens ``(B, U)`` at once: ``(B, U, V)`` of each next one, and weights."""
+        """Run tokens ``(B, U)`` at once: logits ``(B, U, V)`` of each next one, and weights."""
 
     @abstractmethod
     def encode_memory(self, encoded: Encoded) -> Any:
-        """Project the source once, for all that is going to be said of it: ``(B, *)`` each."""
+        """Project the source once, for all tokens to come: tensors ``(B, *)``."""
 
     @abstractmethod
     def init_state(self, source: Any) -> Any:
-        """Return what stands before the first token, for one hypothesis each: ``(B, 1, *)``."""
+        """Return the state before the first token, one hypothesis each: tensors ``(B, 1, *)``."""
 
     @abstractmethod
     def advance(
         self, tokens: Tensor, source: Any, decoder_state: Any
     ) -> tuple[Tensor, Any, Tensor | None]:
-        """Go on from tokens ``(B, W)``: logits ``(B, W, V)``, what is carried on, weights.
+        """Run one step on tokens ``(B, W)``: logits ``(B, W, V)``, the next state, weights.
 
         The weights are ``(B, heads, W, S)``.
         """
@@ -72,13 +72,13 @@ class AutoregressiveStepper:
         self.decoder, self.encoded = decoder, encoded
 
     def start(self) -> tuple[Tensor, State]:
-        """Read the sources."""
+        """Encode the memory; return the first tokens and the state."""
         lengths, source = self.encoded.lengths, self.decoder.encode_memory(self.encoded)
         first = torch.full_like(lengths, END)[:, None]
         return first, State(source, self.decoder.init_state(source), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
-        """Tell the next token of every hypothesis."""
+        """Predict the next token of every hypothesis."""
         logits, decoder_state, weights = self.decoder.advance(
             tokens, state.memory, state.hypotheses
         )

@@ -104,7 +104,7 @@ def recurrent(kind: str, *, bidirectional: bool = False, residual: bool = False)
 
 
 def variational(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
-    """Build LSTMs that drop the same of what they read at all steps of a sequence."""
+    """Build LSTMs with one dropout mask for all steps of a sequence."""
     widths = (*shape, *(h["width"],) * h["layers"])
     layers = [VariationalLSTM(*pair, h["dropout"]) for pair in pairwise(widths)]
     return RecurrentEncoder(Stack(layers))

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 
 def run_layer(kernel: nn.GRU | nn.RNN, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Run a layer over ``(B, T, D)`` from ``(1, B, H)`` as it would itself, within rounding."""
+    """Return what ``kernel(x, state)`` would, within rounding: ``(B, T, D)`` from ``(1, B, H)``."""
     if x.device.type != "cpu" or not torch.is_grad_enabled():
         outputs, last = kernel(x, state)
         return outputs, last

@@ -13,10 +13,10 @@ from seqarena.models.heads import Encoded, Writer
 
 
 class CTCHead(Writer):
-    """A token or a blank per step, each told by itself (Graves et al. 2006); padding is the blank.
+    """A token or a blank per step, each on its own (Graves et al. 2006); padding is the blank.
 
-    What is written is read along the source, at most a token per step, so that it suits speech and
-    handwriting, not translation.
+    Tokens come in the order of the source, at most one per step: this suits speech and handwriting,
+    not translation.
     """
 
     per_target = False
@@ -32,23 +32,22 @@ class CTCHead(Writer):
     def write(
         self, encoded: Encoded, decoding: Decoding, max_length: int
     ) -> list[list[Hypothesis]]:
-        """Write what the steps say; their number is the limit, not `max_length`."""
+        """Decode the steps; their number is the limit, not `max_length`."""
         return decoding.along(self.output(encoded.states), encoded.lengths)
 
 
 def ctc_nll(logits: Tensor, lengths: Tensor, batch: Batch, *, learning: bool = False) -> Tensor:
     """Return ``-log P`` of each true text over all its alignments, ``(B,)``.
 
-    Logits are ``(B, S, V)``. A text that has no alignment, since it is longer than its source, has
-    no probability: infinite surprise. It says nothing to learn from: while `learning` it counts as
-    0.
+    Logits are ``(B, S, V)``. A text that is longer than its source has no alignment: probability 0,
+    infinite ``-log P``. With `learning` its loss and gradient are 0.
     """
     assert batch.target_lengths is not None
     return F.ctc_loss(
         logits.float().log_softmax(-1).transpose(0, 1),
         batch.targets.long(),
         lengths,
-        batch.target_lengths - 1,  # without its end, which no step says
+        batch.target_lengths - 1,  # without the end token, which no step writes
         blank=PAD,
         reduction="none",
         zero_infinity=learning,

@@ -16,9 +16,9 @@ from seqarena.models.recurrent import Fused
 
 
 class Source(NamedTuple):
-    """What a decoder knows of an encoded source."""
+    """An encoded source, projected for the decoder."""
 
-    summary: Tensor  # (B, V), of the whole
+    summary: Tensor  # (B, V), of the whole sequence
     memory: Memory | None  # what is attended to
 
 
@@ -94,7 +94,7 @@ class RecurrentDecoder(Decoder):
         return self._logits(vector), DecoderState(state, past, fed), weights
 
     def decode(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
-        """Tell what comes after each of ``tokens (B, U)``: logits, weights."""
+        """Predict the token after each of ``tokens (B, U)``: logits, weights."""
         if self.input_feeding:
             return self._one_by_one(tokens, source)
         embedded = self.dropout(self.embedding(tokens))

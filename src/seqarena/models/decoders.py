@@ -1,4 +1,4 @@
-"""What writes a target, by the name that a variant gives it."""
+"""The decoders, by the name in `Variant.decoder`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def decoder_for(
 def ctc(
     variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
 ) -> Writer:
-    """Build a head that says a token or none at every step of the source."""
+    """Build a head that writes a token or none at every step of the source."""
     return CTCHead(width, vocabulary, h["dropout"])
 
 

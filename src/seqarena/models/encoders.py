@@ -24,12 +24,12 @@ class Encoder(nn.Module, ABC):
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return the states ``(B, T, width)`` and, of a recurrence, its own after the last step.
 
-        `state` is such a one, from which to go on.
+        `state` is the one to start from, None for the first step.
         """
 
     @abstractmethod
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """Return what the whole sequence comes to, ``(B, width)``."""
+        """Return one vector for the whole sequence, ``(B, width)``."""
 
 
 class RecurrentEncoder(Encoder):
@@ -69,7 +69,7 @@ class ConvRecurrentEncoder(Encoder):
 
 
 class Bag(Encoder):
-    """Each step by itself, whatever its order; the whole comes to the mean of all.
+    """Each step by itself, whatever its order; the summary is the mean of all.
 
     Over the regions of an image, a decoder with attention to them is that of Xu et al. (2015),
     which starts from the mean as well (section 3.1.2).

@@ -20,7 +20,7 @@ class Frontend(nn.Module, ABC):
     output_shape: tuple[int, ...]  # of one step
 
     def steps(self, length: int) -> int:
-        """Return how many steps are left of so many."""
+        """Return how many steps the output has for an input of `length` steps."""
         return length
 
     @abstractmethod
@@ -114,9 +114,9 @@ class FlatFrames(Frontend):
 class PixelConvolution(nn.Conv2d):
     """A convolution of images ``(N, C, H, W)``, which need no gradient, to half their sides.
 
-    Of what is learned from, the channels come out last in memory: the next convolution is faster
-    so. oneDNN fills a single colour up to eight channels for the gradient of the weights; by one
-    product with all patches it takes a third of the time.
+    In training the output is channels-last in memory, which makes the next convolution faster. For
+    the gradient of the weights oneDNN pads a single colour to eight channels; one product with all
+    patches takes a third of that time.
     """
 
     def __init__(self, colours: int, channels: int) -> None:
@@ -202,7 +202,7 @@ class ImageRegions(Frontend):
 
 
 def embedding_table(vocabulary: int, width: int, std: float) -> nn.Embedding:
-    """Return a table of vectors of which that of padding is zero."""
+    """Return an embedding whose padding vector is zero."""
     table = nn.Embedding(vocabulary, width, padding_idx=0)
     with torch.no_grad():
         table.weight.mul_(std)

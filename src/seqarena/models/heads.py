@@ -1,4 +1,4 @@
-"""From an encoded sequence to what a task asks: the last part of every model."""
+"""From an encoded sequence to the logits of a task: the last part of every model."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Encoded(NamedTuple):
     states: Tensor  # (B, S, V)
     summary: Tensor  # (B, V), of the whole sequence
     lengths: Tensor  # (B,), after the frontend
-    state: Any = None  # of the recurrence after the last step, where the encoder tells it
+    state: Any = None  # of the recurrence after the last step, where the encoder returns it
 
 
 class Head(nn.Module, ABC):
     """The part of a model that depends on the task."""
 
     per_target = True  # a row of logits belongs to a target, not to a step of the source
-    progress = 0.0  # of training, the share of its batches that are learned; training tells it
+    progress = 0.0  # the share of training batches done; `Training` sets it
 
     @abstractmethod
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -35,7 +35,7 @@ class Head(nn.Module, ABC):
 
 
 class Writer(Head):
-    """A head that answers in tokens."""
+    """A head that writes tokens."""
 
     @abstractmethod
     def write(
@@ -45,7 +45,7 @@ class Writer(Head):
 
 
 class PooledHead(Head):
-    """One answer per sequence, ``(B, outputs)``: attention pooling if any, then a dense layer."""
+    """One prediction per sequence, ``(B, outputs)``: attention pooling if any, a dense layer."""
 
     def __init__(
         self, width: int, attention: Attention | None, outputs: int, dropout: float
@@ -63,7 +63,7 @@ class PooledHead(Head):
 
 
 class StepHead(Head):
-    """One answer per step, ``(B, T, outputs)``; with attention each step looks at the whole."""
+    """One prediction per step, ``(B, T, outputs)``; with attention each step attends to all."""
 
     def __init__(
         self, width: int, attention: Attention | None, outputs: int, dropout: float

@@ -1,4 +1,4 @@
-"""Models of what comes next: a language model as a search sees it, and frames of keys."""
+"""Models of what comes next: a language model as a search sees it, and pieces of music."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqarena.models.model import SequenceModel
 class LMStepper:
     """A language model after its prompts ``(B, T)``: a `seqarena.decode.Stepper`.
 
-    What stands for no word, padding and the unknown, is never said.
+    Padding and the unknown token are never written.
     """
 
     end = END
@@ -35,7 +35,7 @@ class LMStepper:
         return last, State(None, change_all(state, lambda tensor: tensor[:, None]), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
-        """Tell the next token of every hypothesis."""
+        """Predict the next token of every hypothesis."""
         flat = change_all(state.hypotheses, lambda tensor: tensor.flatten(0, 1).contiguous())
         ones = torch.ones_like(tokens).flatten()
         output = self.model(Batch(tokens.flatten()[:, None], ones, tokens), flat)
@@ -48,9 +48,9 @@ class LMStepper:
 def continue_roll(
     model: SequenceModel, begun: Tensor, decoding: Decoding, max_length: int
 ) -> tuple[Tensor, Tensor]:
-    """Continue a roll ``(T, K)`` by so many frames, each key drawn by itself given all before.
+    """Continue a roll ``(T, K)`` by `max_length` steps; keys are independent given the past.
 
-    Returns `decoding.best` continuations ``(B, longest, K)`` and their log-probabilities ``(B,)``;
+    Returns `decoding.best` continuations ``(B, max_length, K)`` and log-probabilities ``(B,)``;
     "greedy" takes each key's likelier state. Raises `InputError` for a beam, since keys have no
     end, and for a cut to the likeliest, since each key is on or off.
     """

@@ -35,7 +35,7 @@ class Recurrent(nn.Module, ABC):
         """Run all steps: ``(B, T, *)`` -> outputs ``(B, T, *output_shape)`` and the last state.
 
         With `lengths` ``(B,)`` the state is that after each sequence's own last step, or None
-        where a fused kernel does not tell it (LSTM on ragged lengths).
+        where a fused kernel does not return it (LSTM on ragged lengths).
         """
 
     def final(self, outputs: Tensor, lengths: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ class Bidirectional(Recurrent):
 class Stack(Recurrent):
     """Layers on layers, dropout between them (Graves et al. 2013); a stack is a layer.
 
-    A `residual` one adds what a layer is given to what it says wherever their widths agree
+    A `residual` one adds the input of a layer to its output wherever their widths agree
     (He et al. 2016; Wu et al. 2016, section 3.1).
     """
 

@@ -1,4 +1,4 @@
-"""The encoder that has no recurrence: every step looks at every other (Vaswani et al. 2017)."""
+"""The encoder that has no recurrence: every step attends to every other (Vaswani et al. 2017)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PERIOD = 10_000  # steps; the longest wave of the positions is 2 pi times as lon
 class Transformer(Encoder):
     """Layers of self-attention, norms before each part (Xiong et al. 2020), then one norm more.
 
-    Its summary is the state of the last step, which has looked at the whole: a mean over a week of
-    hours does not tell when it began (forecast, 96 steps: validation MAE 291, 142 with the last).
+    Its summary is the state of the last step, which has attended to all: a mean over a week of
+    hours does not show when it began (forecast, 96 steps: validation MAE 291, 142 with the last).
     Raises `InputError` where heads do not divide the width.
     """
 

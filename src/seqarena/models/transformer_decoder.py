@@ -1,4 +1,4 @@
-"""The decoder that has no recurrence: every token looks at those before it and at the source."""
+"""The decoder that has no recurrence: every token attends to those before it and to the source."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TransformerDecoder(Decoder):
 
     Norms stand before each part and once more at the end, as in `seqarena.models.transformer`;
     dropout follows each part and the positions (section 5.4). A whole target is one pass; token by
-    token, keys and values of what was said are kept. The weights are those of the last layer over
-    the source. Raises `InputError` where heads do not divide the width.
+    token, keys and values of earlier tokens are cached. The weights are those of the last layer
+    over the source. Raises `InputError` where heads do not divide the width.
     """
 
     def __init__(

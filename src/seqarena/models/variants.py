@@ -39,10 +39,10 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
-    # What a state has seen: the steps up to its own, all steps, or all in one state of the whole.
+    # What a state depends on: steps up to its own, all steps, or one state pools all steps.
     context: Literal["causal", "full", "pooled"] = "causal"
-    decoder: str = "lstm"  # what writes, if the task asks: a recurrence, "transformer", "ctc"
-    input_feeding: bool = False  # what the decoder saw and said at a step is an input of the next
+    decoder: str = "lstm"  # of tasks that write, see `DECODERS`
+    input_feeding: bool = False  # the output vector of a decoder step is an input of the next
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
@@ -97,7 +97,7 @@ def attending(variant: Variant, attention: str = "additive") -> Variant:
 
 
 VIDEO = frozenset({"video"})
-UNORDERED = frozenset({"image", "text"})  # what a bag of regions, or of words, may answer
+UNORDERED = frozenset({"image", "text"})  # what a bag, of regions or of words, may encode
 DEEP = {"layers": [2, 3]}
 KERNEL = {"kernel": [3, 5]}
 

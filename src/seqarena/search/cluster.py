@@ -28,7 +28,7 @@ class Slot:
 
 
 def import_meanwhile(module: str) -> None:
-    """Import in a thread what is wanted next: Ray's start waits for as long as torch's works.
+    """Import a module in a thread while Ray starts: Ray's start is mostly waiting.
 
     Not the other way round, since the processes that Ray starts end with the thread they are of.
     """

@@ -31,7 +31,7 @@ def train_finals(
     `best` maps variants to their ``hyperparameters``. Seeds are paired: every variant gets the
     same ones, and none is the seed of the search. Returns a record per final: ``variant``,
     ``seed``, ``run``, ``parameters``, ``train_seconds``, ``best_epoch`` and ``curve``. Raises
-    `FinalError` when one does not come to a model.
+    `FinalError` when one gives no model.
     """
     config, protocol = experiment.config, experiment.config.protocol
     seeds = range(protocol.seed + 1, protocol.seed + 1 + protocol.seeds)
@@ -59,7 +59,7 @@ def train_finals(
 
 
 class FinalError(RunError):
-    """A final that did not come to a model."""
+    """A final that gave no model."""
 
 
 class Finals:
@@ -87,7 +87,7 @@ class Finals:
         return run
 
     def finish(self, run: str, reference: Any) -> str:
-        """Write what a final came to; raises `FinalError` where it came to nothing."""
+        """Record the result of a final; raises `FinalError` where it failed."""
         variant, seed = self.jobs[run]
         try:
             final = ray.get(reference)
@@ -119,7 +119,7 @@ class Finals:
         return f"{variant} seed {seed}"
 
     def abandon(self, status: Any) -> None:
-        """End every run still open, truthfully."""
+        """End every open run with `status`."""
         for run in self.ledger.open_runs():
             self.ledger.end(run, status)
         self.recorder.update()

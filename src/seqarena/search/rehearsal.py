@@ -1,4 +1,4 @@
-"""What every trial of a variant would stumble over, met before the first one begins."""
+"""One pass forward and backward of each variant, so that errors come before the search."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Space = dict[str, Dimension]
 def rehearse(
     experiment: Experiment, prepared: Prepared, spaces: Mapping[str, Space], where: str
 ) -> None:
-    """Learn once with each variant from the shortest and the longest of train, and forget it.
+    """Run each variant forward and backward once, on the shortest and the longest of train.
 
     No random number is drawn that a search would draw. Raises `InputError` at `where` for a
     variant that cannot learn, naming its hyperparameters.
@@ -88,9 +88,9 @@ def _learn(
 
 
 def _check_spelling(metric: str, prepared: Prepared, who: str, model: SequenceModel) -> None:
-    """Tell how many targets CTC cannot spell; raises `InputError` where that decides the metric.
+    """Warn how many targets CTC cannot spell; raises `InputError` where that decides the metric.
 
-    Of the test split it is told as well: lengths are looked at, no answer is.
+    Test targets are counted too: only the steps that they need are computed from them.
     """
     counts = warn_of_unspellable(prepared, model.frontend.steps, who)
     if metric == "perplexity" and counts["valid"] + counts["test"]:

@@ -27,7 +27,7 @@ from seqarena.tracking.recorder import Recorder
 
 
 class SearchError(RunError):
-    """A variant has no trial that came to a score."""
+    """No trial of a variant has a score."""
 
 
 def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def search(experiment: ResolvedExperiment, slot: Slot, recorder: Recorder) -> di
 
     The result maps each variant to ``hyperparameters``, ``objective`` (validation), ``run``,
     ``trials``, ``failed``, ``stopped`` and ``seconds``. Raises `SearchError` when a variant has
-    no trial that came to a score, `InputError` when the data is missing or a variant does not fit.
+    no trial with a score, `InputError` when the data is missing or a variant does not fit.
     """
     config = experiment.config
     spaces = {v: space_of(config, v, experiment.where) for v in config.variants}
@@ -112,11 +112,11 @@ class SearchLog(tune.Callback):
             for variant in experiment.variants
         }
         self.runs: dict[str, str] = {}  # Ray's trial id -> run
-        self.records: dict[str, dict[str, Any]] = {}  # Ray's trial id -> what it came to
+        self.records: dict[str, dict[str, Any]] = {}  # Ray's trial id -> its record
         self.progress = Progress(f"search {name}", protocol.trials * len(self.parents))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave all behind when Tune pickles its own state: a log belongs to the driver."""
+        """Return nothing when Tune pickles its own state: a log belongs to the driver."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: Any, trial: TuneTrial, **info: Any) -> None:
@@ -192,7 +192,7 @@ class SearchLog(tune.Callback):
         return max(scored, key=lambda r: self.sign * r[OBJECTIVE], default=None)
 
     def close(self, status: Any) -> None:
-        """End every run that is still open, truthfully, and bring MLflow up to date."""
+        """End every open run with its true status, and update MLflow."""
         for variant, parent in self.parents.items():
             best = self._best(variant)
             if best:

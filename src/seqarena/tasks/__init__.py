@@ -1,4 +1,4 @@
-"""What is asked of a model, by name."""
+"""The tasks, by name."""
 
 from seqarena.errors import unknown
 from seqarena.tasks.base import Counts, StepTask, Task, add

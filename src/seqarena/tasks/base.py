@@ -1,4 +1,4 @@
-"""What is asked of a model: its loss, its metrics and its predictions, per kind of task.
+"""The loss, the metrics and the predictions of each kind of task.
 
 A loss is a sum and a count, and metrics are made of additive counts, so that ragged batches and
 shards add up to the same figures as one large batch.
@@ -41,7 +41,7 @@ class Task(ABC):
     def model(
         self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
     ) -> SequenceModel:
-        """Build a variant whose head answers this task."""
+        """Build a variant with the head of this task."""
 
         def head(variant: Variant, width: int, attention: Attention | None) -> Head:
             return self.head(variant, width, attention, spec, hyperparameters)
@@ -56,15 +56,15 @@ class Task(ABC):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        """Build what answers this task over an encoder's states of so many numbers."""
+        """Build the head of this task over encoder states ``(B, S, width)``."""
         return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
     def added_space(self, variant: Variant) -> Space:
-        """Return the dimensions of `space` that a variant has a use for."""
+        """Return the dimensions of `space` that a variant uses."""
         return self.space
 
     def incompatibility(self, variant: Variant) -> str | None:
-        """Say why a variant cannot answer this task, if it cannot."""
+        """Return why a variant does not fit this task, or None if it does."""
         if variant.decoder == "ctc":
             return "writes by CTC, and nothing is written here"
         return (
@@ -75,14 +75,14 @@ class Task(ABC):
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:
-        """Return how many numbers the head gives for each thing that it says."""
+        """Return how many numbers the head gives per prediction."""
 
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
-        """Answer a batch without looking at its targets.
+        """Run a batch without its targets.
 
-        Raises `InputError` for a way of decoding where nothing is written.
+        Raises `InputError` for a decoding method where the task writes no tokens.
         """
         if decoding is not None:
             raise InputError("--decoding: this experiment's models write nothing")
@@ -99,23 +99,23 @@ class Task(ABC):
     ) -> list[dict[str, Any]]:
         """Continue one sequence ``(T, *)`` by at most `max_length` steps; best first.
 
-        Raises `InputError` where models do not tell what comes next.
+        Raises `InputError` where models do not predict the next step.
         """
         raise InputError("generate: this experiment's models do not tell what comes next")
 
     def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
         """Return each step after the first of ``(T, *)``, and the end if any, with its ``log P``.
 
-        Raises `InputError` where models do not tell what comes next.
+        Raises `InputError` where models do not predict the next step.
         """
         raise InputError("score: this experiment's models do not tell what comes next")
 
     def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        """Answer a batch and say what the loss of its targets is made of."""
+        """Run a batch with its targets, so that `loss` and `counts` can be computed."""
         return self.forward(model, batch, spec)
 
     def predictions(self, output: Output) -> list[Any]:
-        """Return what each sequence of a batch was answered with."""
+        """Return the prediction for each sequence of a batch."""
         return list(output.logits.cpu().numpy())
 
     def attention_of(self, output: Output, place: int) -> Array | None:
@@ -126,7 +126,7 @@ class Task(ABC):
         return output.weights[place, ..., :length].float().cpu().numpy()
 
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        """Put such rows, a baseline's perhaps, in the form of a model's output."""
+        """Turn predictions, of a baseline for example, into the output of a model."""
         return Output(torch.from_numpy(np.stack(predictions)), batch.lengths, None)
 
     @abstractmethod
@@ -136,7 +136,7 @@ class Task(ABC):
     def training_loss(
         self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
-        """Return what is learned from in place of `loss`, in the same form."""
+        """Return the loss that training minimises, in the form of `loss`."""
         return self.loss(output, batch)
 
     @abstractmethod
@@ -153,11 +153,11 @@ class Task(ABC):
 
     @abstractmethod
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        """Turn what a model says into answers for people."""
+        """Turn an output into predictions with names and units, one per sequence."""
 
 
 class StepTask(Task):
-    """An answer at every step, so that targets are in step with the sequence."""
+    """A prediction at every step: targets are as long as the sequence."""
 
     def head(
         self,

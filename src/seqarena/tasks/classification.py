@@ -54,7 +54,7 @@ class Classification(Task):
 
 
 def confusion_scores(counts: Tensor) -> dict[str, float]:
-    """Turn a confusion matrix ``(K, K)``, truths by answers, into accuracy and macro F1."""
+    """Turn a confusion matrix ``(K, K)``, truth by prediction, into accuracy and macro F1."""
     confusion = counts.double()
     hits = confusion.diagonal()
     # F1 = 2 TP / (2 TP + FP + FN); a class neither seen nor predicted scores 0.

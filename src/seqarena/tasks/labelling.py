@@ -1,4 +1,4 @@
-"""A class for each step: many to many, in step with the sequence."""
+"""A class for each step: many to many, as many labels as steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimm
 from seqarena.tasks.classification import confusion_scores
 from seqarena.tasks.metric import SHARE
 
-IGNORE_INDEX = -1  # a step of which no label is asked
+IGNORE_INDEX = -1  # the class of a step without a label
 
 
 class Labelling(StepTask):
@@ -41,7 +41,7 @@ class Labelling(StepTask):
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
-        """Answer a batch, and tell which of its steps are asked about."""
+        """Run a batch; `label_mask` marks the steps that need a label."""
         output = super().forward(model, batch, spec, decoding)
         if not spec.labelled_tokens:
             return output
@@ -76,7 +76,7 @@ class Labelling(StepTask):
         return right.sum(1).float() / labelled.sum(1).clamp(min=1)
 
     def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        """Return a label per step; where not all are asked about, all classes for those that are.
+        """Return a label per step; where only some need one, all classes for those steps.
 
         ``alternatives`` are by step, the first is 1, and by falling probability.
         """

@@ -23,7 +23,7 @@ class Metric(NamedTuple):
         return 1 if self.greater else -1
 
 
-SHARE = Metric(0.0, 1.0)  # of right answers, and F1
+SHARE = Metric(0.0, 1.0)  # of correct predictions, and F1
 PERCENT = Metric(0.0, 100.0)
 ERROR = Metric(math.inf, 0.0)
 PERPLEXITY = Metric(math.inf, 1.0)

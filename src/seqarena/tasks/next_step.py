@@ -21,7 +21,7 @@ from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE
 
-LIKELY = 10  # continuations that a prediction names
+LIKELY = 10  # next tokens that a prediction names
 
 
 class NextStep(StepTask):
@@ -167,8 +167,8 @@ def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
 
 
 class MusicModelling(NextStep):
-    """The keys of the next frame, each on or off by itself given all frames before
-    (Boulanger-Lewandowski et al. 2012); ``nll`` is ``-log P`` per frame, summed over the keys.
+    """The keys of the next step, each on or off by itself given all steps before
+    (Boulanger-Lewandowski et al. 2012); ``nll`` is ``-log P`` per step, summed over the keys.
     """
 
     metrics: ClassVar = {"nll": ERROR}
@@ -210,7 +210,7 @@ class MusicModelling(NextStep):
         return sorted(continuations, key=lambda one: -one["log_probability"])
 
     def score(self, model: SequenceModel, steps: Array, spec: DataSpec) -> list[tuple[str, float]]:
-        """Return each frame with its ``log P``, named by its beat; a piece has no end to tell."""
+        """Return each step with its ``log P``, named by its beat; a piece has no end token."""
         inputs, truth = torch.from_numpy(np.stack([steps[:-1], steps[1:]]))[:, None]
         lengths = torch.tensor([len(steps) - 1])
         batch = Batch(inputs, lengths, truth, lengths)

@@ -1,4 +1,4 @@
-"""How near a text that was written comes to the true one: scores made of additive statistics."""
+"""Scores of a written text against the true one, made of additive statistics."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SacreBLEU(TextScore):
 
 
 class ExactMatch(TextScore):
-    """The share of texts that are right to the last token."""
+    """The share of texts in which every token is right."""
 
     def statistics(self, hypotheses: Texts, truth: Texts) -> Array:
         return np.array([(one == other, 1) for one, other in zip(hypotheses, truth, strict=True)])
@@ -80,7 +80,7 @@ class WordF1(TextScore):
 
 
 class ErrorRate(TextScore):
-    """Edits that make the truth of what was said, over the truth's length (jiwer)."""
+    """Edits from the hypothesis to the truth, over the length of the truth (jiwer)."""
 
     metric = ERROR
 

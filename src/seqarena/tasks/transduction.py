@@ -1,4 +1,4 @@
-"""One sequence into another: translation, recognition, and whatever else is written in tokens."""
+"""One sequence into another: translation, recognition, and other tasks that write tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqarena.tasks.base import Counts, Task, cross_entropies
 from seqarena.tasks.metric import PERPLEXITY
 from seqarena.tasks.text_scores import TEXT_SCORES
 
-LONGER = 1.5  # than any target of train a hypothesis may be
+LONGER = 1.5  # a hypothesis may be this many times as long as the longest target of train
 UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"  # of a true token that no model can write
 
 
@@ -75,7 +75,7 @@ class Transduction(Task):
     def training_loss(
         self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
-        """Smooth the labels where asked (Vaswani et al. 2017, section 5.4)."""
+        """Smooth the labels if `label_smoothing` is set (Vaswani et al. 2017, section 5.4)."""
         assert batch.target_lengths is not None
         if not output.per_target:
             losses = ctc_nll(output.logits, output.lengths, batch, learning=True)
@@ -89,7 +89,7 @@ class Transduction(Task):
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
     ) -> Output:
-        """Write for a batch, greedily if nothing else is asked for."""
+        """Write for a batch, greedily by default."""
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
         max_length = math.ceil(LONGER * spec.max_target_length)
@@ -120,7 +120,7 @@ class Transduction(Task):
             return ctc_alignment(output.logits[place, :length].cpu(), hypotheses.tokens)[None]
         if hypotheses.weights is None:
             return None
-        return hypotheses.weights[..., :length].numpy()  # of what it wrote by itself
+        return hypotheses.weights[..., :length].numpy()  # of the hypothesis, not of the true text
 
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
         return Output(torch.empty(0), batch.lengths, None, hypotheses=predictions)
@@ -176,7 +176,7 @@ def written(tokens: Sequence[int], spec: DataSpec) -> str:
 
 
 def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
-    """Return what was said and what was true."""
+    """Return the hypotheses and the true texts."""
     assert output.hypotheses is not None
     truth = []
     for row in batch.targets.tolist():
