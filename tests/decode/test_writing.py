@@ -139,7 +139,7 @@ def test_every_example_is_drawn_also_one_that_was_cut(
     assert {row["log_probability"] for row in rows} == {"-0.5000"}
 
 
-def test_what_goes_to_a_painter_leaves_the_attention_as_it_is(trained: Any) -> None:
+def test_predictions_for_another_process_leave_the_attention_as_it_is(trained: Any) -> None:
     """torch moves tensors that are sent: a view of one that was is garbage."""
     training, _ = trained
     batch = next(iter(training.batches.shuffled(1)))

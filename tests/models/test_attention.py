@@ -32,13 +32,13 @@ def attend(name: str) -> tuple[Attention, Memory, torch.Tensor]:
     attention = build(name)
     values = torch.randn(3, 6, WIDTH, dtype=torch.float64)
     query = torch.randn(3, 2, WIDTH, dtype=torch.float64)
-    return attention, attention.remember(values, mask_of(LENGTHS, 6)), query
+    return attention, attention.build_memory(values, mask_of(LENGTHS, 6)), query
 
 
 @every_attention
 def test_rows_sum_to_one_and_are_zero_where_masked(name: str) -> None:
     attention, memory, query = attend(name)
-    _, weights = attention.along(query, memory)
+    _, weights = attention.attend_sequence(query, memory)
     assert weights.shape[0] == 3 and weights.shape[2:] == (2, 6)
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
     masked = ~mask_of(LENGTHS, 6)[:, None, None].expand_as(weights)
@@ -49,7 +49,7 @@ def test_rows_sum_to_one_and_are_zero_where_masked(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(ATTENTIONS) - {"multi_head"}))
 def test_contexts_are_the_weighted_values(name: str) -> None:
     attention, memory, query = attend(name)
-    contexts, weights = attention.along(query, memory)
+    contexts, weights = attention.attend_sequence(query, memory)
     torch.testing.assert_close(contexts, (weights @ memory.values).squeeze(1))
     assert contexts.shape[-1] == attention.context
 
@@ -57,7 +57,7 @@ def test_contexts_are_the_weighted_values(name: str) -> None:
 @every_attention
 def test_step_by_step_is_all_at_once(name: str) -> None:
     attention, memory, query = attend(name)
-    contexts, weights = attention.along(query, memory)
+    contexts, weights = attention.attend_sequence(query, memory)
     past = attention.before(memory)
     for step in range(query.shape[1]):
         context, row = attention(query[:, step : step + 1], memory, past)
@@ -141,7 +141,7 @@ def test_location_aware_weights_are_the_formula_of_the_paper() -> None:
     a, memory, query = attend("location")
     values, length = memory.values[1, 0], int(LENGTHS[1])
     before = torch.full((length,), 1 / length, dtype=torch.float64)
-    weights = a.along(query, memory)[1][1, 0]
+    weights = a.attend_sequence(query, memory)[1][1, 0]
     for u in range(2):
         energies = []
         for s in range(length):
@@ -161,7 +161,7 @@ def test_local_weights_are_the_formula_of_the_paper(name: str) -> None:
     a: Any
     a, memory, query = attend(name)
     a.reach = 2
-    weights = a.along(query, memory)[1]
+    weights = a.attend_sequence(query, memory)[1]
     for b, length in enumerate(LENGTHS.tolist()):
         values = memory.values[b, 0, :length]
         for u in range(2):
@@ -186,7 +186,7 @@ def test_forward_weights_are_the_formula_of_the_paper() -> None:
     a: Any
     a, memory, query = attend("forward")
     a.reach = 1
-    weights = a.along(query, memory)[1]
+    weights = a.attend_sequence(query, memory)[1]
     for b, length in enumerate(LENGTHS.tolist()):
         before = torch.zeros(length, dtype=torch.float64)
         before[0] = 1
@@ -222,7 +222,7 @@ def test_multi_head_attention_is_that_of_torch() -> None:
         theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
         theirs.out_proj.load_state_dict(ours.output.state_dict())
     mask = mask_of(LENGTHS, 6)
-    contexts, weights = ours.along(query, ours.remember(values, mask))
+    contexts, weights = ours.attend_sequence(query, ours.build_memory(values, mask))
     wanted = theirs(query, values, values, key_padding_mask=~mask, average_attn_weights=False)
     torch.testing.assert_close(contexts, wanted[0])
     torch.testing.assert_close(weights, wanted[1])

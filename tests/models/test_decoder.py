@@ -48,7 +48,7 @@ def build(kind: str, attention: str | None, input_feeding: bool, specs: dict) ->
     return model.double().eval()
 
 
-def speaking(model: SequenceModel, given: Batch) -> AutoregressiveStepper:
+def stepper_of(model: SequenceModel, given: Batch) -> AutoregressiveStepper:
     assert isinstance(model.head, Decoder)
     return AutoregressiveStepper(model.head, model.encode(given))
 
@@ -69,10 +69,10 @@ def test_token_by_token_is_all_at_once(
 ) -> None:
     model, given = build(kind, attention, input_feeding, specs), batch()
     output = model(given)
-    speaker = speaking(model, given)
-    last, state = speaker.start()
+    stepper = stepper_of(model, given)
+    last, state = stepper.start()
     for step in range(given.targets.shape[1]):
-        logits, state, weights = speaker.step(last, state)
+        logits, state, weights = stepper.step(last, state)
         torch.testing.assert_close(logits[:, 0], output.logits[:, step])
         if weights is not None:
             assert output.weights is not None
@@ -85,12 +85,12 @@ def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
     kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
     model, given = build(kind, attention, input_feeding, specs), batch()
-    together = beam_search(speaking(model, given), 6, width=3, length_penalty=0.6)
+    together = beam_search(stepper_of(model, given), 6, width=3, length_penalty=0.6)
     for row, length in enumerate(given.lengths.tolist()):
         one = Batch(
             given.inputs[row : row + 1, :length], given.lengths[row : row + 1], given[2][:1]
         )
-        (alone,) = beam_search(speaking(model, one), 6, width=3, length_penalty=0.6)
+        (alone,) = beam_search(stepper_of(model, one), 6, width=3, length_penalty=0.6)
         assert alone[0].tokens == together[row][0].tokens
         assert alone[0].score == pytest.approx(together[row][0].score, abs=1e-5)
 
@@ -100,8 +100,8 @@ def test_a_beam_of_one_is_greedy(
     kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
     model, given = build(kind, attention, input_feeding, specs), batch()
-    narrow = [best.tokens for (best,) in beam_search(speaking(model, given), 6, width=1)]
-    assert narrow == [hypothesis.tokens for hypothesis in greedy(speaking(model, given), 6)]
+    narrow = [best.tokens for (best,) in beam_search(stepper_of(model, given), 6, width=1)]
+    assert narrow == [hypothesis.tokens for hypothesis in greedy(stepper_of(model, given), 6)]
 
 
 @every_case

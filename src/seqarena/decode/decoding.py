@@ -28,7 +28,7 @@ class Decoding:
     seed: int = 0
     best: int = 1  # at most `beam`; several samples are drawn one after another
 
-    def along(self, logits: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+    def decode_ctc(self, logits: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """Decode CTC logits ``(B, S, V)``: each step of the sources gives a token or a blank.
 
         Raises `InputError` for samples: a drawn alignment is not a drawn text.

@@ -35,7 +35,7 @@ class Attention(nn.Module, ABC):
     looks_back = False  # whether the scores depend on the weights of the query before
 
     @abstractmethod
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """Project the keys of ``(B, S, V)`` values."""
 
     @abstractmethod
@@ -51,7 +51,7 @@ class Attention(nn.Module, ABC):
         weights = torch.softmax(scores, dim=-1)
         return _contexts(weights, memory), weights
 
-    def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def attend_sequence(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Attend with queries ``(B, U, Q)`` that follow one another; see `forward`.
 
         All at once where none needs the weights of the one before.
@@ -109,7 +109,7 @@ class AdditiveAttention(Attention):
         self.key = nn.Linear(values, width)
         self.energy = nn.Linear(width, 1, bias=False)
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, values: Tensor, mask: Tensor) -> Memory:
         return Memory(self.key(values), values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
@@ -173,7 +173,7 @@ class ForwardAttention(AdditiveAttention):
         ahead = self._ahead(past.weights, self._leading(past.weights))
         return super().scores(query, memory, past) + ahead[:, None]
 
-    def along(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def attend_sequence(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Score all queries at once; only the window depends on the query before."""
         past = self.before(memory)
         energies = _masked(super().scores(query, memory, past), memory).squeeze(1)
@@ -212,7 +212,7 @@ class DotAttention(Attention):
         self.context = values
         self.scale = 1.0
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, values: Tensor, mask: Tensor) -> Memory:
         return Memory(values, values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
@@ -235,7 +235,7 @@ class GeneralAttention(Attention):
         self.context = values
         self.key = nn.Linear(values, query, bias=False)
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, values: Tensor, mask: Tensor) -> Memory:
         return Memory(self.key(values), values[:, None], mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
@@ -302,7 +302,7 @@ class MultiHeadAttention(Attention):
         self.value = nn.Linear(values, width)
         self.output = nn.Linear(width, values)
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+    def build_memory(self, values: Tensor, mask: Tensor) -> Memory:
         return Memory(self.key(values), self._split(self.value(values)), mask)
 
     def scores(self, query: Tensor, memory: Memory, past: Past) -> Tensor:
@@ -328,7 +328,7 @@ class AttentionPooling(nn.Module):
 
     def forward(self, states: Tensor, summary: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Pool ``(B, T, V)`` with ``(B, V)``: ``(B, 2 V)`` and weights ``(B, heads, 1, T)``."""
-        memory = self.attention.remember(states, mask_of(lengths, states.shape[1]))
+        memory = self.attention.build_memory(states, mask_of(lengths, states.shape[1]))
         past = Past(lengths[:, None] - 1, _even(memory))
         contexts, weights = self.attention(summary[:, None], memory, past)
         return torch.cat([contexts.squeeze(1), summary], dim=1), weights

@@ -33,7 +33,7 @@ class CTCHead(Writer):
         self, encoded: Encoded, decoding: Decoding, max_length: int
     ) -> list[list[Hypothesis]]:
         """Decode the steps; their number is the limit, not `max_length`."""
-        return decoding.along(self.output(encoded.states), encoded.lengths)
+        return decoding.decode_ctc(self.output(encoded.states), encoded.lengths)
 
 
 def ctc_nll(logits: Tensor, lengths: Tensor, batch: Batch, *, learning: bool = False) -> Tensor:

@@ -63,7 +63,7 @@ class RecurrentDecoder(Decoder):
         if self.attention is None:
             return Source(encoded.summary, None)
         mask = mask_of(encoded.lengths, encoded.states.shape[1])
-        return Source(encoded.summary, self.attention.remember(encoded.states, mask))
+        return Source(encoded.summary, self.attention.build_memory(encoded.states, mask))
 
     def init_state(self, source: Source) -> DecoderState:
         bridged = torch.tanh(self.bridge(source.summary))[:, None]
@@ -103,7 +103,7 @@ class RecurrentDecoder(Decoder):
         if self.attention is None or source.memory is None:
             contexts, weights = source.summary[:, None].expand_as(states), None
         else:
-            contexts, weights = self.attention.along(states, source.memory)
+            contexts, weights = self.attention.attend_sequence(states, source.memory)
         return self._logits(self._combined(contexts, states)), weights
 
     def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:

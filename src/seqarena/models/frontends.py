@@ -58,8 +58,8 @@ class Patches(Frontend):
     def __init__(self, spec: DataSpec, patch: int) -> None:
         super().__init__()
         if patch > spec.max_length:
-            longest = spec.max_length
-            raise InputError(f"patch: {patch} steps, but the longest of train has {longest}")
+            found = f"but the longest of train has {spec.max_length}"
+            raise InputError(f"patch: {patch} steps, {found}")
         self.patch = patch
         (features,) = spec.feature_shape
         self.output_shape = (patch * features,)

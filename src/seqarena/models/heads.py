@@ -76,7 +76,7 @@ class StepHead(Head):
     def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
         states, weights = encoded.states, None
         if self.attention is not None:
-            memory = self.attention.remember(states, mask_of(encoded.lengths, states.shape[1]))
-            contexts, weights = self.attention.along(states, memory)
+            memory = self.attention.build_memory(states, mask_of(encoded.lengths, states.shape[1]))
+            contexts, weights = self.attention.attend_sequence(states, memory)
             states = torch.cat([contexts, states], dim=-1)
         return self.output(states), weights

@@ -61,7 +61,7 @@ class TransformerDecoder(Decoder):
         memories = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
-            memories.append(layer.source.remember(encoded.states, mask))
+            memories.append(layer.source.build_memory(encoded.states, mask))
         return tuple(memories)
 
     def init_state(self, source: tuple[Memory, ...]) -> tuple[Cache, ...]:
