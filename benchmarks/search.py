@@ -66,11 +66,11 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
     )
     with cluster() as slot:
         config = experiment("text", **protocol)
-        answer = search(ResolvedExperiment("bench", config, root=folder), slot, recorder)
+        result = search(ResolvedExperiment("bench", config, root=folder), slot, recorder)
     wall = time.perf_counter() - began
     written = Stopwatch()
     written.timing(sync)(Path("results"), ["bench"], f"sqlite:///{folder}/again.db")
-    trials = sum(variant["seconds"] for variant in answer["variants"].values())
+    trials = sum(variant["seconds"] for variant in result["variants"].values())
     turns.report({"wall": wall, "trials": trials, "held": held.seconds, "written": written.seconds})
     turns.wait()
 

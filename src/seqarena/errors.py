@@ -1,4 +1,4 @@
-"""Bad input is told in one line: the place, what was expected, the nearest right answer."""
+"""Errors of bad input in one line: the place, what was expected, the nearest right name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class InputWarning(UserWarning):
 
 
 class RunError(Exception):
-    """A run came to nothing though its input was right; the message is one line."""
+    """A run failed though its input was right; the message is one line."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

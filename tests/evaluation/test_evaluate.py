@@ -181,5 +181,5 @@ def test_what_was_trained_in_bfloat16_is_tested_where_there_is_none(
     assert summary == trained.evaluate()  # in float32
 
 
-def test_every_task_has_a_painter() -> None:
+def test_every_task_has_figures() -> None:
     assert FIGURES.keys() == TASKS.keys()

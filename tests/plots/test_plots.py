@@ -110,9 +110,9 @@ def test_answers_along_time(tmp_path):
     assert_picture(path)
 
 
-@pytest.mark.parametrize("longest", [12, 200])
-def test_surprises(longest, tmp_path):
-    rows = [RANDOM.exponential(3.0, n) for n in (longest, longest // 2)]
+@pytest.mark.parametrize("length", [12, 200])
+def test_nlls(length, tmp_path):
+    rows = [RANDOM.exponential(3.0, n) for n in (length, length // 2)]
     labels = [[f"word{n}" for n in range(len(row))] for row in rows]
     path = tmp_path / "steps.png"
     nlls(rows, labels, ["one", "two"], path)

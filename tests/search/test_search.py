@@ -36,7 +36,7 @@ VARIANTS = ("window_mlp", "gru")
 
 @dataclass
 class Searched:
-    answer: dict[str, Any]
+    result: dict[str, Any]
     ledger: Ledger
     experiment: Experiment
 
@@ -62,18 +62,18 @@ def searched(
     ledger = Ledger(root / "ledger.jsonl", "toy")
     config = experiment("series", VARIANTS, trials=4, epochs=9, trial_epochs=4, grace=1)
     recorder = Recorder(ledger, {"data.name": "toy"})
-    answer = search(over(config, prepared["series"], root), slot, recorder)
+    result = search(over(config, prepared["series"], root), slot, recorder)
     of_trials = config.model_copy(update={"protocol": config.protocol.of_trials()})
-    return Searched(answer, ledger, of_trials)
+    return Searched(result, ledger, of_trials)
 
 
 def test_every_variant_has_the_same_budget(searched: Searched) -> None:
-    assert searched.answer["variants"].keys() == set(VARIANTS)
-    for variant in searched.answer["variants"].values():
+    assert searched.result["variants"].keys() == set(VARIANTS)
+    for variant in searched.result["variants"].values():
         assert (variant["trials"], variant["failed"]) == (4, 0)
     trials = searched.ledger.runs("trial").values()
     assert Counter(trial.params["variant"] for trial in trials) == dict.fromkeys(VARIANTS, 4)
-    assert searched.answer["wall_seconds"] > 0
+    assert searched.result["wall_seconds"] > 0
 
 
 def test_runs_are_nested_and_ended(searched: Searched) -> None:
@@ -87,7 +87,7 @@ def test_runs_are_nested_and_ended(searched: Searched) -> None:
 
 
 def test_the_best_trial_is_the_answer(searched: Searched) -> None:
-    for variant, best in searched.answer["variants"].items():
+    for variant, best in searched.result["variants"].items():
         mine = [t for t in searched.ledger.runs("trial").values() if t.params["variant"] == variant]
         scores = [trial.metrics["objective"] for trial in mine]
         assert best["objective"] == min(scores)
@@ -102,9 +102,9 @@ def test_a_trial_that_is_stopped_early_is_told_from_one_that_ended(searched: Sea
         epochs = len(searched.curve(run, "valid_loss"))
         assert trial.tags["outcome"] == ("finished" if epochs == 4 else "stopped")
         outcomes[trial.params["variant"], trial.tags["outcome"]] += 1
-    for variant, best in searched.answer["variants"].items():
+    for variant, best in searched.result["variants"].items():
         assert best["stopped"] == outcomes[variant, "stopped"]
-    assert sum(best["stopped"] for best in searched.answer["variants"].values()) > 0
+    assert sum(best["stopped"] for best in searched.result["variants"].values()) > 0
 
 
 def test_local_and_ray_come_to_the_same_losses(
@@ -210,5 +210,5 @@ def _wait(met: Callable[[], bool], seconds: float = 90) -> None:
 def test_search_answers_are_plain_data(searched: Searched, tmp_path: Path) -> None:
     from seqarena.files import write_json
 
-    write_json(tmp_path / "search.json", searched.answer)
-    assert read_json(tmp_path / "search.json") == searched.answer
+    write_json(tmp_path / "search.json", searched.result)
+    assert read_json(tmp_path / "search.json") == searched.result

@@ -197,7 +197,7 @@ def test_steps_without_a_label_count_for_nothing() -> None:
     assert float(first) == pytest.approx(float(right.float().mean()))
 
 
-def test_perplexity_is_the_exponential_of_the_mean_surprise() -> None:
+def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
     task, spec, output, batch = answered("language_modelling")
     chosen = torch.log_softmax(output.logits.double(), 2)
     logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]

@@ -40,7 +40,7 @@ def windows(batch: Batch, steps: int) -> Iterator[tuple[Batch, Tensor]]:
     """Cut a batch with a target per step along time, into windows of so many steps.
 
     Yields each window with the places ``(B',)``, among the rows of the one before, of those that
-    it goes on with. A window is not told where its rows end, only its targets are.
+    it continues. Its `lengths` are its width; `target_lengths` mark where rows end.
     """
     assert batch.target_lengths is not None
     rows = torch.arange(len(batch.lengths), device=batch.lengths.device)
@@ -83,7 +83,7 @@ class Batches:
             yield indices, self.gather(indices)
 
     def _sizes(self) -> list[Array]:
-        """Return what batches are made alike in, the most important last."""
+        """Return the sort keys that make batches alike, the most important last."""
         of_targets, lengths = self.split.target_lengths, self.split.lengths
         return [lengths] if of_targets is None else [of_targets, lengths]
 

@@ -139,22 +139,21 @@ def write_labelled(
     targets: type[Targets] = Labels,
     *,
     column: str = "file",
-    longest: int | None = None,
+    max_length: int | None = None,
 ) -> dict[str, Any]:
-    """Encode and write every split; return what a `DataSpec` says of targets, sizes and lengths.
+    """Encode and write every split; return the `DataSpec` fields of targets, sizes and lengths.
 
-    `encode` makes the steps ``(T, *feature_shape)`` of a row; what is beyond the `longest` is cut.
-    Raises `InputError` when the answers
-    of train cannot be learned from, another split has one that cannot be given, or a row has no
-    steps.
+    `encode` makes the steps ``(T, *feature_shape)`` of a row; steps after `max_length` are cut.
+    Raises `InputError` when the targets of train cannot be learned from, another split has one that
+    train lacks, or a row has no steps.
     """
     manifest = MANIFESTS[column]
     learned = targets([row.target for row in splits["train"]], manifest)
     for name, rows in splits.items():
         for row in rows:
             learned.check(row.target, name, f"{manifest} line {row.line}")
-    max_length = 0
-    cut = None if longest is None else longest + learned.ahead
+    train_length = 0
+    cut = None if max_length is None else max_length + learned.ahead
     for name, rows in splits.items():
         sequences = []
         for row in rows:
@@ -168,9 +167,9 @@ def write_labelled(
         examples = (_example(row, column, learned.column) for row in rows)
         write_sequences(out / name, inputs, aims, examples)
         if name == "train":
-            max_length = max(map(len, inputs))
+            train_length = max(map(len, inputs))
     sizes = {name: len(rows) for name, rows in splits.items()}
-    return {**learned.fields(), "sizes": sizes, "max_length": max_length}
+    return {**learned.fields(), "sizes": sizes, "max_length": train_length}
 
 
 def _example(row: Row, column: str, target: str) -> dict[str, str]:

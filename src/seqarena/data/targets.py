@@ -17,7 +17,7 @@ NO_LABEL = "_"  # in `labels`: a step without a label
 
 
 class Targets(ABC):
-    """Learned from the answers of train; raises `InputError` at what cannot be learned."""
+    """Learned from the targets of train; raises `InputError` for what cannot be learned."""
 
     column: str  # of the manifest
     ahead = 0  # steps of a sequence that are targets alone
@@ -27,18 +27,18 @@ class Targets(ABC):
 
     @abstractmethod
     def check(self, target: str, split: str, where: str) -> None:
-        """Raise `InputError` at `where` for an answer that cannot be given."""
+        """Raise `InputError` at `where` for a target that cannot be predicted."""
 
     def match(self, target: str, steps: Array, where: str) -> None:  # noqa: B027
-        """Raise `InputError` at `where` for an answer that does not fit its item's steps."""
+        """Raise `InputError` at `where` for a target that does not fit its item's steps."""
 
     @abstractmethod
     def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array | list[Array]:
-        """Turn the answers to sequences ``(T, *)`` into what a split holds as targets."""
+        """Encode the targets of sequences ``(T, *)`` as a split holds them."""
 
     @abstractmethod
     def fields(self) -> dict[str, Any]:
-        """Return what a `DataSpec` says of them."""
+        """Return their fields of a `DataSpec`."""
 
 
 class Labels(Targets):
@@ -62,7 +62,7 @@ class Labels(Targets):
 
 
 class StepLabels(Targets):
-    """A class for each step, ``(T,)`` from 1 in the order of the classes; 0 where none is asked.
+    """A class for each step, ``(T,)`` from 1 in the order of the classes; 0 where there is none.
 
     Labels are separated by blanks; `NO_LABEL` stands for a step without one.
     """
@@ -119,7 +119,7 @@ class Number(Targets):
 
 
 class Next(Targets):
-    """The step after each step, ``(T,)``: the item is its own answer."""
+    """The step after each step, ``(T,)``: the item is its own target."""
 
     column = "text"
     ahead = 1
@@ -148,7 +148,7 @@ class Texts(Targets):
         self.index = {token: number for number, token in enumerate(self.vocabulary)}
 
     def split(self, target: str) -> list[str]:
-        """Split an answer into tokens."""
+        """Split a target into tokens."""
         return UNITS[self.unit](target)
 
     def check(self, target: str, split: str, where: str) -> None:

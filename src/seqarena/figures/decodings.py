@@ -27,7 +27,7 @@ ROUNDS = 2  # the faster counts
 
 
 class Measured(NamedTuple):
-    """What one way of writing came to."""
+    """Score and time of one way of writing."""
 
     name: str
     score: float

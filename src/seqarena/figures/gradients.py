@@ -101,7 +101,7 @@ def _last_target(batch: Batch) -> Tensor:
 
 
 def _at(ends: Tensor, output: Output, batch: Batch) -> tuple[Output, Batch]:
-    """Keep of answers and targets the one at ``ends (B,)``."""
+    """Keep the output and the target at ``ends (B,)``."""
     rows = torch.arange(len(ends))
     at_ends = output._replace(logits=output.logits[rows, ends][:, None])
     targets = batch.targets[rows, ends][:, None]

@@ -53,10 +53,10 @@ def nlls(
     rows: Sequence[Array], labels: Sequence[Sequence[str]], titles: Sequence[str], path: Path
 ) -> None:
     """Draw ``-log P`` in nats of each step ``(T,)``, a panel per sequence; its mean is dashed."""
-    longest = max(len(row) for row in rows)
-    named = longest <= NAMED
+    max_length = max(len(row) for row in rows)
+    named = max_length <= NAMED
     height = 2.0 if named else 1.5
-    with picture(path, max(7.0, min(12.0, 0.42 * longest)), height * len(rows)) as figure:
+    with picture(path, max(7.0, min(12.0, 0.42 * max_length)), height * len(rows)) as figure:
         panels = figure.subplots(len(rows), 1, squeeze=False, sharey=True)[:, 0]
         for axes, row, names, title in zip(panels, rows, labels, titles, strict=True):
             axes.bar(range(len(row)), row, width=0.86, color=BLUE, alpha=0.8)
@@ -65,7 +65,7 @@ def nlls(
                 shown = [shortened(name, 14) for name in names]
                 axes.set_xticks(range(len(row)), shown, rotation=40, ha="right", color=INK)
             axes.tick_params(axis="x", length=0, pad=1)
-            axes.set_xlim(-0.6, longest - 0.4)
+            axes.set_xlim(-0.6, max_length - 0.4)
             axes.grid(axis="y", color=FAINT)
             axes.set_title(shortened(title, 90), size=9, weight="normal")
         figure.supylabel("nll (nats)", size=10, color=SOFT)

@@ -38,7 +38,7 @@ class Music(Modality):
     """Pieces as frames ``(T, 88)`` of the keys that sound; the target is the piece itself.
 
     The input is the same, one frame later: step t holds frame t-1, the first of a piece silence,
-    and asks for frame t. Both are stored: inputs float32 ``(T, 88)``, targets uint8 ``(T, 88)``.
+    and its target is frame t. Both are stored: inputs float32, targets uint8, ``(T, 88)`` each.
     """
 
     Options = MusicOptions
@@ -49,19 +49,19 @@ class Music(Modality):
         # The notes are the answer: the manifest has no column for one.
         rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        sizes, longest = {}, 0
+        sizes, max_length = {}, 0
         for name, held in splits.items():
             parts = [part for row in held for part in _parts(raw, row, options)]
             examples, inputs, targets = zip(*parts, strict=True)
             write_sequences(out / name, list(inputs), list(targets), examples)
             sizes[name] = len(parts)
             if name == "train":
-                longest = max(map(len, targets))
+                max_length = max(map(len, targets))
         return DataSpec(
             modality="music",
             feature_shape=(KEYS,),
-            max_length=longest,
-            max_target_length=longest,
+            max_length=max_length,
+            max_target_length=max_length,
             step="beat",
             step_size=1 / options.steps_per_quarter,
             options={"steps_per_quarter": options.steps_per_quarter},
@@ -71,13 +71,13 @@ class Music(Modality):
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Read one MIDI file, or all below a folder: ``(T + 1, 88)``, whole however long.
 
-        The last step holds the last frame and asks for what comes after it.
+        The last step holds the last frame; its target would be the one after it.
         """
         steps = spec.options["steps_per_quarter"]
         return [(path.name, shifted(piano_roll(path, steps))) for path in _pieces(Path(source))]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
-        """Name each step by the beat that it asks for: ``1``, ``1.5``, ``2``, …"""
+        """Name each step by the beat that it predicts: ``1``, ``1.5``, ``2``, …"""
         return [f"{1 + round(index * spec.step_size, 2):g}" for index in range(len(steps))]
 
 
@@ -110,7 +110,7 @@ def piano_roll(path: Path, steps_per_quarter: int) -> Array:
 
 
 def shifted(roll: Array) -> Array:
-    """Return what asks for each frame of ``(T, 88)`` and for one more, float32 ``(T + 1, 88)``."""
+    """Return a roll ``(T, 88)`` one frame later, silence first, float32 ``(T + 1, 88)``."""
     return np.concatenate([np.zeros((1, KEYS)), roll]).astype(np.float32)
 
 

@@ -74,14 +74,14 @@ class Signal(Modality):
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
-        channels, longest = spec.options["channels"], spec.options["max_length"]
+        channels, max_length = spec.options["channels"], spec.options["max_length"]
         encoded = []
         for path in _files(Path(source)):
             steps = read_steps(path, channels)
-            if longest is not None and len(steps) > longest:
-                message = f"{len(steps)} steps; the first {longest} are read"
+            if max_length is not None and len(steps) > max_length:
+                message = f"{len(steps)} steps; the first {max_length} are read"
                 warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
-            encoded.append((path.name, (steps[:longest] - mean) / std))
+            encoded.append((path.name, (steps[:max_length] - mean) / std))
         return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:

@@ -72,8 +72,8 @@ class Text(Modality):
             tokens = ids(_tokens(row.item, options.lowercase), index)
             return np.pad(tokens, 1, constant_values=END) if options.targets == "next" else tokens
 
-        longest = options.max_length
-        written = write_labelled(out, splits, encode, targets, column="text", longest=longest)
+        max_length = options.max_length
+        written = write_labelled(out, splits, encode, targets, column="text", max_length=max_length)
         return DataSpec(
             modality="text",
             dtype="int32",
@@ -94,7 +94,7 @@ class Text(Modality):
         Warns once of the words that are unknown, and once of texts that are cut.
         """
         index = {token: number for number, token in enumerate(spec.vocabulary)}
-        lowercase, longest, targets = (
+        lowercase, max_length, targets = (
             spec.options[key] for key in ("lowercase", "max_length", "targets")
         )
         encoded, strange, cut = [], {}, 0
@@ -102,8 +102,8 @@ class Text(Modality):
             tokens = _tokens(text, lowercase)
             if not tokens:
                 raise InputError(f"{where}: an empty sentence; expected some words")
-            cut += len(tokens) > longest
-            tokens = tokens[:longest]
+            cut += len(tokens) > max_length
+            tokens = tokens[:max_length]
             strange.update(dict.fromkeys(token for token in tokens if token not in index))
             steps = ids(tokens, index)
             if spec.labelled_tokens and not np.isin(steps, spec.labelled_tokens).any():
@@ -118,7 +118,7 @@ class Text(Modality):
             message = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
             warnings.warn(message, InputWarning, stacklevel=2)
         if cut:
-            message = f"{cut} of {len(encoded)} texts: only the first {longest} tokens are read"
+            message = f"{cut} of {len(encoded)} texts: only the first {max_length} tokens are read"
             warnings.warn(message, InputWarning, stacklevel=2)
         return encoded
 
@@ -134,7 +134,7 @@ def _tokens(text: str, lowercase: bool) -> list[str]:
 def _labelled_tokens(train: Split) -> tuple[int, ...]:
     """List the tokens that have a label wherever they stand in train, if all others never have one.
 
-    Empty where the token does not decide it: then a label is asked of every step. Where train has
+    Empty where the token does not decide it: then every step needs a label. Where train has
     no unknown word, one counts as most tokens do.
     """
     has_label = np.asarray(train.targets) != PAD
