@@ -74,12 +74,12 @@ def predict(
     if attention is not None:
         _expect_attention(predictor)
     inputs = read(predictor, source)
-    answers = predictor.predict([steps for _, steps in inputs], way)
+    predictions = predictor.predict([steps for _, steps in inputs], way)
     if attention is not None:
-        _draw_attention(attention, predictor, *inputs[0], answers[0])
+        _draw_attention(attention, predictor, *inputs[0], predictions[0])
     rows = [
-        {"input": name, **{k: v for k, v in answer.items() if k != "attention"}}
-        for (name, _), answer in zip(inputs, answers, strict=True)
+        {"input": name, **{k: v for k, v in prediction.items() if k != "attention"}}
+        for (name, _), prediction in zip(inputs, predictions, strict=True)
     ]
     show(rows, predictor, output)
 
@@ -214,25 +214,25 @@ def _expect_attention(predictor: Predictor) -> None:
 
 
 def _draw_attention(
-    path: Path, predictor: Predictor, name: str, steps: Any, answer: dict[str, Any]
+    path: Path, predictor: Predictor, name: str, steps: Any, prediction: dict[str, Any]
 ) -> None:
     from seqarena.figures import Caption, draw_attention
 
     variant = predictor.about["variant"]
-    weights, rows = answer["attention"], answer.get("tokens", answer.get("labels"))
-    if "alternatives" in answer:  # (heads, U, S): a row for each step that a label was asked of
-        labelled = [step - 1 for step in answer["alternatives"]]
-        weights, rows = weights[:, labelled], [answer["labels"][step] for step in labelled]
-    caption = Caption(f"{variant} {_title(name, answer)}", rows)
+    weights, rows = prediction["attention"], prediction.get("tokens", prediction.get("labels"))
+    if "alternatives" in prediction:  # (heads, U, S): a row for each step that a label was asked of
+        labelled = [step - 1 for step in prediction["alternatives"]]
+        weights, rows = weights[:, labelled], [prediction["labels"][step] for step in labelled]
+    caption = Caption(f"{variant} {_title(name, prediction)}", rows)
     with new_file(path) as partial:
         draw_attention(partial, predictor.spec, steps, weights, caption)
     print(f"{path}: what {variant} looked at in {name}")
 
 
-def _title(name: str, answer: dict[str, Any]) -> str:
+def _title(name: str, prediction: dict[str, Any]) -> str:
     """Say what a model made of an input."""
-    if "value" in answer:
-        return f"says {answer['value']:.4g}"
-    if "label" in answer or "text" in answer:
-        return f"says {answer.get('label') or answer.get('text') or 'nothing'}"
+    if "value" in prediction:
+        return f"says {prediction['value']:.4g}"
+    if "label" in prediction or "text" in prediction:
+        return f"says {prediction.get('label') or prediction.get('text') or 'nothing'}"
     return f"on {name}"

@@ -20,7 +20,7 @@ def write_music(rows: list[dict[str, Any]], predictor: Predictor, output: Path) 
     from seqarena.data.sound import write_midi, write_wav
 
     steps = predictor.spec.options["steps_per_quarter"]
-    rolls = [answer.pop("roll") for row in rows for answer in (row, *row.get("n_best", ()))]
+    rolls = [prediction.pop("roll") for row in rows for prediction in (row, *row.get("n_best", ()))]
     for number, roll in enumerate(rolls, start=1):
         stem = (
             output.with_suffix("")
@@ -83,16 +83,16 @@ def _print(rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
 
     table = Table()
     columns = [name for name in SHOWN if name in rows[0]]
-    shown = [answer for row in rows for answer in (row, *row.get("n_best", ()))]
-    if all(answer.get("score") == answer.get("log_probability") for answer in shown):
+    shown = [prediction for row in rows for prediction in (row, *row.get("n_best", ()))]
+    if all(prediction.get("score") == prediction.get("log_probability") for prediction in shown):
         columns = [name for name in columns if name != "score"]
     if "alternatives" in columns:
         columns.remove("labels")  # they are the first of the alternatives
     for column in ("input", *columns):
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        for number, answer in enumerate([row, *row.get("n_best", [])]):
+        for number, prediction in enumerate([row, *row.get("n_best", [])]):
             source = "" if number else row["input"]
-            table.add_row(source, *(SHOWN[name](answer[name]) for name in columns))
+            table.add_row(source, *(SHOWN[name](prediction[name]) for name in columns))
     print(f"{about['experiment']}: {about['variant']}, seed {about['seed']}")
     Console(width=None if sys.stdout.isatty() else 120, markup=False).print(table)

@@ -95,7 +95,7 @@ class EmojiDrawings(Dataset):
         known = {emoji: name for emoji, name in names.items() if codes[emoji] in drawn}
         some = _some(composed(known), self.bases, rng)
         drawings = {emoji: rasterise(drawn[codes[emoji]]) for emoji in some}
-        kept = composed({emoji: names[emoji] for emoji in _told_apart(drawings)})
+        kept = composed({emoji: names[emoji] for emoji in _distinct(drawings)})
         splits = split_of(kept, self.held_out, rng)
         (raw / "drawings").mkdir(parents=True)
         rows = []
@@ -221,7 +221,7 @@ def _some(names: Mapping[str, str], bases: int | None, rng: np.random.Generator)
     return [emoji for emoji in names if base_of(emoji) in drawn]
 
 
-def _told_apart(pictures: Mapping[str, Image.Image]) -> Iterator[str]:
+def _distinct(pictures: Mapping[str, Image.Image]) -> Iterator[str]:
     """Yield the emoji but those that are drawn exactly as one whose gender is named."""
     gendered = {p.tobytes() for emoji, p in pictures.items() if GENDERED & set(emoji)}
     for emoji, picture in pictures.items():

@@ -17,7 +17,7 @@ from seqarena.datasets.hutto import HuttoSentences, sentences
 
 PRONOUNS = ("he", "him", "his", "she", "her", "they", "them", "their", "it", "its")
 GAP = "___"  # one token
-LONGEST = 64  # tokens; the few longer sentences are left out
+MAX_TOKENS = 64  # tokens; the few longer sentences are left out
 HELD_OUT = 0.1  # of the sentences, in valid and as many in test
 
 
@@ -70,7 +70,7 @@ class PronounGaps(Dataset):
         for name, text, group in sentences():
             tokens = words(text.lower())
             places = [place for place, token in enumerate(tokens) if token in PRONOUNS]
-            if places and len(tokens) <= LONGEST:
+            if places and len(tokens) <= MAX_TOKENS:
                 place = places[rng.integers(len(places))]
                 drawn.append(Gap(name, tokens, place, tokens[place], group))
         taken: Counter[str] = Counter()

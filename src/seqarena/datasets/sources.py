@@ -90,8 +90,8 @@ def installed(distribution: str, path: str, sha256: str) -> Path:
     try:
         found = Path(str(metadata.distribution(distribution).locate_file(path)))
     except metadata.PackageNotFoundError as error:
-        mend = f"pip install '{_extra_with(distribution) or distribution}'"
-        raise InputError(f"{distribution}: not installed; {mend}") from error
+        fix = f"pip install '{_extra_with(distribution) or distribution}'"
+        raise InputError(f"{distribution}: not installed; {fix}") from error
     if not found.is_file():
         raise InputError(f"{distribution}: the installed version has no file '{path}'")
     _check(found, sha256, sha256_of(found))
@@ -190,8 +190,8 @@ def _pip_download(requirement: str, into: Path, sdist: bool) -> None:
     )
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = [line for line in lines if line.startswith("ERROR:")] or lines or ["no message"]
-        reason = told[-1].removeprefix("ERROR:").strip()
+        errors = [line for line in lines if line.startswith("ERROR:")] or lines or ["no message"]
+        reason = errors[-1].removeprefix("ERROR:").strip()
         raise InputError(f"{requirement}: pip: {reason}; is there a network or a pip mirror?")
 
 

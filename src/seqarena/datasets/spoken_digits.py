@@ -24,7 +24,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 class SpokenDigits(SyntheticSpeech):
     """The ten digits by espeak-ng's 104 voices, in noise; voices of valid and test are unseen."""
 
-    answer = "label"
+    target_column = "label"
 
     def __init__(
         self,

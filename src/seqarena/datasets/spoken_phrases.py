@@ -34,7 +34,7 @@ class SpokenPhrases(SyntheticSpeech):
     A phrase is said once, by one voice: test shares its words with train, but no phrase.
     """
 
-    answer = "target"
+    target_column = "target"
 
     def __init__(
         self,
@@ -100,8 +100,8 @@ def _time(rng: Rng) -> str:
     hour, minute = cardinal(int(rng.integers(1, 13))), int(rng.integers(1, 60))
     shown = f"{hour} {'oh ' if minute < 10 else ''}{cardinal(minute)}"
     offset = _pick(rng, ("five", "ten", "quarter", "twenty", "half"))
-    told = f"{offset} {'past' if offset == 'half' else _pick(rng, ('past', 'to'))} {hour}"
-    time = _pick(rng, (f"{hour} o'clock", told, shown))
+    spoken = f"{offset} {'past' if offset == 'half' else _pick(rng, ('past', 'to'))} {hour}"
+    time = _pick(rng, (f"{hour} o'clock", spoken, shown))
     return time if rng.random() < 0.5 else f"{_pick(rng, WEEKDAYS)} at {time}"
 
 

@@ -82,7 +82,7 @@ class SyntheticSpeech(Dataset):
     origin = "synthesised by espeak-ng 1.52, the library and voices of espeakng-loader 0.2.4"
     licence = "GPL-3.0-or-later (espeak-ng, run in a child process); the recordings are your own"
 
-    answer: ClassVar[str]  # the column of ``labels.csv`` for what is said
+    target_column: ClassVar[str]  # the column of ``labels.csv`` for what is said
 
     def __init__(self, voices: Sequence[str], held_out: int, seed: int) -> None:
         self.voices = voices  # all that are installed when empty
@@ -103,7 +103,7 @@ class SyntheticSpeech(Dataset):
             samples = _in_noise(one, utterances, speech, rng)
             soundfile.write(raw / one.file, samples, SAMPLE_RATE, subtype="PCM_16")
         rows = [asdict(one) for one in utterances]
-        names = {"text": self.answer}
+        names = {"text": self.target_column}
         write_manifest(raw, [{names.get(k, k): v for k, v in row.items()} for row in rows])
 
 
@@ -216,9 +216,9 @@ def _run_child(lines: str, jobs: list[dict[str, Any]]) -> None:
     else:
         if child.returncode == 0:
             return
-        told = child.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        errors = child.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         killed = f"was ended by signal {-child.returncode}"
-        done, reason = child.stdout, killed if child.returncode < 0 else f"failed: {told[-1]}"
+        done, reason = child.stdout, killed if child.returncode < 0 else f"failed: {errors[-1]}"
     job = jobs[min(done.count(b"\n"), len(jobs) - 1)]  # the first that it did not report
     raise InputError(f"espeak-ng: {reason}, at '{job['text']}' by the voice '{job['voice']}'")
 

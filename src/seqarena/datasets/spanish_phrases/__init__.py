@@ -15,7 +15,7 @@ from seqarena.datasets.spanish_phrases.draws import Rng
 from seqarena.datasets.spanish_phrases.templates import phrases
 
 SIZES = {"test": 1_000, "valid": 1_000, "train": 10_000}
-LONGEST = 30  # words of Spanish
+MAX_WORDS = 30  # words of Spanish
 
 
 class SpanishPhrases(Dataset):
@@ -38,7 +38,7 @@ class SpanishPhrases(Dataset):
         rng = np.random.default_rng(0)
         translations: dict[str, str] = {}
         for pair in phrases(rng):
-            if len(pair.es.split()) <= LONGEST:
+            if len(pair.es.split()) <= MAX_WORDS:
                 translations.setdefault(pair.es, pair.en)
             if len(translations) == sum(SIZES.values()):
                 break

@@ -38,8 +38,10 @@ class Served(PythonModel):
             ]
         else:
             sequences = [self._encoded(str(text)) for text in np.ravel(model_input)]
-        answers = self._predictor.predict(sequences)
-        return [{key: _listed(value) for key, value in answer.items()} for answer in answers]
+        predictions = self._predictor.predict(sequences)
+        return [
+            {key: _listed(value) for key, value in prediction.items()} for prediction in predictions
+        ]
 
     def _encoded(self, text: str) -> Array:
         assert self._text is not None
