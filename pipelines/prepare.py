@@ -2,8 +2,7 @@
 
 import sys
 
-from seqarena.config import parse
-from seqarena.data.modalities import modality
+from seqarena.data.modalities import modality, options_of
 from seqarena.data.store import write_spec
 from seqarena.errors import exit_with_one_line
 from seqarena.experiments import inspect_prepared, load
@@ -13,10 +12,9 @@ from seqarena.files import new_folder
 def main() -> None:
     experiment = load(sys.argv[1])
     config = experiment.config
-    kind = modality(config.modality)
-    options = parse(kind.Options, config.prepare, f"{experiment.where}.prepare")
+    options = options_of(config, experiment.where)
     with new_folder(experiment.prepared) as out:
-        spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
+        spec = modality(config.modality).prepare(experiment.raw, out, options, config.protocol.seed)
         write_spec(out / "spec.json", spec)
     inspect_prepared(experiment)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())

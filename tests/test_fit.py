@@ -13,6 +13,7 @@ import torch
 
 from seqarena.config import Experiment, experiment_names
 from seqarena.data.batches import Batch, windows
+from seqarena.data.modalities import options_of
 from seqarena.data.store import Prepared
 from seqarena.decode.stepper import index
 from seqarena.errors import InputError
@@ -22,7 +23,6 @@ from seqarena.models.variants import VARIANTS
 from seqarena.optimizer import warm_up_and_decay
 from seqarena.spaces import space_of, suggest
 from seqarena.tasks import TASKS
-from seqarena.validation import options_of
 
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
@@ -242,7 +242,10 @@ def _shaped_like(name: str) -> Any:
     from seqarena.data.store import DataSpec
 
     experiment = load(name, PARAMS)
-    options, kind = options_of(experiment).model_dump(), experiment.config.modality
+    options, kind = (
+        options_of(experiment.config, experiment.where).model_dump(),
+        experiment.config.modality,
+    )
     shapes = {
         "text": lambda: (),
         "audio": lambda: (options["mels"],),
@@ -289,7 +292,7 @@ def test_every_experiment_trains_one_batch_with_each_of_its_variants(
     import optuna
 
     experiment = load(name, PARAMS)
-    targets = getattr(options_of(experiment), "targets", "next")
+    targets = getattr(options_of(experiment.config, experiment.where), "targets", "next")
     spec = _shaped_like(name)
     data = Prepared(prepare(tmp_path / "data", spec, (8, 4, 4), targets=targets))
     for variant in experiment.config.variants:

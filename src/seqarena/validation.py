@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from seqarena.baselines.registry import baseline_for
-from seqarena.config import Strict, parse
+from seqarena.config import Strict
 from seqarena.data.labelled import LabelledOptions
-from seqarena.data.modalities import modality
+from seqarena.data.modalities import modality, options_of
 from seqarena.data.spelling import most_steps, warn_of_unspellable
 from seqarena.data.store import Prepared
 from seqarena.datasets import dataset
@@ -33,7 +33,7 @@ def validate(experiment: ResolvedExperiment) -> None:
     _check_variants(experiment, task)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, kind, config.metric, f"{where}.baselines")
-    options = options_of(experiment)
+    options = options_of(experiment.config, experiment.where)
     if isinstance(options, LabelledOptions) and options.targets not in task.targets:
         fitting = " or ".join(sorted(task.targets))
         place = f"{where}.prepare.targets"
@@ -47,17 +47,11 @@ def inspect_prepared(experiment: ResolvedExperiment) -> None:
         warn_of_unspellable(prepared, most_steps(prepared.spec), "CTC")
 
 
-def options_of(experiment: ResolvedExperiment) -> Strict:
-    """Return the options of the modality, every default in place."""
-    config = experiment.config
-    return parse(modality(config.modality).Options, config.prepare, f"{experiment.where}.prepare")
-
-
 def resolved(experiment: ResolvedExperiment) -> dict[str, Any]:
     """Return the whole configuration as plain data, every default visible."""
     config = experiment.config
     plain = config.model_dump(exclude={"space"})
-    plain["prepare"] = options_of(experiment).model_dump(mode="json")
+    plain["prepare"] = options_of(experiment.config, experiment.where).model_dump(mode="json")
     plain["space"] = {
         variant: {
             key: value.model_dump() if isinstance(value, Strict) else value

@@ -18,13 +18,13 @@ import yaml
 from PIL import Image
 
 from seqarena.cli.main import main
-from seqarena.data.modalities import modality
+from seqarena.data.modalities import modality, options_of
 from seqarena.datasets import dataset
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
 from seqarena.tracking.ledger import Ledger
-from seqarena.validation import options_of, resolved
+from seqarena.validation import resolved
 from support import prepare_raw, save_trained, script_environment
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,9 @@ def run_stages(name: str) -> None:
     experiment.raw.mkdir(parents=True)
     dataset(config.data, config.modality).write(experiment.raw)
     kind = modality(config.modality)
-    prepare_raw(kind, experiment.raw, experiment.prepared, options_of(experiment))
+    prepare_raw(
+        kind, experiment.raw, experiment.prepared, options_of(experiment.config, experiment.where)
+    )
     ledger, finals = Ledger(experiment.ledger, name), []
     for variant in config.variants:
         space = resolved(experiment)["space"][variant]

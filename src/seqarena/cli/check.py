@@ -82,7 +82,7 @@ def _device() -> str:
 
 def _services() -> Iterator[Finding]:
     yield Finding("MLflow", default_uri())
-    yield Finding("Ray", os.environ.get("RAY_ADDRESS") or "a local cluster for each stage")
+    yield Finding("Ray", os.environ.get("RAY_ADDRESS") or "a local cluster")
     mirror = os.environ.get("SEQARENA_MIRROR")
     if mirror:
         there = Path(mirror).is_dir()

@@ -81,18 +81,18 @@ def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list
     Returns how busy the cores were, None where nothing was to do, and a line for each experiment
     that failed. Raises `InputError` for a mistake in any of their sections before one is started.
     """
-    status = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "dvc", "status", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        experiments = [load(name) for name in names]  # while DVC looks
-    except BaseException:
-        status.kill()
-        raise
-    stale = _stale(status)
+    ) as status:
+        try:
+            experiments = [load(name) for name in names]  # while DVC looks
+        except BaseException:
+            status.kill()
+            raise
+        stale = _stale(status)
     waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
     if not waiting and "compare" not in stale:
         return None, []
@@ -110,7 +110,8 @@ def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list
     failures: list[str] = []
     with ExitStack() as stack:
         address = stack.enter_context(shared_cluster())
-        display = stack.enter_context(RunDisplay([e.name for e in waiting]))
+        display = RunDisplay([e.name for e in waiting])
+        stack.enter_context(display.showing())
         stack.callback(_end_all, running)
         queue = list(waiting)
         while queue or running:

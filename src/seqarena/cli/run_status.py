@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from types import TracebackType
 
 import psutil
 from rich.console import Console
@@ -74,19 +74,9 @@ class RunDisplay:
         self.terminal = sys.stderr.isatty()
         self.live = Live(console=Console(stderr=True), auto_refresh=False, transient=False)
 
-    def __enter__(self) -> RunDisplay:
-        if self.terminal:
-            self.live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.terminal:
-            self.live.stop()
+    def showing(self) -> AbstractContextManager[object]:
+        """Return the block in which the table lives; a log has none."""
+        return self.live if self.terminal else nullcontext()
 
     def show(self, status: Status) -> None:
         """Show how far one experiment is."""

@@ -22,7 +22,7 @@ from seqarena.evaluation.scoring import (
     test_baseline,
     test_model,
 )
-from seqarena.evaluation.statistics import Comparison, compare, mean_interval
+from seqarena.evaluation.statistics import Comparison, best_of, compare, mean_interval
 from seqarena.evaluation.verdict import verdict
 from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
@@ -264,11 +264,11 @@ def headline(summary: dict[str, Any]) -> dict[str, Any]:
     """
     sign = 1.0 if summary["greater_is_better"] else -1.0
     means = {name: entry["mean"] for name, entry in summary["variants"].items()}
-    best = max(means, key=lambda name: sign * means[name])
+    best = best_of(means, summary["greater_is_better"])
     found: dict[str, Any] = {"metric": summary["metric"], "best": best, "score": means[best]}
     if summary["baselines"]:
         baselines = summary["baselines"]
-        strongest = max(baselines, key=lambda name: sign * baselines[name])
+        strongest = best_of(baselines, summary["greater_is_better"])
         found |= {"baseline": strongest, "baseline_score": baselines[strongest]}
         found["gap"] = sign * (means[best] - baselines[strongest])
     return found

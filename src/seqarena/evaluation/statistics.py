@@ -85,6 +85,11 @@ def _read_pairs(raw: dict[str, Any]) -> dict[str, Pair]:
     return {name: Pair(**{**pair, "ci95": tuple(pair["ci95"])}) for name, pair in raw.items()}
 
 
+def best_of(values: Mapping[str, float], greater_is_better: bool) -> str:
+    """Name the best of some values, of equal ones the first."""
+    return (max if greater_is_better else min)(values, key=lambda name: values[name])
+
+
 def mean_interval(
     values: Sequence[float], bounds: Interval = (-np.inf, np.inf)
 ) -> tuple[float, Interval]:

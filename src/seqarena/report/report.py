@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from seqarena.errors import InputError
-from seqarena.evaluation.statistics import ALPHA, DRAWS, Comparison, Pair
+from seqarena.evaluation.statistics import ALPHA, DRAWS, Comparison, Pair, best_of
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.plots.formats import Format, format_of, listed, metric_name, p_value
 
@@ -80,8 +80,8 @@ def _cells(summary: Summary) -> list[str]:
     baseline = " ".join(_best_baseline(summary, form)) or "–"
     if not variants:
         return ["no variant finished", "–", "–", baseline]
-    better = max if summary["greater_is_better"] else min
-    best = better(variants, key=lambda name: variants[name]["mean"])
+    means = {name: variant["mean"] for name, variant in variants.items()}
+    best = best_of(means, summary["greater_is_better"])
     score = f"{metric_name(summary['metric'])} {form(variants[best]['mean'])}"
     return [best, score, form.interval(variants[best]["ci95"]), baseline]
 
@@ -91,7 +91,7 @@ def _best_baseline(summary: Summary, form: Format) -> list[str]:
     baselines: Mapping[str, float] = summary["baselines"]
     if not baselines:
         return []
-    name = (max if summary["greater_is_better"] else min)(baselines, key=lambda n: baselines[n])
+    name = best_of(baselines, summary["greater_is_better"])
     return [name, form(baselines[name])]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pkgutil import resolve_name
 
+from seqarena.config import Experiment, Strict, parse
 from seqarena.data.modalities.base import Modality
 from seqarena.errors import unknown
 
@@ -25,3 +26,11 @@ def modality(name: str, where: str = "modality") -> Modality:
         raise unknown(where, "modality", name, MODALITIES)
     found: Modality = resolve_name(MODALITIES[name])()
     return found
+
+
+def options_of(config: Experiment, where: str) -> Strict:
+    """Return the modality's options of an experiment, every default in place.
+
+    Raises `InputError` for a mistake in the experiment's `prepare`, which stands at `where`.
+    """
+    return parse(modality(config.modality).Options, config.prepare, f"{where}.prepare")
