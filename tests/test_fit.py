@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from seqarena.data.batches import Batch, windows
 from seqarena.data.modalities import options_of
 from seqarena.data.store import Prepared
 from seqarena.decode.stepper import index
+from seqarena.device import autocast
 from seqarena.errors import InputError
 from seqarena.experiments import load
-from seqarena.fit import Epoch, Training, autocast, evaluate, fit
+from seqarena.fit import Epoch, Training, evaluate, fit
 from seqarena.models.variants import VARIANTS
 from seqarena.optimizer import warm_up_and_decay
 from seqarena.spaces import space_of, suggest
@@ -93,6 +95,16 @@ def test_early_stopping_restores_the_best_weights(
     assert run.task.scores(counts, run.spec) == pytest.approx(epochs[top - 1].scores)
 
 
+def test_where_the_metric_stands_still_the_loss_decides(training: Callable[..., Training]) -> None:
+    run = training(epochs=4, patience=2)
+    run.task = copy(run.task)
+    run.task.scores = lambda counts, spec: {"accuracy": 0.5}  # type: ignore[method-assign]
+    epochs = list(run.epochs())
+    best = min(epochs, key=lambda epoch: epoch.valid_loss)
+    assert run.best.epoch == best.epoch == max(e.epoch for e in epochs if e.improved)
+    assert best.epoch > 1, "none of its losses fell: choose another rate"
+
+
 def test_a_loss_that_is_not_finite_ends_it(training: Callable[..., Training]) -> None:
     run = training(epochs=5)
     with torch.no_grad():
@@ -157,7 +169,9 @@ def test_validation_turns_dropout_off(
 def test_an_epoch_may_hold_fewer_examples(training: Callable[..., Training]) -> None:
     run = training(epoch_examples=10)
     assert len(run.batches) == 2
-    assert run._train(1)[2] == 10
+    first = next(run.epochs())
+    assert first.examples_per_second * first.seconds > 10 > first.examples_per_second * 0
+    assert run.optimizer.taken == 2
 
 
 def test_the_learning_rate_rises_then_falls() -> None:

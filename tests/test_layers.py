@@ -26,7 +26,7 @@ LAYERS = [
     {"models"},
     {"decode"},
     {"data"},
-    {"config", "progress"},
+    {"config", "progress", "device"},
     {"files"},
     {"errors", "__init__"},
 ]

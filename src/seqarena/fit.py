@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import time
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +16,7 @@ from torch import Tensor
 from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.decode.stepper import change_all, index
-from seqarena.errors import InputError, InputWarning
+from seqarena.device import autocast, default_device, keep_freed_memory
 from seqarena.models.model import Output, SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
 from seqarena.tasks import Counts, Task, add, task_for
@@ -64,8 +62,32 @@ class Learned(NamedTuple):
     state: Any  # of the recurrence, where the steps that follow go on from it
 
 
+class Best(NamedTuple):
+    """The best validation so far and the weights that it belongs to."""
+
+    score: tuple[float, float]  # the signed metric, then -loss where the metric stands still
+    epoch: int
+    weights: dict[str, Tensor]
+
+
+@dataclass
+class Sums:
+    """What an epoch adds up while it is trained."""
+
+    loss: Tensor  # stays on the device: its value would be waited for
+    norm: Tensor
+    terms: int = 0
+    steps: int = 0
+    batches: int = 0
+    examples: int = 0
+    seconds: float = 0.0
+
+
 class Training:
-    """One model under training: iterate over `epochs`, then `model` holds the best weights."""
+    """One model under training: iterate over `epochs`, then `model` holds the best weights.
+
+    What is best is decided by the experiment's metric and, where that stands still, by the loss.
+    """
 
     def __init__(
         self,
@@ -103,60 +125,103 @@ class Training:
             clip=protocol.clip,
         )
         self.autocast = autocast(self.device, protocol)
+        self.epoch, self.ended = 1, False
+        self.sums = self._nothing()
+        self.best = Best((-math.inf, -math.inf), 0, self._weights())
 
     def epochs(self) -> Iterator[Epoch]:
         """Train and validate, epoch by epoch, until the budget or the patience is spent."""
-        best, best_epoch, best_weights = -math.inf, 0, self._weights()
-        sign = self.task.metrics[self.metric].sign
-        for number in range(1, self.protocol.epochs + 1):
-            began = time.perf_counter()
-            train_loss, norm, examples = self._train(number)
-            trained = time.perf_counter()
-            valid_loss, counts = evaluate(
-                self.model, self.task, self.valid, self.spec, self.protocol
-            )
-            scores = self.task.scores(counts, self.spec)
-            # The nll of a text that CTC cannot spell is infinite: that is no divergence.
-            finite = math.isfinite(train_loss) and not math.isnan(valid_loss)
-            improved = finite and sign * scores[self.metric] > best
-            if improved:
-                best, best_epoch = sign * scores[self.metric], number
-                best_weights = self._weights()
-            last = (
-                not finite
-                or number == self.protocol.epochs
-                or number - best_epoch >= self.protocol.patience
-            )
-            if last:
-                self.model.load_state_dict(best_weights)
-            yield Epoch(
-                number,
-                train_loss,
-                valid_loss,
-                scores,
-                self.optimizer.learning_rate,
-                norm,
-                time.perf_counter() - began,
-                examples / (trained - began),
-                improved,
-                last,
-            )
-            if last:
-                return
+        while not self.ended:
+            epoch = self.advance()
+            assert epoch is not None
+            yield epoch
 
-    def _train(self, number: int) -> tuple[float, float, int]:
-        """Train one epoch: mean loss, mean gradient norm, examples seen."""
+    def advance(self, seconds: float = math.inf) -> Epoch | None:
+        """Go on to the end of the epoch, or for about so many seconds of it: then return None."""
+        began = time.perf_counter()
+        if not self._train(began + seconds):
+            self.sums.seconds += time.perf_counter() - began
+            return None
+        trained = self.sums.seconds + time.perf_counter() - began
+        valid_loss, counts = evaluate(self.model, self.task, self.valid, self.spec, self.protocol)
+        scores = self.task.scores(counts, self.spec)
+        sums, self.sums = self.sums, self._nothing()
+        train_loss = float(sums.loss) / sums.terms
+        # The nll of a text that CTC cannot spell is infinite: that is no divergence.
+        finite = math.isfinite(train_loss) and not math.isnan(valid_loss)
+        score = (self.task.metrics[self.metric].sign * scores[self.metric], -valid_loss)
+        improved = finite and score > self.best.score
+        if improved:
+            self.best = Best(score, self.epoch, self._weights())
+        self.ended = (
+            not finite
+            or self.epoch == self.protocol.epochs
+            or self.epoch - self.best.epoch >= self.protocol.patience
+        )
+        if self.ended:
+            self.model.load_state_dict(self.best.weights)
+        self.epoch += 1
+        return Epoch(
+            self.epoch - 1,
+            train_loss,
+            valid_loss,
+            scores,
+            self.optimizer.learning_rate,
+            float(sums.norm) / sums.steps,
+            sums.seconds + time.perf_counter() - began,
+            sums.examples / trained,
+            improved,
+            self.ended,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a training of the same arguments needs to go on from here.
+
+        Tensors, numbers and names alone, so that ``torch.load`` reads it back with
+        ``weights_only``. On a CPU what follows is then the same to the last bit.
+        """
+        on_gpu = self.device.type == "cuda"
+        return {
+            "epoch": self.epoch,
+            "ended": self.ended,
+            "sums": asdict(self.sums),
+            "best": tuple(self.best),
+            "model": self._weights(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": torch.get_rng_state(),
+            "gpu_generator": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.epoch, self.ended = state["epoch"], state["ended"]
+        self.sums, self.best = Sums(**state["sums"]), Best(*state["best"])
+        self.sums.loss, self.sums.norm = (
+            total.to(self.device) for total in (self.sums.loss, self.sums.norm)
+        )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["generator"])
+        if state["gpu_generator"] is not None:
+            torch.cuda.set_rng_state(state["gpu_generator"], self.device)
+
+    def _train(self, until: float) -> bool:
+        """Learn from the batches of the epoch that are left; return whether none is."""
         self.model.train()
-        losses = torch.zeros((), dtype=torch.float64, device=self.device)
-        norms = torch.zeros((), dtype=torch.float64, device=self.device)
-        terms, examples, steps = 0, 0, 0
-        for batch in self.batches.shuffled(number):
-            examples += len(batch.lengths)
+        sums = self.sums
+        for batch in self.batches.shuffled(self.epoch, sums.batches):
             for learned in self._learn(batch.to(self.device)):
-                losses += learned.loss  # stays on the device: its value would be waited for
-                norms += learned.norm
-                terms, steps = terms + learned.terms, steps + 1
-        return float(losses) / terms, float(norms) / steps, examples
+                sums.loss += learned.loss
+                sums.norm += learned.norm
+                sums.terms, sums.steps = sums.terms + learned.terms, sums.steps + 1
+            sums.examples, sums.batches = sums.examples + len(batch.lengths), sums.batches + 1
+            if time.perf_counter() > until:
+                break
+        return sums.batches == len(self.batches)
+
+    def _nothing(self) -> Sums:
+        zero = partial(torch.zeros, (), dtype=torch.float64, device=self.device)
+        return Sums(zero(), zero())
 
     def _learn(self, batch: Batch) -> Iterator[Learned]:
         """Learn from a batch at once, or window by window with the state carried on.
@@ -220,54 +285,3 @@ def fit(
     """Train one variant in this process to the end; the model then holds its best weights."""
     training = Training(experiment, Prepared(prepared), variant, hyperparameters, seed)
     return training, list(training.epochs())
-
-
-def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:
-    """Compute in bfloat16 where asked, or on a GPU that does it in hardware ("auto").
-
-    Raises `InputError` where it is asked of a device that cannot: oneDNN then has no LSTM.
-    """
-    on_gpu, able = device.type == "cuda", _computes_bfloat16(device)
-    if protocol.precision == "bfloat16" and not able:
-        found = f"this {device.type} does not compute it in hardware; use 'auto' or 'float32'"
-        raise InputError(f"protocol.precision: bfloat16, but {found}")
-    enabled = protocol.precision == "bfloat16" or (protocol.precision == "auto" and on_gpu and able)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
-
-
-def computable(protocol: Protocol, device: torch.device) -> Protocol:
-    """Return the protocol in a precision that the device has, and warn where it is another.
-
-    Its models may come from a GPU: what they learned in bfloat16 there is float32 anyway.
-    """
-    if protocol.precision != "bfloat16" or _computes_bfloat16(device):
-        return protocol
-    reason = f"this {device.type} does not compute it in hardware; float32 is used"
-    warnings.warn(f"protocol.precision: bfloat16, but {reason}", InputWarning, stacklevel=2)
-    return protocol.model_copy(update={"precision": "float32"})
-
-
-def _computes_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def default_device() -> torch.device:
-    """Return the first GPU that this process may use, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep large freed buffers instead of returning them to the kernel.
-
-    oneDNN's LSTM allocates and frees large buffers at every step; the page faults of getting them
-    anew cost a third of the time. Does nothing where there is no glibc.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # musl, macOS, Windows
-        return
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # <malloc.h>
-    for option, value in ((trim_threshold, 1 << 30), (top_pad, 1 << 26), (mmap_threshold, 1 << 30)):
-        mallopt(option, value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,26 @@ class AdamW:
             Moments(p, torch.zeros_like(p), torch.zeros_like(p), steps)
             for p, steps in zip(learned, self.steps, strict=True)
         ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what an optimiser over the same parameters needs to go on from here."""
+        return {
+            "taken": self.taken,
+            "learning_rate": self.learning_rate,
+            "steps": self.steps,
+            "means": [moments.mean for moments in self.moments],
+            "squares": [moments.square for moments in self.moments],
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.taken, self.learning_rate = state["taken"], state["learning_rate"]
+        self.steps.copy_(state["steps"])
+        means, squares = state["means"], state["squares"]
+        for moments, mean, square in zip(self.moments, means, squares, strict=True):
+            moments.mean.copy_(mean)
+            moments.square.copy_(square)
 
     def zero_grad(self) -> None:
         """Drop all gradients."""

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqarena.config import Experiment
+from seqarena.data.store import DataSpec, Prepared
+from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
 from seqarena.search.cluster import Slot, cluster
+from seqarena.tasks import TASKS
+
+KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
+ASKED = [(task, modality) for task, entry in TASKS.items() for modality in sorted(entry.modalities)]
+Prepare = Callable[..., Path]
+Make = Callable[..., Experiment]
+
+
+def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
+    """Prepare a little data with the targets that a task takes."""
+    if task == "transduction":
+        words = (*TARGET_SPECIALS, "no", "yes")
+        spec = replace(spec, target_vocabulary=words, target_unit="words", max_target_length=3)
+    if task == "regression":
+        spec = replace(spec, target={"mean": 0.0, "std": 1.0})
+    return Prepared(prepare(folder, spec, targets=KINDS.get(task, "label")))
+
+
+def asking(make: Make, task: str, modality: str, variants: tuple[str, ...], **space: Any) -> Any:
+    metric = next(iter(TASKS[task].metrics))
+    change = {"task": task, "metric": metric, "space": space, "modality": modality}
+    return make(modality, variants).model_copy(update=change)
 
 
 def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:

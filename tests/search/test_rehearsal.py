@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared, write_sequences
-from seqarena.data.tokens import END, TARGET_SPECIALS
+from seqarena.data.tokens import END
 from seqarena.errors import InputError, InputWarning
 from seqarena.fit import fit
 from seqarena.models.variants import VARIANTS
@@ -27,27 +26,10 @@ from seqarena.tasks import TASKS
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 
-from .conftest import over
+from .conftest import ASKED, asking, over, tiny
 
-KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
-KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
-ASKED = [(task, modality) for task, entry in TASKS.items() for modality in sorted(entry.modalities)]
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
-
-
-def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
-    """Prepare a little data with the targets that a task takes."""
-    if task == "transduction":
-        words = (*TARGET_SPECIALS, "no", "yes")
-        spec = replace(spec, target_vocabulary=words, target_unit="words", max_target_length=3)
-    return Prepared(prepare(folder, spec, targets=KINDS.get(task, "label")))
-
-
-def asking(make: Make, task: str, modality: str, variants: tuple[str, ...], **space: Any) -> Any:
-    metric = next(iter(TASKS[task].metrics))
-    change = {"task": task, "metric": metric, "space": space, "modality": modality}
-    return make(modality, variants).model_copy(update=change)
 
 
 def spaces(config: Experiment) -> dict[str, Any]:

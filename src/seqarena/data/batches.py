@@ -66,13 +66,16 @@ class Batches:
     def __len__(self) -> int:
         return -(-self.epoch_examples // self.batch_size)
 
-    def shuffled(self, epoch: int) -> Iterator[Batch]:
-        """Yield one epoch of training: sequences of similar length together, batches shuffled."""
+    def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Yield one epoch of training, from its batch `start` on.
+
+        Sequences of similar length come together, batches in random order.
+        """
         generator = np.random.default_rng([self.seed, epoch])
         chosen = generator.permutation(len(self.split))[: self.epoch_examples]
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
         chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
-        for batch in generator.permutation(len(self)):
+        for batch in generator.permutation(len(self))[start:]:
             yield self.gather(chosen[batch * self.batch_size :][: self.batch_size])
 
     def in_order(self) -> Iterator[tuple[Array, Batch]]:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from seqarena.data.store import Prepared, Split
+from seqarena.device import computable
 from seqarena.errors import InputWarning
 from seqarena.evaluation.scoring import (
     FitError,
@@ -32,7 +33,6 @@ from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
 from seqarena.files import new_folder, read_json, write_json
-from seqarena.fit import computable
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
 from seqarena.tasks import Task, task_for
