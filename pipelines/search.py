@@ -1,4 +1,4 @@
-"""Stage: every variant searched under the same budget."""
+"""Stage: every variant searched under the same budget, in every repetition."""
 
 import sys
 
@@ -8,16 +8,15 @@ from seqarena.search.cluster import cluster, import_meanwhile
 
 def main() -> None:
     import_meanwhile("seqarena.search.search")
-    with cluster() as slot:
+    with cluster():
         from seqarena.experiments import load
-        from seqarena.files import write_json
+        from seqarena.runs import write_record
         from seqarena.search.search import search
         from seqarena.tracking.recorder import recorder_for
 
         experiment = load(sys.argv[1])
         with recorder_for(experiment) as recorder:
-            best = search(experiment, slot, recorder)
-        write_json(experiment.results / "search.json", best)
+            write_record(experiment.results / "search.json", search(experiment, recorder))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage: the best configuration of each variant again, on fresh seeds."""
+"""Stage: the best configuration of every repetition again, on its own seed."""
 
 import sys
 
@@ -8,17 +8,17 @@ from seqarena.search.cluster import cluster, import_meanwhile
 
 def main() -> None:
     import_meanwhile("seqarena.search.finals")
-    with cluster() as slot:
+    with cluster():
         from seqarena.experiments import load
-        from seqarena.files import new_folder, read_json, write_json
+        from seqarena.runs import read_search, write_record
         from seqarena.search.finals import train_finals
         from seqarena.tracking.recorder import recorder_for
 
         experiment = load(sys.argv[1])
-        best = read_json(experiment.results / "search.json")["variants"]
-        with recorder_for(experiment) as recorder, new_folder(experiment.models) as models:
-            finals = train_finals(experiment, best, models, slot, recorder)
-            write_json(models / "finals.json", finals)
+        found = read_search(experiment.results / "search.json")
+        with recorder_for(experiment) as recorder:
+            finals = train_finals(experiment, found, recorder)
+            write_record(experiment.models / "finals.json", finals)
 
 
 if __name__ == "__main__":

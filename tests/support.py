@@ -10,8 +10,9 @@ from typing import Any
 from seqarena.config import Strict
 from seqarena.data.modalities.base import Modality
 from seqarena.data.store import Prepared, write_spec
-from seqarena.fit import Training
+from seqarena.fit import Epoch, Training
 from seqarena.predict import save_model
+from seqarena.runs import Final
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,6 +37,27 @@ def save_trained(folder: Path, training: Training, task: str, variant: str, **mo
     about = {"task": task, "variant": variant, "hyperparameters": training.hyperparameters, **more}
     save_model(folder, training.model.state_dict(), training.spec, about)
     return folder
+
+
+def final_of(
+    training: Training, epochs: list[Epoch], variant: str, repetition: int, seed: int, run: str
+) -> Final:
+    """Return the record of a training that ended, as the stage train keeps it."""
+    best = training.best.epoch
+    sign = training.task.metrics[training.metric].sign
+    return Final(
+        variant=variant,
+        repetition=repetition,
+        seed=seed,
+        run=run,
+        parameters=training.parameters,
+        train_seconds=1.0,
+        steps=training.optimizer.updates,
+        best_epoch=best,
+        score=sign * training.best.order[0],
+        loss=-training.best.order[1],
+        curve=tuple((epoch.epoch, epoch.scores[training.metric]) for epoch in epochs),
+    )
 
 
 def script_environment(**more: str) -> dict[str, str]:

@@ -156,7 +156,7 @@ def test_own_files_are_data_sets_too(tmp_path: Path) -> None:
     assert str(tmp_path) not in DATASETS
 
 
-PROTOCOLS = {"quick": {"trials": 2, "seeds": 3, "patience": 4}}
+PROTOCOLS = {"quick": {"trials": 2, "repetitions": 3, "patience": 4}}
 
 
 def load_with(tmp_path: Path, protocols: Any, protocol: dict[str, Any]) -> ResolvedExperiment:
@@ -169,7 +169,7 @@ def test_a_protocol_is_named_and_single_keys_are_set_otherwise(tmp_path: Path) -
     protocol = load_with(tmp_path, PROTOCOLS, {"name": "quick", "seed": 7, "trials": 5})
     found = protocol.config.protocol
     assert (found.name, found.seed, found.trials) == ("quick", 7, 5)
-    assert (found.seeds, found.patience) == (3, 4)
+    assert (found.repetitions, found.patience) == (3, 4)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ LAYERS = [
     {"models"},
     {"decode"},
     {"data"},
+    {"runs"},
     {"config", "progress", "device"},
     {"files"},
     {"errors", "__init__"},
@@ -95,7 +96,7 @@ def test_training_code_needs_only_torch(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["search.search", "search.finals", "search.trial"])
+@pytest.mark.parametrize("module", ["search.search", "search.finals", "search.worker"])
 def test_a_worker_is_spared_what_only_the_driver_needs(module: str) -> None:
     code = f"import sys, seqarena.{module}; print(sorted({{'mlflow', 'dvc'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -30,7 +30,7 @@ PROTOCOL = {
     "seed": 0,
     "trials": 1,
     "epochs": 2,
-    "seeds": 2,
+    "repetitions": 2,
     "batch_size": 16,
     "grace": 1,
 }
@@ -215,8 +215,8 @@ def test_every_run_is_ended_and_shown(project: Project) -> None:
             "select e.name, r.status, count(*) from runs r join experiments e using (experiment_id)"
         )
         shown = database.execute(f"{query} group by e.name, r.status order by e.name").fetchall()
-    # Of two variants: a search with one trial each, and two finals each; and the verdict.
-    assert shown == [("hours", "FINISHED", 9), ("reviews", "FINISHED", 9)]
+    # Of two variants in two repetitions: a search of one trial and a final each; and the verdict.
+    assert shown == [("hours", "FINISHED", 13), ("reviews", "FINISHED", 13)]
     for name in EXPERIMENTS:
         ledger = Ledger(project.root / "results" / name / "ledger.jsonl", name)
         prepared = project.root / "data" / "prepared" / name
@@ -323,7 +323,7 @@ def test_what_fails_in_one_experiment_is_told_at_the_end(project: Project) -> No
 def test_a_signal_ends_every_process_of_a_run(
     project: Project, sent: signal.Signals, code: int
 ) -> None:
-    long = {**EXPERIMENTS["hours"], "protocol": {**PROTOCOL, "epochs": 10**5}}
+    long = {**EXPERIMENTS["hours"], "protocol": {**PROTOCOL, "epochs": 10**5 + code}}
     ledger = Ledger(project.root / "results/hours/ledger.jsonl", "hours")
     known = set(ledger.runs())
     try:
@@ -361,6 +361,6 @@ def test_an_override_runs_that_experiment_alone(project: Project) -> None:
         "compare",
     ]
     found = json.loads((project.root / "results" / "reviews" / "search.json").read_text())
-    assert {entry["trials"] for entry in found["variants"].values()} == {2}
+    assert {study["trials"] for study in found["studies"]} == {2}
     params = yaml.safe_load((project.root / "params.yaml").read_text())
     assert params["experiments"]["reviews"]["protocol"]["trials"] == 2

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from seqarena.runs import CODE
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/seqarena"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -77,6 +79,20 @@ def covers(dep: str, file: str) -> bool:
     return file == dep or file.startswith(f"{dep}/")
 
 
+def test_the_code_that_names_a_training_is_what_trains() -> None:
+    """`runs.CODE` against what `fit` imports: a change elsewhere makes no result another."""
+    module = ROOT / PACKAGE / "fit.py"
+    files = reached(module) | {f"{PACKAGE}/fit.py"}
+    # These check and read what is given, and hold nothing that trains.
+    apart = ("__init__", "data/__init__", "config", "files")
+    for file in files - {f"{PACKAGE}/{name}.py" for name in apart}:
+        names = (f"{PACKAGE}/{name}" for name in CODE)
+        assert any(covers(name, file.removesuffix(".py")) for name in names), file
+    for name in CODE:
+        path = f"{PACKAGE}/{name}"
+        assert any(covers(path, file.removesuffix(".py")) for file in files), name
+
+
 def deps(stage: str) -> list[str]:
     section = STAGES[stage].get("do", STAGES[stage])
     return [dep for dep in section["deps"] if dep.startswith(PACKAGE)]
@@ -109,7 +125,8 @@ def test_a_stage_depends_on_what_its_script_imports(stage: str) -> None:
         ("evaluation/verdict.py", {"evaluate"}),
         ("evaluation/statistics.py", {"evaluate", "compare"}),
         ("search/finals.py", {"train"}),
-        ("search/fair.py", {"search"}),
+        ("search/study.py", {"search"}),
+        ("search/execute.py", {"search", "train"}),
         ("datasets/uea.py", {"fetch"}),
         ("datasets/__init__.py", {"fetch"}),
         ("cli/main.py", set()),

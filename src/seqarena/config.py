@@ -43,29 +43,55 @@ Scalar = float | int | str
 Dimension = Range | list[Scalar] | Scalar  # a range, a choice, or a fixed value
 
 
+RENAMED = {  # keys of a protocol that are no longer there -> what says it now
+    "seeds": "`repetitions`: how often search and final are repeated, each from a fresh seed",
+    "trial_epochs": "`epochs`: trials are given the schedule of finals",
+}
+
+
 class Protocol(Strict):
-    """The budget and the rules that every variant of an experiment gets alike."""
+    """The budget and the rules that every variant of an experiment gets alike.
+
+    A repetition is one search of `trials` and one final from fresh seeds: the whole procedure
+    repeated, as Bouthillier et al. (2021) ask for.
+    """
 
     name: str | None = None  # of an entry of `protocols`, whose keys hold where none is given here
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # of the search; finals use seed+1 … seed+seeds
-    trials: Annotated[int, Field(ge=1)] = 4  # configurations tried per variant
-    epochs: Annotated[int, Field(ge=1)] = 8  # at most, per final, and per trial if not shorter:
-    trial_epochs: Annotated[int, Field(ge=1)] | None = None
-    seeds: Annotated[int, Field(ge=2)] = 3  # finals per variant, paired across variants
+    seed: Annotated[int, Field(ge=0, lt=2**31 - 10_000)] = 0  # repetition r has the seed + r
+    repetitions: Annotated[int, Field(ge=2, le=10_000)] = 3
+    trials: Annotated[int, Field(ge=1)] = 4  # configurations tried per variant and repetition
+    search: Literal["repeated", "shared"] = "repeated"  # shared: the first repetition's, for all
+    epochs: Annotated[int, Field(ge=1)] = 8  # at most
     batch_size: Annotated[int, Field(ge=1)] = 64
     epoch_examples: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch; all when null
     patience: Annotated[int, Field(ge=1)] = 3  # epochs without a better validation score
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
     truncate: Annotated[int, Field(ge=1)] | None = None  # steps that gradients reach back; all
-    grace: Annotated[int, Field(ge=1)] = 2  # epochs before ASHA may stop a trial
-    reduction: Annotated[int, Field(ge=2)] = 2  # ASHA keeps one in this many at each rung
+    grace: Annotated[int, Field(ge=1)] = 2  # epochs before a trial may be pruned
+    reduction: Annotated[int, Field(ge=2)] = 2  # then the best one in so many goes on
+    timeout: Annotated[float, Field(gt=0)] | None = None  # seconds of one trial
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # bit-for-bit on CUDA too, slower
 
-    def of_trials(self) -> Protocol:
-        """Return the protocol of a trial: a final's whole schedule, in fewer epochs if so asked."""
-        epochs = min(self.epochs, self.trial_epochs or self.epochs)
-        return self.model_copy(update={"epochs": epochs})
+    @property
+    def searches(self) -> int:
+        """How often each variant is searched."""
+        return self.repetitions if self.search == "repeated" else 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_renamed(cls, raw: Any) -> Any:
+        for key, now in RENAMED.items():
+            if isinstance(raw, dict) and key in raw:
+                raise ValueError(f"'{key}' is no key any more; expected {now}")
+        return raw
+
+
+class Resources(Strict):
+    """What one training is given; fractions of a GPU are shared between trainings."""
+
+    cpus: Annotated[float, Field(gt=0)] | None = None  # one, or a GPU's share of the cores
+    gpus: Annotated[float, Field(ge=0)] | None = None  # one where the cluster has any
 
 
 class Experiment(Strict):
@@ -80,6 +106,7 @@ class Experiment(Strict):
     prepare: dict[str, Any] = Field(default_factory=dict)  # the modality's options
     space: dict[str, Dimension] = Field(default_factory=dict)  # over the default search space
     protocol: Protocol = Protocol()
+    resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Experiment:

@@ -36,6 +36,10 @@ class ResolvedExperiment:
     def models(self) -> Path:
         return self.root / "models" / self.name
 
+    def model_of(self, variant: str, repetition: int) -> Path:
+        """Return the folder of the final of a variant in a repetition."""
+        return self.models / variant / str(repetition)
+
     @property
     def results(self) -> Path:
         return self.root / "results" / self.name

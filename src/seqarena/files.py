@@ -83,9 +83,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_of(folder: Path) -> str:
-    """Digest a folder's content: names and bytes of its files, in sorted order."""
+def digest_of(folder: Path, pattern: str = "*") -> str:
+    """Digest a folder's content: names and bytes of the files below, in sorted order."""
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(p for p in folder.rglob(pattern) if p.is_file()):
         total.update(f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n".encode())
     return total.hexdigest()

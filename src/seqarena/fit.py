@@ -40,6 +40,11 @@ class Epoch:
     improved: bool
     last: bool  # the budget or the patience is spent, or the loss is not finite
 
+    @property
+    def finite(self) -> bool:
+        """Whether it learned anything that a model may rest on."""
+        return is_finite(self.train_loss, self.valid_loss)
+
     def values(self) -> dict[str, float]:
         """Return the numbers worth a curve, by name."""
         curves = {
@@ -65,7 +70,7 @@ class Learned(NamedTuple):
 class Best(NamedTuple):
     """The best validation so far and the weights that it belongs to."""
 
-    score: tuple[float, float]  # the signed metric, then -loss where the metric stands still
+    order: tuple[float, float]  # see `Metric.order`
     epoch: int
     weights: dict[str, Tensor]
 
@@ -147,12 +152,11 @@ class Training:
         scores = self.task.scores(counts, self.spec)
         sums, self.sums = self.sums, self._nothing()
         train_loss = float(sums.loss) / sums.terms
-        # The nll of a text that CTC cannot spell is infinite: that is no divergence.
-        finite = math.isfinite(train_loss) and not math.isnan(valid_loss)
-        score = (self.task.metrics[self.metric].sign * scores[self.metric], -valid_loss)
-        improved = finite and score > self.best.score
+        finite = is_finite(train_loss, valid_loss)
+        order = self.task.metrics[self.metric].order(scores[self.metric], valid_loss)
+        improved = finite and order > self.best.order
         if improved:
-            self.best = Best(score, self.epoch, self._weights())
+            self.best = Best(order, self.epoch, self._weights())
         self.ended = (
             not finite
             or self.epoch == self.protocol.epochs
@@ -251,6 +255,14 @@ class Training:
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+
+
+def is_finite(train_loss: float, valid_loss: float) -> bool:
+    """Tell whether training has not diverged.
+
+    The loss of a text in valid that CTC cannot spell is infinite: that is no divergence.
+    """
+    return math.isfinite(train_loss) and not math.isnan(valid_loss)
 
 
 def evaluate(

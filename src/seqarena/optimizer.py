@@ -43,7 +43,8 @@ class AdamW:
         clip: float,
     ) -> None:
         self.schedule, self.weight_decay, self.clip = schedule, weight_decay, clip
-        self.taken = 0.0
+        self.taken = 0.0  # batches, in parts where a batch is learned in parts
+        self.updates = 0
         self.learning_rate = 0.0  # of the last step
         learned = [p for p in parameters if p.requires_grad]
         self.steps = torch.zeros(len(learned), device=learned[0].device)
@@ -56,6 +57,7 @@ class AdamW:
         """Return what an optimiser over the same parameters needs to go on from here."""
         return {
             "taken": self.taken,
+            "updates": self.updates,
             "learning_rate": self.learning_rate,
             "steps": self.steps,
             "means": [moments.mean for moments in self.moments],
@@ -65,7 +67,8 @@ class AdamW:
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self.taken, self.learning_rate = state["taken"], state["learning_rate"]
+        self.taken, self.updates = state["taken"], state["updates"]
+        self.learning_rate = state["learning_rate"]
         self.steps.copy_(state["steps"])
         means, squares = state["means"], state["squares"]
         for moments, mean, square in zip(self.moments, means, squares, strict=True):
@@ -88,7 +91,7 @@ class AdamW:
         gradients = [p.grad for p in parameters]
         norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         self.learning_rate = self.schedule(self.taken)
-        self.taken += share
+        self.taken, self.updates = self.taken + share, self.updates + 1
         if len(live) == len(self.moments):  # nearly always: one addition for all
             self.steps += 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -11,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 EVERY = 20.0  # seconds between lines where there is no terminal
+FOLLOWED = "SEQARENA_FOLLOWED"  # set where `seqarena run` reads the lines and writes to MLflow
+FOLLOWED_EVERY = 2.0
 
 
 class Progress:
@@ -20,6 +23,7 @@ class Progress:
         self.title, self.total, self.done = title, total, 0
         self.began = self.reported = time.monotonic()
         self.live = sys.stderr.isatty()
+        self.every = FOLLOWED_EVERY if os.environ.get(FOLLOWED) else EVERY
         self.bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -48,7 +52,7 @@ class Progress:
         self.done += 1
         self.bar.update(self.task, advance=1, note=note)
         now = time.monotonic()
-        if not self.live and (now - self.reported > EVERY or self.done == self.total):
+        if not self.live and (now - self.reported > self.every or self.done == self.total):
             self.reported = now
             print(
                 f"{self.title}: {self.done}/{self.total} after {now - self.began:.0f} s {note}",

@@ -23,14 +23,15 @@ from seqarena.datasets import dataset
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
+from seqarena.runs import Finals, write_record
 from seqarena.tracking.ledger import Ledger
 from seqarena.validation import resolved
-from support import prepare_raw, save_trained, script_environment
+from support import final_of, prepare_raw, save_trained, script_environment
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = ROOT / "pipelines"
 WIDE = ("--beam", "4")
-PROTOCOL = {"epochs": 12, "patience": 12, "batch_size": 16, "seeds": 2}
+PROTOCOL = {"epochs": 12, "patience": 12, "batch_size": 16, "repetitions": 2}
 SPACE = {"width": 16, "learning_rate": 0.02, "dropout": 0.0, "weight_decay": 0.0}
 TEXT = {
     "data": "files/reviews.csv",
@@ -178,15 +179,14 @@ def run_stages(name: str) -> None:
     for variant in config.variants:
         space = resolved(experiment)["space"][variant]
         chosen = {k: v[0] if isinstance(v, list) else v for k, v in space.items()}
-        with ledger.running("final", f"{variant} seed 1") as run:
+        with ledger.running("final", f"{variant} repetition 1") as run:
             training, epochs = fit(experiment.config, experiment.prepared, variant, chosen, 1)
             ledger.metrics(run, 1, epochs[0].values())
         about = {"experiment": name, "seed": 1}
-        save_trained(experiment.models / variant / "1", training, config.task, variant, **about)
-        best = max(epoch.epoch for epoch in epochs if epoch.improved)
-        curve = [epoch.values() for epoch in epochs]
-        finals.append({"variant": variant, "seed": 1, "best_epoch": best, "curve": curve})
-    write_json(experiment.models / "finals.json", finals)
+        folder = experiment.model_of(variant, 1)
+        save_trained(folder, training, config.task, variant, **about)
+        finals.append(final_of(training, epochs, variant, 1, 1, run))
+    write_record(experiment.models / "finals.json", Finals(finals=tuple(finals)))
     write_json(experiment.results / "comparison.json", {"best": experiment.config.variants[0]})
 
 

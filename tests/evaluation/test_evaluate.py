@@ -21,12 +21,14 @@ from seqarena.evaluation.evaluate import evaluate_finals
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.figures import FIGURES
 from seqarena.figures.pool import PlotPool
-from seqarena.files import read_json, write_json
+from seqarena.files import read_json
 from seqarena.fit import fit
 from seqarena.predict import Predictor, save_model
+from seqarena.runs import Final, Finals, read_finals, write_record
 from seqarena.tasks import TASKS
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
+from support import final_of
 
 VARIANTS = ("conv1d", "gru")
 SEEDS = (1, 2)
@@ -62,7 +64,7 @@ def trained(
         "metric": "accuracy",
         "variants": list(VARIANTS),
         "baselines": ["majority", "tfidf_logistic"],
-        "protocol": {"epochs": 3, "batch_size": 8, "seeds": len(SEEDS)},
+        "protocol": {"epochs": 3, "batch_size": 8, "repetitions": len(SEEDS)},
     }
     Path("params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
     experiment = load("toy")
@@ -72,13 +74,13 @@ def trained(
     finals = [
         train(experiment, ledger, v, s, hyperparameters(v, "text")) for v in VARIANTS for s in SEEDS
     ]
-    write_json(experiment.models / "finals.json", finals)
+    write_record(experiment.models / "finals.json", Finals(finals=tuple(finals)))
     return Trained(experiment, ledger)
 
 
 def train(
     experiment: ResolvedExperiment, ledger: Ledger, variant: str, seed: int, chosen: dict[str, Any]
-) -> dict[str, Any]:
+) -> Final:
     """Leave one final as `train_finals` does."""
     training, epochs = fit(experiment.config, experiment.prepared, variant, chosen, seed)
     about = {
@@ -88,19 +90,12 @@ def train(
         "hyperparameters": chosen,
         "seed": seed,
     }
-    folder = experiment.models / variant / str(seed)
+    repetition = SEEDS.index(seed) + 1
+    folder = experiment.model_of(variant, repetition)
     save_model(folder, training.model.state_dict(), training.spec, about)
     with ledger.running("final", f"{variant} seed {seed}", params={"variant": variant}) as run:
         pass
-    return {
-        "variant": variant,
-        "seed": seed,
-        "run": run,
-        "parameters": training.parameters,
-        "train_seconds": 1.0,
-        "best_epoch": max(epoch.epoch for epoch in epochs if epoch.improved),
-        "curve": [epoch.values() for epoch in epochs],
-    }
+    return final_of(training, epochs, variant, repetition, seed, run)
 
 
 def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained) -> None:
@@ -114,10 +109,9 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
 
     test = Prepared(experiment.prepared).split("test")
     truth = np.asarray(test.targets)
-    finals = read_json(experiment.models / "finals.json")
-    for final in finals:
-        variant, place = final["variant"], SEEDS.index(final["seed"])
-        predictor = Predictor(experiment.models / variant / str(final["seed"]))
+    for final in read_finals(experiment.models / "finals.json"):
+        variant, place = final.variant, final.repetition - 1
+        predictor = Predictor(experiment.model_of(variant, final.repetition))
         answers = predictor.predict([test.sequence(index) for index in range(TESTED)])
         said = [predictor.spec.classes.index(answer["label"]) for answer in answers]
         right = {
@@ -126,7 +120,7 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
         }
         assert summary["variants"][variant]["values"][place] == right["accuracy"]
         assert comparison["metrics"]["variants"][variant][place] == right
-        recorded = ledger.runs("final")[final["run"]].metrics
+        recorded = ledger.runs("final")[final.run].metrics
         assert {n: recorded[f"test_{n}"] for n in right} == right
 
     means = {name: np.mean(entry["values"]) for name, entry in summary["variants"].items()}

@@ -13,8 +13,10 @@ from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
-from seqarena.search.cluster import Slot, cluster
+from seqarena.search.cluster import cluster
 from seqarena.tasks import TASKS
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.recorder import Recorder
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
 KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
@@ -43,11 +45,18 @@ def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:
     """Make the experiment `toy` of a project at `root` over data that is prepared elsewhere."""
     experiment = ResolvedExperiment("toy", config, "params.yaml: experiments.toy", root)
     experiment.prepared.parent.mkdir(parents=True, exist_ok=True)
-    experiment.prepared.symlink_to(prepared)
+    if not experiment.prepared.exists():
+        experiment.prepared.symlink_to(prepared)
     return experiment
 
 
 @pytest.fixture(scope="module")
-def slot() -> Iterator[Slot]:
-    with cluster() as slot:
-        yield slot
+def ray_here() -> Iterator[None]:
+    """Start a Ray for the tests of a file."""
+    with cluster():
+        yield
+
+
+def recorder_at(root: Path, **tags: str) -> Recorder:
+    """Make a recorder without MLflow; the data always counts as the same."""
+    return Recorder(Ledger(root / "ledger.jsonl", "toy"), {"data.digest": "d", **tags})

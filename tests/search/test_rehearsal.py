@@ -18,15 +18,12 @@ from seqarena.data.tokens import END
 from seqarena.errors import InputError, InputWarning
 from seqarena.fit import fit
 from seqarena.models.variants import VARIANTS
-from seqarena.search.cluster import Slot
 from seqarena.search.rehearsal import rehearse
 from seqarena.search.search import search
 from seqarena.spaces import space_of
 from seqarena.tasks import TASKS
-from seqarena.tracking.ledger import Ledger
-from seqarena.tracking.recorder import Recorder
 
-from .conftest import ASKED, asking, over, tiny
+from .conftest import ASKED, asking, over, recorder_at, tiny
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
@@ -63,14 +60,14 @@ def test_labels_per_step_and_a_patch_are_refused_before_anything_begins(
 ) -> None:
     tiny(tmp_path / "data", "labelling", specs["signal"], prepare)
     config = asking(experiment, "labelling", "signal", ("conv1d", "gru"), patch=patch)
-    ledger = Ledger(tmp_path / "ledger.jsonl", "toy")
+    recorder = recorder_at(tmp_path)
     told = (
         r"^params\.yaml: experiments\.toy\.variants: conv1d with patch 2, .*: "
         r"labelling answers at each of 7 steps, and 3 are left of them; expected patch 1$"
     )
     with pytest.raises(InputError, match=told):
-        search(over(config, tmp_path / "data", tmp_path), Slot(1, 0, 1), Recorder(ledger, {}))
-    assert not ledger.path.exists()
+        search(over(config, tmp_path / "data", tmp_path), recorder)
+    assert not recorder.ledger.path.exists()
 
 
 def test_a_patch_longer_than_train_is_refused(

@@ -2,213 +2,241 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+import ray
 import torch
-import yaml
 
-from seqarena.config import Experiment, Range
-from seqarena.files import read_json
+from seqarena.config import Experiment, Range, Resources
+from seqarena.errors import InputError
 from seqarena.fit import fit
-from seqarena.search.cluster import Slot
+from seqarena.runs import Result, SearchResult, read_search, write_record
 from seqarena.search.search import SearchError, search
 from seqarena.tracking.ledger import Ledger, Run
-from seqarena.tracking.recorder import Recorder
-from support import script_environment
 
-from .conftest import over
+from .conftest import over, recorder_at
 
-ROOT = Path(__file__).parents[2]
 VARIANTS = ("window_mlp", "gru")
+REPETITIONS, TRIALS, EPOCHS = 2, 5, 4
+Make = Callable[..., Experiment]
+pytestmark = pytest.mark.usefixtures("ray_here")
 
 
 @dataclass
 class Searched:
-    result: dict[str, Any]
+    result: SearchResult
     ledger: Ledger
     experiment: Experiment
 
-    def curve(self, run: str, key: str) -> list[float]:
-        """One value per epoch, as the ledger has them."""
-        events = (event.data for event in self.ledger.events())
+    def trials(self, variant: str, repetition: int) -> list[Run]:
         return [
-            e["values"][key]
-            for e in events
-            if e["event"] == "metrics" and e["run"] == run and key in e["values"]
+            run
+            for run in self.ledger.runs("trial").values()
+            if (run.params["variant"], run.params["repetition"]) == (variant, repetition)
         ]
 
 
 @pytest.fixture(scope="module")
+def config(experiment: Make) -> Experiment:
+    protocol = {"repetitions": REPETITIONS, "trials": TRIALS, "epochs": EPOCHS, "grace": 1}
+    return experiment("series", VARIANTS, **protocol)
+
+
+@pytest.fixture(scope="module")
 def searched(
-    prepared: dict[str, Path],
-    experiment: Callable[..., Experiment],
-    slot: Slot,
-    tmp_path_factory: pytest.TempPathFactory,
+    prepared: dict[str, Path], config: Experiment, tmp_path_factory: pytest.TempPathFactory
 ) -> Searched:
-    """One search of two variants, four trials each, harshly halved."""
+    """One search of two variants in two repetitions, harshly pruned."""
     root = tmp_path_factory.mktemp("search")
-    ledger = Ledger(root / "ledger.jsonl", "toy")
-    config = experiment("series", VARIANTS, trials=4, epochs=9, trial_epochs=4, grace=1)
-    recorder = Recorder(ledger, {"data.name": "toy"})
-    result = search(over(config, prepared["series"], root), slot, recorder)
-    of_trials = config.model_copy(update={"protocol": config.protocol.of_trials()})
-    return Searched(result, ledger, of_trials)
+    recorder = recorder_at(root, **{"data.name": "toy"})
+    result = search(over(config, prepared["series"], root), recorder)
+    return Searched(result, recorder.ledger, config)
 
 
-def test_every_variant_has_the_same_budget(searched: Searched) -> None:
-    assert searched.result["variants"].keys() == set(VARIANTS)
-    for variant in searched.result["variants"].values():
-        assert (variant["trials"], variant["failed"]) == (4, 0)
-    trials = searched.ledger.runs("trial").values()
-    assert Counter(trial.params["variant"] for trial in trials) == dict.fromkeys(VARIANTS, 4)
-    assert searched.result["wall_seconds"] > 0
+def test_every_variant_has_the_same_budget_in_every_repetition(searched: Searched) -> None:
+    studies = [(study.variant, study.repetition) for study in searched.result.studies]
+    assert sorted(studies) == sorted((v, r) for v in VARIANTS for r in (1, 2))
+    for study in searched.result.studies:
+        assert (study.trials, study.failed) == (TRIALS, 0)
+        assert study.epochs <= TRIALS * EPOCHS
+        mine = searched.trials(study.variant, study.repetition)
+        assert [run.params["trial"] for run in mine] == list(range(1, TRIALS + 1))
+        results = [Result.model_validate(run.result) for run in mine]
+        assert study.steps == sum(result.steps for result in results) > 0
+        assert study.seconds == pytest.approx(sum(result.seconds for result in results))
 
 
 def test_runs_are_nested_and_ended(searched: Searched) -> None:
     parents, trials = searched.ledger.runs("search"), searched.ledger.runs("trial")
-    assert [parent.params["variant"] for parent in parents.values()] == list(VARIANTS)
+    assert len(parents) == len(VARIANTS) * REPETITIONS
     for trial in trials.values():
-        assert parents[trial.parent or ""].params["variant"] == trial.params["variant"]
+        parent = parents[trial.parent or ""]
+        for name in ("variant", "repetition"):
+            assert parent.params[name] == trial.params[name]
         assert trial.status == "FINISHED"
-        assert trial.tags["data.name"] == "toy" and int(trial.tags["parameters"]) > 0
+        assert trial.tags["data.name"] == "toy"
+        assert int(trial.tags["parameters"]) > 0
     assert all(parent.status == "FINISHED" for parent in parents.values())
+    assert not list(searched.ledger.path.parent.rglob("*.pt")), "no checkpoint is left"
 
 
-def test_the_best_trial_is_the_answer(searched: Searched) -> None:
-    for variant, best in searched.result["variants"].items():
-        mine = [t for t in searched.ledger.runs("trial").values() if t.params["variant"] == variant]
+def test_the_best_trial_is_the_result(searched: Searched) -> None:
+    for study in searched.result.studies:
+        mine = searched.trials(study.variant, study.repetition)
         scores = [trial.metrics["objective"] for trial in mine]
-        assert best["objective"] == min(scores)
         winner = mine[scores.index(min(scores))]
-        assert best["hyperparameters"].items() <= winner.params.items()
-        assert best["objective"] == min(searched.curve(winner.id, "valid_mae"))
+        assert (study.score, study.run) == (min(scores), winner.id)
+        assert study.hyperparameters.items() <= winner.params.items()
+        assert study.score == min(values["valid_mae"] for values in _epochs(winner).values())
 
 
-def test_a_trial_that_is_stopped_early_is_told_from_one_that_ended(searched: Searched) -> None:
-    outcomes = Counter()
-    for run, trial in searched.ledger.runs("trial").items():
-        epochs = len(searched.curve(run, "valid_loss"))
-        assert trial.tags["outcome"] == ("finished" if epochs == 4 else "stopped")
-        outcomes[trial.params["variant"], trial.tags["outcome"]] += 1
-    for variant, best in searched.result["variants"].items():
-        assert best["stopped"] == outcomes[variant, "stopped"]
-    assert sum(best["stopped"] for best in searched.result["variants"].values()) > 0
+def test_a_trial_that_is_pruned_is_told_from_one_that_ended(searched: Searched) -> None:
+    pruned = 0
+    for study in searched.result.studies:
+        outcomes = Counter()
+        for trial in searched.trials(study.variant, study.repetition):
+            epochs = len(_epochs(trial))
+            assert trial.tags["outcome"] == ("finished" if epochs == EPOCHS else "pruned")
+            outcomes[trial.tags["outcome"]] += 1
+        assert study.pruned == outcomes["pruned"]
+        pruned += study.pruned
+    assert pruned > 0
+
+
+def test_what_variants_share_is_tried_alike(searched: Searched) -> None:
+    for repetition in (1, 2):
+        one, other = (searched.trials(variant, repetition) for variant in VARIANTS)
+        for name in ("learning_rate", "width", "dropout", "weight_decay"):
+            values = [[run.params[name] for run in runs[:4]] for runs in (one, other)]
+            assert values[0] == values[1], name
+        assert [run.params["seed"] for run in one] == [run.params["seed"] for run in other]
+    seeds = [run.params["seed"] for run in searched.ledger.runs("trial").values()]
+    assert len(set(seeds)) == TRIALS * REPETITIONS
 
 
 def test_local_and_ray_come_to_the_same_losses(
     searched: Searched, prepared: dict[str, Path]
 ) -> None:
     assert torch.get_num_threads() == 1, "as many as a trial has"
-    for run, trial in searched.ledger.runs("trial").items():
-        params = dict(trial.params)
-        variant, seed = params.pop("variant"), params.pop("seed")
-        _, epochs = fit(searched.experiment, prepared["series"], variant, params, seed)
-        for key in ("train_loss", "valid_loss"):
-            told = searched.curve(run, key)
-            assert told == pytest.approx([getattr(e, key) for e in epochs][: len(told)], rel=1e-6)
+    for run in searched.trials("gru", 1):
+        own = ("variant", "repetition", "trial", "seed")
+        chosen = {name: value for name, value in run.params.items() if name not in own}
+        seed = run.params["seed"]
+        _, epochs = fit(searched.experiment, prepared["series"], "gru", chosen, seed)
+        for number, values in _epochs(run).items():
+            for key in ("train_loss", "valid_loss"):
+                assert values[key] == getattr(epochs[number - 1], key)
+
+
+def _epochs(run: Run) -> dict[int, dict[str, float]]:
+    return {n: values for n, values in run.curve.items() if "valid_loss" in values}
+
+
+def comparable(result: SearchResult) -> list[dict[str, Any]]:
+    """What must be the same however and wherever a search is run."""
+    studies = [study.model_dump(exclude={"run", "seconds"}) for study in result.studies]
+    return sorted(studies, key=lambda study: (study["variant"], study["repetition"]))
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_result_is_the_same_for_any_number_of_workers(
+    slots: int, searched: Searched, prepared: dict[str, Path], tmp_path: Path
+) -> None:
+    share = ray.cluster_resources()["CPU"] / (slots + 0.3)
+    update = {"resources": Resources(cpus=min(share, 1.9), gpus=0)}
+    config = searched.experiment.model_copy(update=update)
+    result = search(over(config, prepared["series"], tmp_path), recorder_at(tmp_path))
+    assert comparable(result) == comparable(searched.result)
+
+
+def test_a_second_run_trains_nothing(searched: Searched, tmp_path: Path) -> None:
+    root = searched.ledger.path.parent
+    lines = searched.ledger.path.read_text().splitlines()
+    experiment = over(searched.experiment, tmp_path, root)
+    again = search(experiment, recorder_at(root))
+    assert again == searched.result
+    assert searched.ledger.path.read_text().splitlines() == lines
+
+
+def test_a_larger_budget_runs_what_is_missing_and_nothing_else(
+    prepared: dict[str, Path], experiment: Make, tmp_path: Path
+) -> None:
+    def run(root: Path, repetitions: int, trials: int, variants: tuple[str, ...]) -> SearchResult:
+        root.mkdir(exist_ok=True)
+        protocol = {"repetitions": repetitions, "trials": trials, "epochs": 2, "grace": 1}
+        config = experiment("audio", variants, **protocol)
+        return search(over(config, prepared["audio"], root), recorder_at(root))
+
+    grown, whole = tmp_path / "grown", tmp_path / "whole"
+    run(grown, 2, 2, ("gru",))
+    before = Ledger(grown / "ledger.jsonl", "toy").runs("trial")
+    result = run(grown, 3, 3, ("conv1d", "gru"))
+    assert comparable(result) == comparable(run(whole, 3, 3, ("conv1d", "gru")))
+    runs = Ledger(grown / "ledger.jsonl", "toy").runs("trial")
+    assert len(before) == 4
+    assert len(runs) == len(Ledger(whole / "ledger.jsonl", "toy").runs("trial")) == 18
+    assert all(runs[run].ended == trial.ended for run, trial in before.items())
+    searches = Ledger(grown / "ledger.jsonl", "toy").runs("search")
+    assert len(searches) == 6
+    assert {search.status for search in searches.values()} == {"FINISHED"}
+
+
+def test_a_shared_search_is_made_once(
+    prepared: dict[str, Path], experiment: Make, tmp_path: Path
+) -> None:
+    protocol = {"repetitions": 3, "trials": 2, "epochs": 2, "search": "shared"}
+    config = experiment("audio", ("gru",), **protocol)
+    result = search(over(config, prepared["audio"], tmp_path), recorder_at(tmp_path))
+    assert [study.repetition for study in result.studies] == [1]
+    assert result.of("gru", 3) == result.of("gru", 1)
 
 
 def test_what_fails_is_told_and_ends_failed(
-    prepared: dict[str, Path],
-    experiment: Callable[..., Experiment],
-    slot: Slot,
-    tmp_path: Path,
+    prepared: dict[str, Path], experiment: Make, tmp_path: Path
 ) -> None:
     """One variant dies in its worker in every trial, another's loss is not finite in some."""
-    # Seed 2 draws a sound rate first for the gru, then one that diverges. A kernel of so many steps
-    # is more memory than any machine has, but for the smallest, which all are rehearsed with.
-    config = experiment("audio", ("gru", "conv1d"), seed=2, trials=2, epochs=2, patience=2)
+    # A kernel of so many steps is more memory than any machine has, but for the smallest, which
+    # all are rehearsed with.
+    protocol = {"repetitions": 2, "trials": 4, "epochs": 2, "patience": 2}
+    config = experiment("audio", ("gru", "conv1d"), **protocol)
     kernels = Range(low=3, high=10**15, integer=True)
     space = {"learning_rate": [1e-2, 1e30], "weight_decay": 1.0, "kernel": kernels}
     config = config.model_copy(update={"space": space})
-    ledger = Ledger(tmp_path / "ledger.jsonl", "toy")
-    with pytest.raises(SearchError, match="toy: all 2 trials of conv1d failed: .+") as told:
-        search(over(config, prepared["audio"], tmp_path), slot, Recorder(ledger, {}))
-    assert "\n" not in str(told.value)
+    recorder = recorder_at(tmp_path)
+    with pytest.raises(SearchError, match=r"toy: all 4 trials of conv1d in repetition") as error:
+        search(over(config, prepared["audio"], tmp_path), recorder)
+    assert "\n" not in str(error.value)
 
     def of(variant: str, kind: Any) -> list[Run]:
-        return [run for run in ledger.runs(kind).values() if run.params["variant"] == variant]
+        runs = recorder.ledger.runs(kind).values()
+        return [run for run in runs if run.params["variant"] == variant]
 
-    assert [trial.status for trial in of("conv1d", "trial")] == ["FAILED"] * 2
-    assert [parent.status for parent in of("conv1d", "search")] == ["FAILED"]
+    assert [trial.status for trial in of("conv1d", "trial")] == ["FAILED"] * 8
+    assert [parent.status for parent in of("conv1d", "search")] == ["FAILED"] * 2
     diverged = [trial for trial in of("gru", "trial") if trial.params["learning_rate"] == 1e30]
-    assert len(diverged) > 0
+    assert len(diverged) == 4
     assert {trial.status for trial in diverged} == {"FAILED"}
     assert {trial.message for trial in diverged} == {"the loss is not finite"}
-    assert ledger.open_runs() == []
+    assert recorder.ledger.open_runs() == []
+    with pytest.raises(SearchError):
+        search(over(config, prepared["audio"], tmp_path), recorder)
+    assert len(of("conv1d", "trial")) == 8, "what failed by itself is not tried again"
 
 
-@pytest.fixture
-def project(tmp_path: Path, prepared: dict[str, Path]) -> Path:
-    """A project whose search would take hours."""
-    entry = {
-        "data": "spoken_digits",
-        "modality": "audio",
-        "task": "classification",
-        "metric": "accuracy",
-        "variants": ["gru", "lstm"],
-        "protocol": {"epochs": 10**6, "patience": 10**6, "grace": 10**6, "batch_size": 1},
-    }
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
-    (tmp_path / "data" / "prepared").mkdir(parents=True)
-    (tmp_path / "data" / "prepared" / "toy").symlink_to(prepared["audio"])
-    return tmp_path
+def test_more_than_any_node_has_is_refused(
+    searched: Searched, prepared: dict[str, Path], tmp_path: Path
+) -> None:
+    config = searched.experiment.model_copy(update={"resources": Resources(cpus=10_000)})
+    expected = r"^params\.yaml: experiments\.toy\.resources\.cpus: 10000, but the largest node has"
+    with pytest.raises(InputError, match=expected):
+        search(over(config, prepared["series"], tmp_path), recorder_at(tmp_path))
 
 
-def test_ctrl_c_ends_every_process_and_run(project: Path) -> None:
-    child = subprocess.Popen(
-        [sys.executable, str(ROOT / "pipelines" / "search.py"), "toy"],
-        cwd=project,
-        env=script_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    family = [psutil.Process(child.pid)]
-    try:
-        ledger = Ledger(project / "results" / "toy" / "ledger.jsonl", "toy")
-        _wait(lambda: any("train_loss" in run.metrics for run in ledger.runs("trial").values()))
-        family += family[0].children(recursive=True)
-        assert len(family) > 3, "Ray's daemons and workers are among them"
-        os.killpg(child.pid, signal.SIGINT)  # as a terminal does
-        _, errors = child.communicate(timeout=60)
-        assert child.returncode == 130
-        assert errors.strip().splitlines()[-1] == "interrupted"
-        assert "Traceback" not in errors
-        assert psutil.wait_procs(family, timeout=20)[1] == []
-    finally:
-        for process in family:
-            if process.is_running():
-                process.kill()
-    assert {run.status for run in ledger.runs().values()} == {"KILLED"}
-    assert {run.kind for run in ledger.runs().values()} == {"search", "trial"}
-    assert [path.name for path in ledger.path.parent.iterdir()] == ["ledger.jsonl"]
-    with sqlite3.connect(project / "mlflow.db") as database:
-        shown = database.execute("select status, count(*) from runs group by status").fetchall()
-    assert shown == [("KILLED", len(ledger.runs()))]
-
-
-def _wait(met: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "nothing came"
-        time.sleep(0.2)
-
-
-def test_search_answers_are_plain_data(searched: Searched, tmp_path: Path) -> None:
-    from seqarena.files import write_json
-
-    write_json(tmp_path / "search.json", searched.result)
-    assert read_json(tmp_path / "search.json") == searched.result
+def test_a_search_is_read_back_as_it_was_written(searched: Searched, tmp_path: Path) -> None:
+    write_record(tmp_path / "search.json", searched.result)
+    assert read_search(tmp_path / "search.json") == searched.result

@@ -141,9 +141,10 @@ def generate(
 
 
 def load_best(experiment: str, variant: str | None) -> Predictor:
-    """Load the model: of the variant asked for or the best one, its best seed on valid."""
+    """Load the model: of the variant asked for or the best one, its best repetition on valid."""
     from seqarena.experiments import load
     from seqarena.predict import Predictor
+    from seqarena.runs import read_finals
     from seqarena.tasks import task_for
 
     found = load(experiment)
@@ -152,13 +153,12 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
         if not path.is_file():
             raise InputError(f"{path}: not there yet; run `dvc repro evaluate@{experiment}` first")
     name = variant or read_json(comparison)["best"]
-    mine = [final for final in read_json(finals) if final["variant"] == name]
+    mine = [final for final in read_finals(finals) if final.variant == name]
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
-    sign = task_for(found.config.task).metrics[found.config.metric].sign
-    key = f"valid_{found.config.metric}"
-    best = max(mine, key=lambda final: sign * final["curve"][final["best_epoch"] - 1][key])
-    return Predictor(found.models / name / str(best["seed"]))
+    order = task_for(found.config.task).metrics[found.config.metric].order
+    best = max(mine, key=lambda final: order(final.score, final.loss))
+    return Predictor(found.model_of(name, best.repetition))
 
 
 def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:

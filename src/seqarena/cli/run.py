@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,17 +16,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqarena.cli.run_status import RunDisplay, Share, Status, status_of
+from seqarena.cli.run_status import RunDisplay, Share, Status
 from seqarena.config import PARAMS, read_params
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
+from seqarena.progress import FOLLOWED
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
-from seqarena.tracking.recorder import FOLLOWED
 
 POLL = 0.5  # seconds between looks at the processes
 GRACE = 8.0  # seconds that a process has to end and to record that it was ended
 RUNNING = "Running stage '"  # how DVC announces a stage
+COUNTED = re.compile(
+    r"(search|train) \S+: (?P<done>\d+/\d+) after \d+ s (?P<best>.*)$"
+)  # `Progress`
 
 
 @dataclass
@@ -37,7 +41,8 @@ class Job:
     projection: Projection
     began: float = field(default_factory=time.time)
     stage: str = "starting"
-    stage_began: float = field(default_factory=time.time)
+    done: str = ""  # of the trainings of the stage
+    best: str = ""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=50))
 
     def __post_init__(self) -> None:
@@ -54,7 +59,11 @@ class Job:
                 self.tail.append(line)
                 if line.startswith(RUNNING):
                     self.stage = line.removeprefix(RUNNING).partition("@")[0].partition("'")[0]
-                    self.stage_began = time.time()
+                    self.done = ""
+                elif counted := COUNTED.match(line):
+                    kind = "trials" if self.stage == "search" else "finals"
+                    self.done = f"{counted['done']} {kind}"
+                    self.best = counted["best"] or self.best
 
     @property
     def reason(self) -> str:
@@ -72,7 +81,8 @@ class Job:
 
     def status(self) -> Status:
         """Say how far it is."""
-        return status_of(self.experiment, self.stage, self.began, self.stage_began)
+        seconds = time.time() - self.began
+        return Status(self.experiment.name, self.stage, self.done, self.best, seconds)
 
 
 def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list[str]]:

@@ -15,8 +15,7 @@ from rich.table import Table
 
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import read_json
-from seqarena.tasks import task_for
-from seqarena.tracking.ledger import Ledger, Run
+from seqarena.tracking.ledger import Ledger
 
 EVERY = 30.0  # seconds between lines of one experiment where there is no terminal
 
@@ -35,34 +34,6 @@ class Status:
     def line(self) -> str:
         parts = (f"{self.name}: {self.stage}", self.done, f"{self.seconds:.0f} s", self.best)
         return "  ".join(part for part in parts if part)
-
-
-def status_of(
-    experiment: ResolvedExperiment, stage: str, began: float, stage_began: float
-) -> Status:
-    """Read from the ledger how far an experiment is that began at a time, in a stage since then."""
-    runs = Ledger(experiment.ledger, experiment.name).runs().values()
-    config, protocol = experiment.config, experiment.config.protocol
-    kinds = {"search": ("trial", protocol.trials), "train": ("final", protocol.seeds)}
-    done = ""
-    if stage in kinds:
-        kind, each = kinds[stage]
-        mine = [r for r in runs if r.kind == kind and r.started >= stage_began * 1000]
-        ended = sum(run.status != "RUNNING" for run in mine)
-        done = f"{ended}/{each * len(config.variants)} {kind}s"
-    since = [run for run in runs if run.kind == "trial" and run.started >= began * 1000]
-    best = _best(experiment, since)
-    return Status(experiment.name, stage, done, best, time.time() - began)
-
-
-def _best(experiment: ResolvedExperiment, trials: Sequence[Run]) -> str:
-    config = experiment.config
-    sign = task_for(config.task).metrics[config.metric].sign
-    scored = [trial for trial in trials if "objective" in trial.metrics]
-    if not scored:
-        return ""
-    best = max(scored, key=lambda trial: sign * trial.metrics["objective"])
-    return f"{best.params['variant']} {config.metric} {best.metrics['objective']:.4g}"
 
 
 class RunDisplay:
@@ -147,8 +118,8 @@ class Share:
         )
 
     def _trained(self, experiment: ResolvedExperiment) -> float:
-        """Sum the seconds that trials and finals trained since the beginning."""
-        runs = Ledger(experiment.ledger, experiment.name).runs().values()
-        mine = [run for run in runs if run.started >= self.began * 1000]
-        key = {"trial": "seconds", "final": "train_seconds"}
-        return sum(run.metrics.get(key.get(run.kind, ""), 0.0) for run in mine)
+        """Sum the seconds of all epochs that ended since the beginning."""
+        since = self.began * 1000  # as the ledger has times
+        events = (event.data for event in Ledger(experiment.ledger, experiment.name).events())
+        epochs = (e["values"] for e in events if e["event"] == "metrics" and e["time"] >= since)
+        return sum(float(values.get("epoch_seconds", 0.0)) for values in epochs)

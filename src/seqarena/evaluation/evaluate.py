@@ -32,13 +32,12 @@ from seqarena.figures.gates import gates_of
 from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
-from seqarena.files import new_folder, read_json, write_json
+from seqarena.files import new_folder, write_json
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
+from seqarena.runs import Final, read_finals
 from seqarena.tasks import Task, task_for
 from seqarena.tracking.recorder import Recorder
-
-Record = dict[str, Any]  # of a final, as `train_finals` left it
 
 
 def evaluate_finals(
@@ -89,11 +88,11 @@ class Evaluation:
         return self.prepared.split("test")
 
     @cached_property
-    def finals(self) -> dict[str, list[Record]]:
-        """The finals of each variant, in the order of their seeds."""
-        records: list[Record] = read_json(self.experiment.models / "finals.json")
+    def finals(self) -> dict[str, list[Final]]:
+        """The finals of each variant, in the order of their repetitions."""
+        finals = read_finals(self.experiment.models / "finals.json")
         return {
-            variant: [record for record in records if record["variant"] == variant]
+            variant: [final for final in finals if final.variant == variant]
             for variant in self.experiment.config.variants
         }
 
@@ -102,8 +101,8 @@ class Evaluation:
         """The first final of each variant, which represents it where only one is used."""
         return {variant: Predictor(self._model(group[0])) for variant, group in self.finals.items()}
 
-    def _model(self, final: Record) -> Path:
-        return self.experiment.models / str(final["variant"]) / str(final["seed"])
+    def _model(self, final: Final) -> Path:
+        return self.experiment.model_of(final.variant, final.repetition)
 
     def test(self, drawings: Path) -> dict[str, list[Tested]]:
         """Test every final, add its figures and its model to its run; have the first ones drawn."""
@@ -111,7 +110,7 @@ class Evaluation:
         drawn = chosen_to_draw(self.split, self.experiment.config.protocol.seed)
         tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
         for final in _all(self.finals):
-            variant, model = final["variant"], self._model(final)
+            variant, model = final.variant, self._model(final)
             first = not tested[variant]
             predictor = self.first[variant] if first else Predictor(model)
             outcome = test_model(predictor, self.prepared, self.experiment, drawn)
@@ -128,8 +127,8 @@ class Evaluation:
                 out = drawings / _name(final)
                 self.plot_pool(draw_final, out, self.experiment.prepared, *what, gates)
             values = {f"test_{name}": value for name, value in outcome.metrics.items()}
-            ledger.metrics(final["run"], final["best_epoch"], values)
-            ledger.model(final["run"], model)
+            ledger.metrics(final.run, final.best_epoch, values)
+            ledger.model(final.run, model)
             self.recorder.maybe_update()
         return tested
 
@@ -192,8 +191,8 @@ class Evaluation:
             "values": values,
             "mean": mean,
             "ci95": list(interval),
-            "parameters": group[0]["parameters"],
-            "train_seconds": float(np.mean([final["train_seconds"] for final in group])),
+            "parameters": group[0].parameters,
+            "train_seconds": float(np.mean([final.train_seconds for final in group])),
             "test_examples": len(self.split),
         }
 
@@ -201,17 +200,14 @@ class Evaluation:
         """Have the comparison and the curves drawn; list the scores beside them."""
         metric = self.experiment.config.metric
         curves = {
-            variant: [
-                [(n, epoch[f"valid_{metric}"]) for n, epoch in enumerate(final["curve"], start=1)]
-                for final in group
-            ]
+            variant: [list(final.curve) for final in group]
             for variant, group in self.finals.items()
         }
         self.plot_pool(scores, summary, plots / "scores.png")
         self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
         with (self.experiment.results / "scores.csv").open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["variant", "seed", metric])
+            writer.writerow(["variant", "repetition", metric])
             for variant, entry in summary["variants"].items():
                 rows = enumerate(entry["values"], start=1)
                 writer.writerows([variant, number, value] for number, value in rows)
@@ -247,7 +243,7 @@ class Evaluation:
         ledger, results = self.recorder.ledger, self.experiment.results
         for final, *_ in self.finals.values():
             for path in sorted((results / "finals" / _name(final)).iterdir()):
-                ledger.artifact(final["run"], path)
+                ledger.artifact(final.run, path)
         for path in (*pictures, results / "summary.json", results / "comparison.json"):
             ledger.artifact(run, path)
         means = {name: entry["mean"] for name, entry in summary["variants"].items()}
@@ -274,9 +270,9 @@ def headline(summary: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _all(finals: dict[str, list[Record]]) -> list[Record]:
+def _all(finals: dict[str, list[Final]]) -> list[Final]:
     return [final for group in finals.values() for final in group]
 
 
-def _name(final: Record) -> str:
-    return f"{final['variant']}-{final['seed']}"
+def _name(final: Final) -> str:
+    return f"{final.variant}-{final.repetition}"

@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 
 import ray
@@ -16,15 +15,6 @@ import ray
 from seqarena.errors import InputError
 
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
-
-
-@dataclass(frozen=True)
-class Slot:
-    """What one trial gets; as many run at once as the cluster has slots."""
-
-    cpus: int
-    gpus: int
-    count: int
 
 
 def import_meanwhile(module: str) -> None:
@@ -36,27 +26,15 @@ def import_meanwhile(module: str) -> None:
 
 
 @contextmanager
-def cluster() -> Iterator[Slot]:
-    """Join the cluster at ``RAY_ADDRESS``, or start one here and end it afterwards.
-
-    A trial gets one core, or one GPU with its share of the cores where there are GPUs: two
-    one-threaded trials on two cores train faster than one after the other with two threads.
-    """
-    with _connected():
-        resources = ray.cluster_resources()
-        cpus, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
-        yield Slot(max(1, cpus // gpus), 1, gpus) if gpus else Slot(1, 0, cpus)
-
-
-@contextmanager
 def shared_cluster() -> Iterator[str]:
     """Yield the address of a cluster that stages of several processes join, as `cluster` does."""
-    with _connected():
+    with cluster():
         yield os.environ.get("RAY_ADDRESS") or str(ray.get_runtime_context().gcs_address)
 
 
 @contextmanager
-def _connected() -> Iterator[None]:
+def cluster() -> Iterator[None]:
+    """Join the cluster at ``RAY_ADDRESS``, or start one here and end it afterwards."""
     terminate = signal.getsignal(signal.SIGTERM)
     _start_or_join()
     # Ray aborts a driver at SIGTERM; here it unwinds, so that what was started is ended.

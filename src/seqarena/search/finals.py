@@ -1,143 +1,122 @@
-"""The train stage: the best configuration of each variant again, on fresh seeds, in parallel."""
+"""The train stage: the best configuration of every repetition once more, on its own seed."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
-import ray
-import torch
-
-from seqarena.config import Experiment
-from seqarena.data.store import Prepared
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.errors import RunError
 from seqarena.experiments import ResolvedExperiment
-from seqarena.fit import Training
+from seqarena.files import digest_of
 from seqarena.predict import save_model
 from seqarena.progress import Progress
-from seqarena.search.cluster import Slot
+from seqarena.runs import Final, Finals, Job, Result, SearchResult
+from seqarena.search.execute import Execution
+from seqarena.search.pool import pool_for
+from seqarena.search.records import Records
+from seqarena.tasks import task_for
 from seqarena.tracking.recorder import Recorder
-
-
-def train_finals(
-    experiment: ResolvedExperiment,
-    best: dict[str, Any],
-    models: Path,
-    slot: Slot,
-    recorder: Recorder,
-) -> list[dict[str, Any]]:
-    """Train ``seeds`` finals of every variant and write each to ``models/<variant>/<seed>``.
-
-    `best` maps variants to their ``hyperparameters``. Seeds are paired: every variant gets the
-    same ones, and none is the seed of the search. Returns a record per final: ``variant``,
-    ``seed``, ``run``, ``parameters``, ``train_seconds``, ``best_epoch`` and ``curve``. Raises
-    `FinalError` when one gives no model.
-    """
-    config, protocol = experiment.config, experiment.config.protocol
-    seeds = range(protocol.seed + 1, protocol.seed + 1 + protocol.seeds)
-    # The costliest variants stand last by custom and are trained first: no worker waits for them.
-    jobs = [(variant, seed) for variant in reversed(config.variants) for seed in seeds]
-    finals = Finals(experiment, best, models, recorder)
-    try:
-        with Progress(f"train {experiment.name}", len(jobs)) as progress:
-            task = ray.remote(num_cpus=slot.cpus, num_gpus=slot.gpus)(_train)
-            shared = ray.put((config, str(experiment.prepared.resolve()), slot.cpus))
-            running: dict[Any, str] = {}
-            while jobs or running:
-                while jobs and len(running) < slot.count:
-                    variant, seed = jobs.pop(0)
-                    hyperparameters = best[variant]["hyperparameters"]
-                    reference = task.remote(shared, variant, hyperparameters, seed)
-                    running[reference] = finals.start(variant, seed)
-                (done, *_), _ = ray.wait(list(running))
-                progress.advance(finals.finish(running.pop(done), done))
-    except BaseException as error:
-        finals.abandon("FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
-    order = list(config.variants)
-    return sorted(finals.records, key=lambda r: (order.index(r["variant"]), r["seed"]))
 
 
 class FinalError(RunError):
     """A final that gave no model."""
 
 
-class Finals:
-    """Follows the finals: the ledger, MLflow and the model folders, all in the driver."""
+class FinalTraining:
+    """The final of one variant in one repetition: a work of a single training."""
 
-    def __init__(
-        self,
-        experiment: ResolvedExperiment,
-        best: dict[str, Any],
-        models: Path,
-        recorder: Recorder,
-    ) -> None:
-        self.experiment, self.best, self.models = experiment, best, models
-        self.recorder, self.ledger = recorder, recorder.ledger
-        self.spec = Prepared(experiment.prepared).spec
-        self.jobs: dict[str, tuple[str, int]] = {}
-        self.records: list[dict[str, Any]] = []
+    def __init__(self, experiment: ResolvedExperiment, job: Job, spec: DataSpec) -> None:
+        self.experiment, self.job, self.spec = experiment, job, spec
+        self.folder = experiment.model_of(job.variant, job.repetition)
+        self.run, self.result = "", Result(outcome="failed")
+        self.remaining = 1
 
-    def start(self, variant: str, seed: int) -> str:
-        """Begin the run of one final."""
-        params = {"variant": variant, "seed": seed, **self.best[variant]["hyperparameters"]}
-        tags = {**self.recorder.tags, "search_run": self.best[variant]["run"]}
-        run = self.ledger.start("final", f"{variant} seed {seed}", params=params, tags=tags)
-        self.jobs[run] = (variant, seed)
-        return run
+    def next(self) -> Job | None:
+        """Return the training until it is done."""
+        return self.job if self.remaining else None
 
-    def finish(self, run: str, reference: Any) -> str:
-        """Record the result of a final; raises `FinalError` where it failed."""
-        variant, seed = self.jobs[run]
-        try:
-            final = ray.get(reference)
-        except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise FinalError(f"{self.experiment.name}: {variant} seed {seed}: {reason}") from error
-        for epoch, values in enumerate(final["curve"], start=1):
-            self.ledger.metrics(run, epoch, values)
-        if not final["best_epoch"]:
-            raise FinalError(
-                f"{self.experiment.name}: {variant} seed {seed}: the loss is not finite"
-            )
-        folder = self.models / variant / str(seed)
+    def usable(self, job: Job, result: Result) -> bool:
+        """Tell whether the model is still there as it was written."""
+        return not result.model or (self.folder.is_dir() and digest_of(self.folder) == result.model)
+
+    def prune(self, epoch: int, score: float, loss: float) -> bool:
+        """Let every final go on."""
+        return False
+
+    def keep(self, job: Job, weights: dict[str, Any]) -> str:
+        """Write the model and return the digest of its folder."""
         about = {
             "experiment": self.experiment.name,
             "task": self.experiment.config.task,
-            "variant": variant,
-            "hyperparameters": self.best[variant]["hyperparameters"],
-            "seed": seed,
+            "variant": job.variant,
+            "hyperparameters": job.hyperparameters,
+            "seed": job.seed,
         }
-        save_model(folder, final.pop("weights"), self.spec, about)
-        self.ledger.tag(
-            run, {"parameters": str(final["parameters"]), "device": final.pop("device")}
-        )
-        self.ledger.metrics(run, final["best_epoch"], {"train_seconds": final["train_seconds"]})
-        self.ledger.end(run, "FINISHED")
-        self.records.append({"variant": variant, "seed": seed, "run": run, **final})
-        self.recorder.maybe_update()
-        return f"{variant} seed {seed}"
+        save_model(self.folder, weights, self.spec, about)
+        return digest_of(self.folder)
 
-    def abandon(self, status: Any) -> None:
-        """End every open run with `status`."""
-        for run in self.ledger.open_runs():
-            self.ledger.end(run, status)
-        self.recorder.update()
+    def finish(self, run: str, job: Job, result: Result) -> None:
+        """Take what came of it."""
+        self.run, self.result, self.remaining = run, result, 0
 
 
-def _train(
-    shared: tuple[Experiment, str, int], variant: str, hyperparameters: dict[str, Any], seed: int
-) -> dict[str, Any]:
-    """Run in a worker: train one final and send back its curve and weights."""
-    experiment, prepared, threads = shared
-    torch.set_num_threads(threads)
-    training = Training(experiment, Prepared(Path(prepared)), variant, hyperparameters, seed)
-    epochs = list(training.epochs())
-    return {
-        "curve": [epoch.values() for epoch in epochs],
-        "train_seconds": sum(epoch.seconds for epoch in epochs),
-        "best_epoch": max((epoch.epoch for epoch in epochs if epoch.improved), default=0),
-        "parameters": training.parameters,
-        "device": str(training.device),
-        "weights": {name: tensor.cpu() for name, tensor in training.model.state_dict().items()},
-    }
+def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: Recorder) -> Finals:
+    """Train a final of every variant in every repetition, ``models/<variant>/<repetition>`` each.
+
+    Repetitions are paired: all variants have the same seeds, and none is that of a trial. Raises
+    `FinalError` when one gives no model; what the others gave stays.
+    """
+    config, protocol = experiment.config, experiment.config.protocol
+    spec = Prepared(experiment.prepared).spec
+    jobs = [
+        Job("final", variant, repetition, 0, study.hyperparameters, protocol.seed + repetition)
+        # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
+        for variant in reversed(config.variants)
+        for repetition in range(1, protocol.repetitions + 1)
+        for study in [found.of(variant, repetition)]
+    ]
+    trainings = [FinalTraining(experiment, job, spec) for job in jobs]
+    records = Records(experiment, recorder, task_for(config.task).metrics[config.metric])
+    display = Progress(f"train {experiment.name}", len(jobs))
+    with display, pool_for(experiment) as pool:
+        Execution(records, display).run(trainings, pool)
+    recorder.update()
+    failed = [training for training in trainings if training.result.best is None]
+    if failed:
+        reasons = "; ".join(f"{each.job.name}: {each.result.reason}" for each in failed)
+        raise FinalError(f"{experiment.name}: {reasons}")
+    _drop_others(experiment, {training.folder for training in trainings})
+    order = {variant: place for place, variant in enumerate(config.variants)}
+    trainings.sort(key=lambda each: (order[each.job.variant], each.job.repetition))
+    return Finals(finals=tuple(_final(training, records) for training in trainings))
+
+
+def _final(training: FinalTraining, records: Records) -> Final:
+    job, result = training.job, training.result
+    assert result.best is not None
+    score, loss = result.best
+    return Final(
+        variant=job.variant,
+        repetition=job.repetition,
+        seed=job.seed,
+        run=training.run,
+        parameters=result.parameters,
+        train_seconds=result.seconds,
+        steps=result.steps,
+        best_epoch=result.best_epoch,
+        score=score,
+        loss=loss,
+        curve=tuple(records.curve(training.run)),
+    )
+
+
+def _drop_others(experiment: ResolvedExperiment, wanted: set[Path]) -> None:
+    """Remove the models of variants and repetitions that are not of the experiment any more."""
+    for folder in experiment.models.glob("*/*/"):
+        if folder not in wanted:
+            shutil.rmtree(folder)
+    for folder in experiment.models.glob("*/"):
+        if not any(folder.iterdir()):
+            folder.rmdir()

@@ -22,6 +22,10 @@ class Metric(NamedTuple):
         """What to multiply a score by, so that the greater one is the better."""
         return 1 if self.greater else -1
 
+    def order(self, score: float, loss: float) -> tuple[float, float]:
+        """Return what is greater for the better: by score, and by loss where scores are equal."""
+        return self.sign * score, -loss
+
 
 SHARE = Metric(0.0, 1.0)  # of correct predictions, and F1
 PERCENT = Metric(0.0, 100.0)

@@ -52,7 +52,10 @@ class Run:
     status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"] = "RUNNING"
     message: str = ""
     ended: int | None = None
+    key: str = ""  # of what it trains: the same key, the same result
+    result: dict[str, Any] | None = None  # what came of it, as its kind of run has it
     metrics: dict[str, float] = field(default_factory=dict)  # the last value of each
+    curve: dict[int, dict[str, float]] = field(default_factory=dict)  # step -> its values
 
 
 class Ledger:
@@ -61,7 +64,9 @@ class Ledger:
     def __init__(self, path: Path, experiment: str) -> None:
         self.path = path
         self.experiment = experiment
-        self._known: set[str] = set()
+        self._runs: dict[str, Run] = {}  # as far as the file was read
+        self._keys: dict[str, str] = {}  # key -> the last run of it
+        self._offset = 0
 
     def start(
         self,
@@ -71,6 +76,7 @@ class Ledger:
         parent: str | None = None,
         params: Mapping[str, Any] = {},
         tags: Mapping[str, str] = {},
+        key: str = "",
     ) -> str:
         """Begin a run and return its id; the tags of `environment` are added to its own."""
         if parent is not None:
@@ -85,9 +91,14 @@ class Ledger:
             params=_plain(params),
             tags={**environment(), **tags},
             driver=_this_process(),
+            key=key,
         )
-        self._known.add(run)
         return run
+
+    def resume(self, run: str) -> None:
+        """Go on with a run that has ended, in this process."""
+        self._require(run)
+        self._append("resume", run, driver=_this_process())
 
     def metrics(self, run: str, step: int, values: Mapping[str, float]) -> None:
         """Record values of one step; NaN and infinities are kept."""
@@ -110,10 +121,13 @@ class Ledger:
         self._require(run)
         self._append("tag", run, tags=dict(tags))
 
-    def end(self, run: str, status: End, message: str = "") -> None:
+    def end(
+        self, run: str, status: End, message: str = "", result: Mapping[str, Any] | None = None
+    ) -> None:
         """End a run; where a run was ended twice, the last word counts."""
         self._require(run)
-        self._append("end", run, status=status, message=message)
+        more = {} if result is None else {"result": _plain(result)}
+        self._append("end", run, status=status, message=message, **more)
 
     @contextmanager
     def running(
@@ -138,11 +152,27 @@ class Ledger:
         self.end(run, "FINISHED")
 
     def runs(self, kind: Kind | None = None) -> dict[str, Run]:
-        """Read all runs back, in the order in which they started."""
-        runs: dict[str, Run] = {}
-        for event in self.events():
-            _apply(event.data, runs, self.path)
-        return {run: record for run, record in runs.items() if kind in (None, record.kind)}
+        """Return all runs in the order in which they started."""
+        self._read()
+        return {run: record for run, record in self._runs.items() if kind in (None, record.kind)}
+
+    def _read(self) -> None:
+        """Read what is new in the file."""
+        for event in self.events(self._offset):
+            _apply(event.data, self._runs, self.path)
+            if event.data.get("key"):
+                self._keys[event.data["key"]] = event.data["run"]
+            self._offset = event.end
+
+    def run(self, run: str) -> Run:
+        """Return one run."""
+        self._read()
+        return self._runs[run]
+
+    def last(self, key: str) -> Run | None:
+        """Return the last run that was started under a key."""
+        self._read()
+        return self._runs.get(self._keys.get(key, ""))
 
     def open_runs(self) -> list[str]:
         """List the runs that never ended."""
@@ -176,9 +206,9 @@ class Ledger:
                 yield Event(offset, _parsed(line, f"{self.path}: at byte {start}"))
 
     def _require(self, run: str) -> None:
-        if run not in self._known:  # perhaps another process started it
-            self._known.update(e.data["run"] for e in self.events() if e.data["event"] == "start")
-        if run not in self._known:
+        if run not in self._runs:
+            self._read()
+        if run not in self._runs:
             raise KeyError(f"{self.path}: no run {run}")
 
     def _append(self, event: str, run: str, **data: Any) -> None:
@@ -225,16 +255,22 @@ def _apply(data: dict[str, Any], runs: dict[str, Run], path: Path) -> None:
         keys = ("kind", "name", "parent", "params", "tags")
         driver = (int(data["driver"][0]), float(data["driver"][1]))
         known = {key: data[key] for key in keys}
-        runs[run] = Run(id=run, started=data["time"], driver=driver, **known)
+        found = Run(id=run, started=data["time"], driver=driver, key=data.get("key", ""), **known)
+        runs[run] = found
     elif run not in runs:
         raise InputError(f"{path}: a '{kind}' event of run {run}, which never started")
     elif kind == "metrics":
-        runs[run].metrics.update({name: float(v) for name, v in data["values"].items()})
+        values = {name: float(value) for name, value in data["values"].items()}
+        runs[run].metrics.update(values)
+        runs[run].curve.setdefault(data["step"], {}).update(values)
     elif kind == "tag":
         runs[run].tags.update(data["tags"])
     elif kind == "end":
         runs[run].status, runs[run].message = data["status"], data["message"]
-        runs[run].ended = data["time"]
+        runs[run].ended, runs[run].result = data["time"], data.get("result")
+    elif kind == "resume":
+        runs[run].status, runs[run].message, runs[run].ended = "RUNNING", "", None
+        runs[run].driver = (int(data["driver"][0]), float(data["driver"][1]))
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:

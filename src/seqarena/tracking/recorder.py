@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
+from seqarena.progress import FOLLOWED
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
-
-FOLLOWED = "SEQARENA_FOLLOWED"  # set where another process writes the ledgers to MLflow
 
 
 def _nobody() -> None:

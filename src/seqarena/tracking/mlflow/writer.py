@@ -132,6 +132,8 @@ class Writer:
         """Write what does not go in batches."""
         if data["event"] == "start":
             self._write_start(target, data["run"])
+        elif data["event"] == "resume":
+            self._client.update_run(target, status="RUNNING")
         elif data["event"] == "end":
             self._client.set_terminated(target, status=data["status"], end_time=data["time"])
         elif data["event"] in ("artifact", "model"):
@@ -179,6 +181,8 @@ def _tags(events: list[Event]) -> list[RunTag]:
             tags |= event.data["tags"]
         elif event.data["event"] == "end" and event.data["message"]:
             tags["description"] = event.data["message"]
+        elif event.data["event"] == "resume":
+            tags["description"] = ""  # of how it had ended
     # The UI shows a description under this key, above everything else that it tells of a run.
     return [
         _tag("mlflow.note.content" if key == "description" else key, value)

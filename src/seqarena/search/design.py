@@ -1,0 +1,63 @@
+"""The first trials of a study: points spread over its space, alike for all variants.
+
+A dimension is drawn by its name, the repetition and the number of the trial alone: what variants
+share is tried alike, and a dimension that one of them adds changes no draw of the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import qmc
+
+from seqarena.config import Dimension, Range, Scalar
+from seqarena.spaces import COMMON
+
+if TYPE_CHECKING:
+    from seqarena.runs import Hyperparameters
+
+TRIALS = 4  # of a study that are of the design; from then on it learns from its own
+
+
+class Design:
+    """The design of one repetition.
+
+    What all variants have is spread by a scrambled Sobol sequence (Sobol' 1967, Owen 1998), whose
+    points fill the space of all of them together; each other dimension is stratified by itself.
+    """
+
+    def __init__(self, seed: int, repetition: int) -> None:
+        self.seed, self.repetition = seed, repetition
+        sobol = qmc.Sobol(len(COMMON), rng=np.random.default_rng([seed, repetition]))
+        self.shared = dict(zip(COMMON, sobol.random(TRIALS).T, strict=True))
+
+    def point(self, space: dict[str, Dimension], number: int) -> Hyperparameters:
+        """Return trial `number` (from 1, at most `TRIALS`): all that is not fixed in a space."""
+        return {
+            name: _value(dimension, self._share(name, number))
+            for name, dimension in space.items()
+            if isinstance(dimension, (Range, list))
+        }
+
+    def _share(self, name: str, number: int) -> float:
+        """Return how far along its dimension a value lies, from 0 to 1."""
+        if name in self.shared:
+            return float(self.shared[name][number - 1])
+        word = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+        random = np.random.default_rng([self.seed, self.repetition, word])
+        shares = (random.permutation(TRIALS) + random.random(TRIALS)) / TRIALS
+        return float(shares[number - 1])
+
+
+def _value(dimension: Range | list[Scalar], share: float) -> Scalar:
+    if isinstance(dimension, list):
+        return dimension[int(share * len(dimension))]
+    low, high = dimension.low, dimension.high + dimension.integer  # whole numbers: up to `high`
+    if dimension.log:
+        value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    else:
+        value = low + share * (high - low)
+    return int(value) if dimension.integer else min(value, dimension.high)

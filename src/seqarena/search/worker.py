@@ -1,0 +1,78 @@
+"""The process that trains: a Ray actor that keeps torch and the data from one training to the next.
+
+Between calls it does nothing: the driver decides after every epoch whether a training goes on.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from seqarena.config import Experiment
+from seqarena.data.store import Prepared
+from seqarena.fit import Epoch, Training
+from seqarena.runs import Job
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a call brings: an epoch, or a part of one and the state to go on from."""
+
+    epoch: Epoch | None
+    steps: int  # of the optimiser, since the beginning
+    parameters: int
+    device: str
+    state: bytes | None = None
+    weights: dict[str, torch.Tensor] | None = None  # at the end, where they were asked for
+
+
+class Worker:
+    """Trains one job at a time, call by call."""
+
+    def __init__(
+        self, config: Experiment, prepared: str, threads: int, checkpoint_every: float
+    ) -> None:
+        torch.set_num_threads(threads)
+        self.checkpoint_every = checkpoint_every  # seconds
+        self.config, self.prepared = config, Prepared(Path(prepared))
+        self.training: Training | None = None
+        self.keep_weights = False
+        self.saved = 0.0
+
+    def ready(self) -> None:
+        """Answer once the process has started."""
+
+    def start(self, job: Job, state: bytes | None) -> Progress:
+        """Begin a training, or go on from a state, up to the end of its epoch."""
+        self.training = None  # the memory of the last one is free before this one needs it
+        self.training = Training(
+            self.config, self.prepared, job.variant, dict(job.hyperparameters), job.seed
+        )
+        self.keep_weights = job.kind == "final"
+        if state is not None:
+            kept = torch.load(
+                io.BytesIO(state), map_location=self.training.device, weights_only=True
+            )
+            self.training.load_state_dict(kept)
+        self.saved = time.perf_counter()
+        return self.go_on()
+
+    def go_on(self) -> Progress:
+        """Train up to the end of the epoch, or until the state is to be kept."""
+        training = self.training
+        assert training is not None
+        epoch = training.advance(self.saved + self.checkpoint_every - time.perf_counter())
+        state = weights = None
+        if training.ended:
+            if self.keep_weights:
+                weights = {n: tensor.cpu() for n, tensor in training.model.state_dict().items()}
+        elif epoch is None or time.perf_counter() - self.saved >= self.checkpoint_every:
+            file = io.BytesIO()
+            torch.save(training.state_dict(), file)
+            state, self.saved = file.getvalue(), time.perf_counter()
+        steps, parameters = training.optimizer.updates, training.parameters
+        return Progress(epoch, steps, parameters, str(training.device), state, weights)

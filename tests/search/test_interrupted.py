@@ -1,0 +1,252 @@
+"""Killed at any moment, the same command again comes to what it would have come to at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from seqarena.config import Experiment
+from seqarena.files import read_json
+from seqarena.search import pool
+from seqarena.search.records import Checkpoint, Records
+from seqarena.search.search import search
+from seqarena.tracking.ledger import Ledger
+from support import ROOT, script_environment
+
+from .conftest import over, recorder_at
+
+STAGES = ("search", "train")
+PROTOCOL = {"repetitions": 2, "trials": 3, "epochs": 12, "patience": 12, "grace": 2}
+
+
+def make_project(root: Path, prepared: Path, **protocol: Any) -> Path:
+    """A project of one experiment whose data is prepared."""
+    entry = {
+        "data": "spoken_digits",
+        "modality": "audio",
+        "task": "classification",
+        "metric": "accuracy",
+        "variants": ["conv1d", "gru"],
+        "space": {"width": 8},
+        "protocol": {"batch_size": 4, **PROTOCOL, **protocol},
+    }
+    (root / "data" / "prepared").mkdir(parents=True)
+    (root / "params.yaml").write_text(yaml.safe_dump({"experiments": {"toy": entry}}))
+    (root / "data" / "prepared" / "toy").symlink_to(prepared)
+    return root
+
+
+def start(root: Path, stage: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "pipelines" / f"{stage}.py"), "toy"],
+        cwd=root,
+        env=script_environment(OMP_NUM_THREADS="1"),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(root: Path, stage: str) -> None:
+    process = start(root, stage)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def ledger_of(root: Path) -> Ledger:
+    return Ledger(root / "results" / "toy" / "ledger.jsonl", "toy")
+
+
+def workers_of(process: psutil.Process) -> list[psutil.Process]:
+    """The processes that train."""
+    found = []
+    for child in process.children(recursive=True):
+        try:
+            if child.cmdline()[:1] and child.cmdline()[0].startswith("ray::Worker"):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def wait(met: Callable[[], object], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end, "nothing came"
+        time.sleep(0.05)
+
+
+def end_family(process: subprocess.Popen[str], family: list[psutil.Process]) -> None:
+    """Kill a process and all that it started and left."""
+    for each in family:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.communicate()
+
+
+def comparable(root: Path) -> tuple[Any, Any]:
+    """What must be the same whatever happened on the way: all but times and the names of runs."""
+    search = read_json(root / "results" / "toy" / "search.json")["studies"]
+    finals = read_json(root / "models" / "toy" / "finals.json")["finals"]
+    for record in (*search, *finals):
+        for name in ("run", "seconds", "train_seconds"):
+            record.pop(name, None)
+    weights = {
+        path.parent.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted((root / "models").rglob("*.safetensors"))
+    }
+    return [search, finals], weights
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_project(tmp_path_factory.mktemp("whole"), prepared["audio"])
+    for stage in STAGES:
+        finish(root, stage)
+    return root
+
+
+def check_records(root: Path, uninterrupted: Path) -> None:
+    """No training is there twice, none is left open, and MLflow shows each once."""
+    mine, whole = (ledger_of(each).runs() for each in (root, uninterrupted))
+    assert Counter(run.kind for run in mine.values()) == Counter(r.kind for r in whole.values())
+    assert {run.status for run in mine.values()} == {"FINISHED"}
+    assert len({run.key for run in mine.values()}) == len(mine)
+    with sqlite3.connect(root / "mlflow.db") as database:
+        shown = database.execute(
+            "select value, status from runs join tags using (run_uuid) where key='seqarena.run'"
+        ).fetchall()
+    assert sorted(shown) == sorted((run, "FINISHED") for run in mine)
+    assert not list(root.rglob("*.pt"))
+
+
+@pytest.mark.parametrize("seed", [0])
+@pytest.mark.timeout(300)
+def test_kill_the_driver_or_a_worker_at_any_moment(
+    seed: int, prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
+) -> None:
+    chance = random.Random(seed)
+    root = make_project(tmp_path, prepared["audio"])
+    for stage in STAGES:
+        kind = "trial" if stage == "search" else "final"
+        for victim in ("driver", "worker"):
+            process = start(root, stage)
+            driver = psutil.Process(process.pid)
+            done = len(ledger_of(root).runs(kind)) + chance.randint(1, 2)
+            wait(
+                lambda kind=kind, done=done, process=process: (
+                    len(ledger_of(root).runs(kind)) >= done or process.poll() is not None
+                )
+            )
+            time.sleep(chance.uniform(0, 0.5))
+            family = [driver, *driver.children(recursive=True)] if process.poll() is None else []
+            for worker in workers_of(driver) if family else []:
+                worker.kill()
+            if victim == "driver":
+                end_family(process, family)
+                continue
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+            assert "Traceback" not in errors
+    assert comparable(root) == comparable(uninterrupted)
+    check_records(root, uninterrupted)
+
+
+@pytest.mark.parametrize("stops", ["worker", "driver"])
+def test_a_training_goes_on_from_its_checkpoint(
+    stops: str,
+    prepared: dict[str, Path],
+    experiment: Callable[..., Experiment],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ray_here: None,
+) -> None:
+    """The state is kept after every batch here, and all is stopped after some of them."""
+    protocol = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
+    config = experiment("audio", ("gru",), **protocol)
+    whole = search(over(config, prepared["audio"], tmp_path / "a"), recorder_at(tmp_path / "a"))
+    monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
+    states: list[Checkpoint] = []
+    read, save = Checkpoint.read, Records.save
+    saved = 0
+
+    def reading(self: Checkpoint) -> bytes:
+        states.append(self)
+        return read(self)
+
+    def saving(self: Records, run: str, epochs: int, state: bytes) -> None:
+        nonlocal saved
+        save(self, run, epochs, state)
+        saved += 1
+        if saved == 9:  # amid an epoch
+            if stops == "driver":
+                raise KeyboardInterrupt
+            for worker in workers_of(psutil.Process()):
+                worker.kill()
+
+    monkeypatch.setattr(Checkpoint, "read", reading)
+    monkeypatch.setattr(Records, "save", saving)
+    toy, recorder = over(config, prepared["audio"], tmp_path / "b"), recorder_at(tmp_path / "b")
+    if stops == "driver":
+        with pytest.raises(KeyboardInterrupt):
+            search(toy, recorder)
+        assert {run.status for run in recorder.ledger.runs().values()} == {"KILLED"}
+        assert list(tmp_path.rglob("*.pt"))
+    result = search(toy, recorder)
+    assert states, "none went on from its checkpoint"
+    for mine, theirs in zip(result.studies, whole.studies, strict=True):
+        spent = {"run", "seconds"}
+        assert mine.model_dump(exclude=spent) == theirs.model_dump(exclude=spent)
+    runs = recorder.ledger.runs("trial").values()
+    assert [run.status for run in runs] == ["FINISHED"] * 2
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+@pytest.fixture
+def endless(tmp_path: Path, prepared: dict[str, Path]) -> Iterator[tuple[Path, Any]]:
+    """A project whose search would take hours, under way."""
+    long = {"epochs": 10**6, "patience": 10**6, "grace": 10**6, "batch_size": 1}
+    root = make_project(tmp_path, prepared["audio"], **long)
+    process = start(root, "search")
+    family = [psutil.Process(process.pid)]
+    try:
+        wait(lambda: any("train_loss" in r.metrics for r in ledger_of(root).runs("trial").values()))
+        family += family[0].children(recursive=True)
+        yield root, process
+    finally:
+        end_family(process, family)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_every_process_and_run(
+    number: signal.Signals, endless: tuple[Path, subprocess.Popen[str]]
+) -> None:
+    root, process = endless
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) > 3, "Ray's daemons and workers are among them"
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    runs = ledger_of(root).runs()
+    assert {run.status for run in runs.values()} == {"KILLED"}
+    assert {run.kind for run in runs.values()} == {"search", "trial"}
+    with sqlite3.connect(root / "mlflow.db") as database:
+        shown = database.execute("select status, count(*) from runs group by status").fetchall()
+    assert shown == [("KILLED", len(runs))]
