@@ -19,9 +19,10 @@ from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.decode.stepper import change_all, index
 from seqarena.errors import InputError, InputWarning
-from seqarena.models.model import Output, SequenceModel, count_parameters
+from seqarena.models.model import SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
-from seqarena.tasks import Counts, Task, add, task_for
+from seqarena.tasks import AnyTask, Counts, Task, add, task_for
+from seqarena.tasks.base import Scored
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
@@ -189,7 +190,7 @@ class Training:
 
 
 def evaluate(
-    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
+    model: SequenceModel, task: AnyTask, split: Split, spec: DataSpec, protocol: Protocol
 ) -> tuple[float, Counts]:
     """Run a split without training: mean loss and summed counts."""
     total: dict[str, Tensor] = {}
@@ -202,8 +203,12 @@ def evaluate(
 
 
 def predict_split(
-    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
-) -> Iterator[tuple[Array, Batch, Output]]:
+    model: SequenceModel,
+    task: Task[Any, Scored],
+    split: Split,
+    spec: DataSpec,
+    protocol: Protocol,
+) -> Iterator[tuple[Array, Batch, Scored]]:
     """Run a whole split, batch by batch: the indices, the batch and the output."""
     model.eval()
     device = next(model.parameters()).device

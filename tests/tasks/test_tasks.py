@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 from typing import Any
 
 import jiwer
@@ -18,8 +19,10 @@ from seqarena.data.store import DataSpec
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
-from seqarena.models.model import Output
-from seqarena.tasks import TASKS, StepTask, Task, task_for
+from seqarena.models.outputs import Logits, Output
+from seqarena.tasks import TASKS, AnyTask, StepTask, task_for
+from seqarena.tasks.next_step import NextStep
+from seqarena.tasks.outputs import RivalLikelihood, StepLabels, Taught
 
 TOKENS = {"modality": "text", "feature_shape": (), "max_length": 4, "step": "token"}
 SPECS = {
@@ -59,7 +62,22 @@ SPECS = {
 }
 
 
-def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]:
+def answered(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+    """What a task is scored by."""
+    task, spec, output, batch = predicted(name, count)
+    return task, spec, scored(task, output, batch), batch
+
+
+def scored(task: AnyTask, output: Any, batch: Batch) -> Any:
+    if not isinstance(task, NextStep):
+        return output
+    preferred = torch.ones(len(output.lengths)) > 0
+    nll = task.nll(output, batch)
+    return RivalLikelihood(lengths=output.lengths, nll=nll, preferred=preferred)
+
+
+def predicted(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+    """What a task predicts from."""
     task, spec = TASKS[name], SPECS[name]
     if name == "transduction":
         return task, spec, *written(count, task.outputs(spec))
@@ -71,12 +89,13 @@ def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]
     if not spec.classes:
         targets = torch.randn(count, task.outputs(spec), generator=generator)
     lengths = torch.ones(count, dtype=torch.int64)
-    return task, spec, Output(logits, lengths, None), Batch(torch.empty(count), lengths, targets)
+    output = Logits(logits=logits, lengths=lengths)
+    return task, spec, output, Batch(torch.empty(count), lengths, targets)
 
 
 def stepwise(
     count: int, name: str, outputs: int, generator: torch.Generator
-) -> tuple[Output, Batch]:
+) -> tuple[Logits, Batch]:
     """Sequences of 1 to 6 steps."""
     lengths = torch.randint(1, 7, (count,), generator=generator)
     real = torch.arange(6) < lengths[:, None]
@@ -88,12 +107,12 @@ def stepwise(
         targets = torch.randint(lowest, outputs + (1 - lowest), (count, 6), generator=generator)
         targets[:, 0] = 1
         targets *= real
-    preferred = torch.ones(count) > 0 if name == "language_modelling" else None
-    output = Output(logits, lengths, None, preferred=preferred)
+    kind = StepLabels if name == "labelling" else Logits
+    output = kind(logits=logits, lengths=lengths)
     return output, Batch(torch.empty(count), lengths, targets, lengths)
 
 
-def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
+def written(count: int, vocabulary: int) -> tuple[Taught, Batch]:
     """Texts of 1 to 5 tokens, every third written right."""
     random = np.random.default_rng(0)
     lengths = random.integers(2, 7, count)
@@ -107,14 +126,20 @@ def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
     logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
     tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
     ones = torch.ones(count, dtype=torch.int64)
-    return Output(logits, ones, None, hypotheses=said), Batch(torch.empty(count), ones, *tokens_of)
+    output = Taught(lengths=ones, hypotheses=said, truth=Logits(logits=logits, lengths=ones))
+    return output, Batch(torch.empty(count), ones, *tokens_of)
 
 
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
     """The same answers in ragged shards."""
 
-    def shard(tree: Any, a: int, b: int) -> Any:
-        return type(tree)(*(part[a:b] if hasattr(part, "__len__") else part for part in tree))
+    def shard(part: Any, a: int, b: int) -> Any:
+        if isinstance(part, Output):
+            names = [field.name for field in fields(part)]
+            return replace(part, **{name: shard(getattr(part, name), a, b) for name in names})
+        if isinstance(part, Batch):
+            return Batch(*(shard(one, a, b) for one in part))
+        return part[a:b] if hasattr(part, "__len__") else part
 
     return [(shard(output, a, b), shard(batch, a, b)) for a, b in ((0, 1), (1, 12), (12, 30))]
 
@@ -143,12 +168,13 @@ def test_it_gives_every_metric_it_names(name: str) -> None:
     for metric in task.metrics:
         assert task.per_example(metric, output, batch, spec).shape == (30,)
     assert task.modalities <= MODALITIES.keys()
+    task, spec, output, _ = predicted(name)
     assert len(task.predict(output, spec)) == 30
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
-    task, spec, output, batch = answered(name)
+    task, spec, output, batch = predicted(name)
     best = batch.targets
     if name == "music_modelling":
         best = batch.targets.float() * 100 - 50
@@ -159,7 +185,10 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
         Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
         for row in (batch.targets.tolist() if name == "transduction" else [])
     ]
-    perfect = output._replace(logits=best, hypotheses=said)
+    if isinstance(output, Taught):
+        perfect = replace(output, hypotheses=said, truth=replace(output.truth, logits=best))
+    else:
+        perfect = scored(task, replace(output, logits=best), batch)
     scores = task.scores(task.counts(perfect, batch, spec), spec)
     for name, metric in task.metrics.items():
         assert scores[name] == pytest.approx(metric.best)
@@ -181,7 +210,7 @@ def test_a_class_that_never_occurs_scores_zero_not_nan() -> None:
     task, spec, output, _ = answered("classification", 2)
     logits = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
     batch = Batch(torch.empty(2), output.lengths, torch.tensor([0, 0]))
-    scores = task.scores(task.counts(output._replace(logits=logits), batch, spec), spec)
+    scores = task.scores(task.counts(replace(output, logits=logits), batch, spec), spec)
     assert scores == {"accuracy": 1.0, "macro_f1": pytest.approx(1 / 3)}
 
 
@@ -198,38 +227,32 @@ def test_steps_without_a_label_count_for_nothing() -> None:
 
 
 def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
-    task, spec, output, batch = answered("language_modelling")
+    task, spec, output, batch = predicted("language_modelling")
     chosen = torch.log_softmax(output.logits.double(), 2)
     logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(scored(task, output, batch), batch, spec), spec)
     assert scores["perplexity"] == pytest.approx(math.exp(-float(logs.mean())), rel=1e-5)
 
 
 def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
-    task, spec, output, batch = answered("music_modelling")
+    task, spec, output, batch = predicted("music_modelling")
     total, frames = 0.0, 0
     for row, length in enumerate(batch.lengths.tolist()):
         on = torch.sigmoid(output.logits[row, :length].double())
         keys = batch.targets[row, :length].double()
         total -= float((keys * on.log() + (1 - keys) * (1 - on).log()).sum())
         frames += length
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(scored(task, output, batch), batch, spec), spec)
     assert scores["nll"] == pytest.approx(total / frames, rel=1e-5)
 
 
 def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
     for name in ("labelling", "language_modelling", "music_modelling"):
         task, spec, output, batch = answered(name)
-        if name != "labelling":
-            nll = task.nll(output, batch)
-            examined = output._replace(nll=nll)
-        else:
-            examined = output
-        claimed = task.output_from_predictions(task.predictions(examined), batch)
-        for part in (claimed, examined):
-            told = task.scores(task.counts(part, batch, spec), spec)
-            wanted = task.scores(task.counts(output, batch, spec), spec)
-            assert told == pytest.approx({metric: wanted[metric] for metric in told})
+        claimed = task.output_from_predictions(task.predictions(output), batch)
+        told = task.scores(task.counts(claimed, batch, spec), spec)
+        wanted = task.scores(task.counts(output, batch, spec), spec)
+        assert told == pytest.approx({metric: wanted[metric] for metric in told})
 
 
 def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
@@ -256,7 +279,6 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
 
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     task, spec, output, batch = answered("transduction")
-    assert output.hypotheses is not None
     said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
     truth = [
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
@@ -268,7 +290,7 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
     assert scores["wer"] == pytest.approx(jiwer.wer(truth, said))
     assert scores["cer"] == pytest.approx(jiwer.cer(truth, said))
-    log_probabilities = torch.log_softmax(output.logits.double(), 2)
+    log_probabilities = torch.log_softmax(output.truth.logits.double(), 2)
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())
     assert scores["perplexity"] == pytest.approx(math.exp(-mean), rel=1e-5)
@@ -279,8 +301,11 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
     unknown = batch._replace(
         targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
     )
-    said = output._replace(
-        hypotheses=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
+    logits = torch.zeros(1, 2, task.outputs(spec))
+    said = replace(
+        output,
+        hypotheses=[Hypothesis([1], 0.0, 0.0, None)],
+        truth=replace(output.truth, logits=logits),
     )
     assert task.scores(task.counts(said, unknown, spec), spec)["exact_match"] == 0
 

@@ -35,7 +35,7 @@ from seqarena.files import new_folder, read_json, write_json
 from seqarena.fit import computable
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
-from seqarena.tasks import Task, task_for
+from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.recorder import Recorder
 
 Record = dict[str, Any]  # of a final, as `train_finals` left it
@@ -81,7 +81,7 @@ class Evaluation:
         return Prepared(self.experiment.prepared)
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         return task_for(self.experiment.config.task)
 
     @cached_property

@@ -15,7 +15,7 @@ from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import predict_split
-from seqarena.models.model import Output
+from seqarena.models.outputs import Output
 from seqarena.predict import Predictor
 from seqarena.tasks import add, task_for
 

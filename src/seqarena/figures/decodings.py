@@ -15,6 +15,7 @@ import torch
 from seqarena.data.batches import Batches
 from seqarena.data.store import Array, Split
 from seqarena.decode import Decoding
+from seqarena.models.autoregressive import Decoder
 from seqarena.models.heads import Writer
 from seqarena.plots.decodings import trade_off
 from seqarena.predict import BATCH, Predictor
@@ -60,9 +61,9 @@ def draw_decodings(
     plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")
 
 
-def ways(per_target: bool, seed: int) -> dict[str, Decoding]:
+def ways(samples: bool, seed: int) -> dict[str, Decoding]:
     """Return the ways of writing that a head has, by name; CTC draws no samples."""
-    sampled = {"sample": Decoding(method="sample", seed=seed)} if per_target else {}
+    sampled = {"sample": Decoding(method="sample", seed=seed)} if samples else {}
     beams = {f"beam {width}": Decoding(method="beam", beam=width) for width in BEAMS}
     return {"greedy": Decoding(), **sampled, **beams}
 
@@ -73,7 +74,7 @@ def measure(
     """Write for the examples `chosen` in every way, and time it."""
     model, task, spec = predictor.model, predictor.task, predictor.spec
     batch = Batches(test, BATCH).gather(chosen[np.argsort(test.lengths[chosen], kind="stable")])
-    decodings, scores = ways(model.head.per_target, seed), {}
+    decodings, scores = ways(isinstance(model.head, Decoder), seed), {}
     took = dict.fromkeys(decodings, math.inf)
     with torch.inference_mode():
         task.forward(model, batch, spec)  # the first call of a kernel sets it up

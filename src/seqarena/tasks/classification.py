@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
-from seqarena.models.model import Output
-from seqarena.tasks.base import Counts, Task
+from seqarena.models.outputs import Logits
+from seqarena.tasks.base import Counts, PooledTask
 from seqarena.tasks.metric import SHARE
 
 
-class Classification(Task):
+class Classification(PooledTask):
     """One of K classes; cross-entropy. ``macro_f1`` is the unweighted mean of the F1 of classes."""
 
     metrics: ClassVar = {"accuracy": SHARE, "macro_f1": SHARE}
@@ -25,10 +25,10 @@ class Classification(Task):
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)
 
-    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+    def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.cross_entropy(output.logits, batch.targets, reduction="sum"), len(batch.targets)
 
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+    def counts(self, output: Logits, batch: Batch, spec: DataSpec) -> Counts:
         k = len(spec.classes)
         pairs = batch.targets * k + output.logits.argmax(1)
         return {"confusion": torch.bincount(pairs, minlength=k * k).view(k, k)}
@@ -36,10 +36,10 @@ class Classification(Task):
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
         return confusion_scores(counts["confusion"])
 
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
         return (output.logits.argmax(1) == batch.targets).float()
 
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = []
         for row in torch.softmax(output.logits.double(), dim=1).tolist():
             best = max(range(len(row)), key=row.__getitem__)
