@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch, collate
+from seqarena.data.batches import Batch, collate, mask_of
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding
-from seqarena.models.attention import mask_of
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Encoded
 from seqarena.models.transformer import positions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import torch
 from seqarena.data.batches import Batches
 from seqarena.data.store import Array, Split
 from seqarena.decode import Decoding
+from seqarena.files import write_csv
 from seqarena.models.autoregressive import Decoder
 from seqarena.models.heads import Writer
 from seqarena.plots.decodings import trade_off
@@ -52,10 +52,8 @@ def draw_decodings(
     count = min(EXAMPLES, len(test))
     chosen = np.random.default_rng(seed).choice(len(test), count, replace=False)
     found = measure(predictor, test, chosen, metric, seed)
-    with (out / "decoding.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["decoding", metric, "milliseconds"])
-        writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
+    rows = ([name, score, f"{took:.3f}"] for name, score, took in found)
+    write_csv(out / "decoding.csv", ["decoding", metric, "milliseconds"], rows)
     greater = predictor.task.metrics[metric].greater
     points = {name: (took, score) for name, score, took in found}
     plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")

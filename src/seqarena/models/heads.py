@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, mask_of
 from seqarena.decode import Decoding, Hypothesis
-from seqarena.models.attention import Attention, AttentionPooling, mask_of
+from seqarena.models.attention import Attention, AttentionPooling
 from seqarena.models.dropout import Dropout
 from seqarena.models.outputs import Logits
 

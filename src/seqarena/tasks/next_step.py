@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, mask_of
 from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
@@ -201,8 +201,7 @@ class MusicModelling(NextStep[Likelihood]):
         assert batch.target_lengths is not None
         truth = batch.targets.to(output.logits.dtype)
         keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
-        real = torch.arange(keys.shape[1], device=keys.device) < batch.target_lengths[:, None]
-        return keys.sum(2) * real
+        return keys.sum(2) * mask_of(batch.target_lengths, keys.shape[1])
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
         return {"nll": float(counts["nll"] / counts["steps"])}
