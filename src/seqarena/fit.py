@@ -6,7 +6,7 @@ import ctypes
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -114,7 +114,7 @@ class Training:
             train_loss, norm, examples = self._train(number)
             trained = time.perf_counter()
             valid_loss, counts = evaluate(
-                self.model, self.task, self.valid, self.spec, self.protocol
+                self.model, self.task, self.valid, self.spec, self.protocol, [self.metric]
             )
             scores = self.task.scores(counts, self.spec)
             # The nll of a text that CTC cannot spell is infinite: that is no divergence.
@@ -190,15 +190,21 @@ class Training:
 
 
 def evaluate(
-    model: SequenceModel, task: AnyTask, split: Split, spec: DataSpec, protocol: Protocol
+    model: SequenceModel,
+    task: AnyTask,
+    split: Split,
+    spec: DataSpec,
+    protocol: Protocol,
+    metrics: Collection[str] | None = None,
 ) -> tuple[float, Counts]:
-    """Run a split without training: mean loss and summed counts."""
+    """Run a split without training: mean loss and summed counts of `metrics`, by default of all."""
+    wanted = task.metrics if metrics is None else metrics
     total: dict[str, Tensor] = {}
     losses, terms = 0.0, 0
-    for _, batch, output in predict_split(model, task, split, spec, protocol):
+    for _, batch, output in predict_split(model, task, split, spec, protocol, wanted):
         loss, count = task.loss(output, batch)
         losses, terms = losses + float(loss), terms + count
-        add(total, task.counts(output, batch, spec))
+        add(total, task.counts(output, batch, spec, wanted))
     return losses / terms, total
 
 
@@ -208,14 +214,19 @@ def predict_split(
     split: Split,
     spec: DataSpec,
     protocol: Protocol,
+    metrics: Collection[str] | None = None,
 ) -> Iterator[tuple[Array, Batch, Scored]]:
-    """Run a whole split, batch by batch: the indices, the batch and the output."""
+    """Run a whole split, batch by batch: the indices, the batch and the output.
+
+    An output serves for `metrics`, by default for all.
+    """
+    wanted = task.metrics if metrics is None else metrics
     model.eval()
     device = next(model.parameters()).device
     for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
         batch = batch.to(device)
         with torch.inference_mode(), autocast(device, protocol):
-            output = task.forward_with_targets(model, batch, spec)
+            output = task.forward_with_targets(model, batch, spec, wanted)
         yield indices, batch, output
 
 

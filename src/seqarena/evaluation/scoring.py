@@ -86,7 +86,7 @@ def _score(
     predictions: list[Any] = [None] * count
     weights: dict[int, Array] = {}
     for indices, batch, output in outputs:
-        add(total, task.counts(output, batch, spec))
+        add(total, task.counts(output, batch, spec, task.metrics))
         shares[indices] = task.per_example(config.metric, output, batch, spec).cpu()
         for place, (index, row) in enumerate(zip(indices, task.predictions(output), strict=True)):
             predictions[index] = row

@@ -81,7 +81,8 @@ def measure(
                 began = time.perf_counter()
                 output = task.forward(model, batch, spec, decoding)
                 took[name] = min(took[name], time.perf_counter() - began)
-                scores[name] = task.scores(task.counts(output, batch, spec), spec)[metric]
+                counts = task.counts(output, batch, spec, [metric])
+                scores[name] = task.scores(counts, spec)[metric]
     return [
         Measured(name, score, 1000 * took[name] / len(chosen)) for name, score in scores.items()
     ]

@@ -7,7 +7,7 @@ shards add up to the same figures as one large batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -115,8 +115,13 @@ class Task(ABC, Generic[Predicted, Scored]):
         raise InputError("score: this experiment's models do not tell what comes next")
 
     @abstractmethod
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Scored:
-        """Run a batch with its targets, so that `loss` and `counts` can be computed."""
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Scored:
+        """Run a batch with its targets, so that `loss` and the counts of `metrics` can be computed.
+
+        Only what these take is computed.
+        """
 
     @abstractmethod
     def predictions(self, output: Scored) -> list[Any]:
@@ -144,12 +149,14 @@ class Task(ABC, Generic[Predicted, Scored]):
         return self.loss(output, batch)
 
     @abstractmethod
-    def counts(self, output: Scored, batch: Batch, spec: DataSpec) -> Counts:
-        """Return additive counts from which `scores` makes every metric."""
+    def counts(
+        self, output: Scored, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        """Return additive counts of each of `metrics` by its name, where the output can tell it."""
 
     @abstractmethod
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        """Turn summed counts into metrics."""
+        """Turn summed counts into the metrics that they are of."""
 
     @abstractmethod
     def per_example(self, metric: str, output: Scored, batch: Batch, spec: DataSpec) -> Tensor:
@@ -181,7 +188,9 @@ class PooledTask(Task[Logits, Logits]):
     ) -> Logits:
         return run(model, batch, decoding)
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Logits:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Logits:
         return run(model, batch)
 
     def predictions(self, output: Logits) -> list[Any]:
@@ -232,6 +241,13 @@ def cross_entropies(
         label_smoothing=smoothing,
     )
     return flat.view(targets.shape)
+
+
+def nll_counts(nll: Tensor, batch: Batch) -> Tensor:
+    """Return the summed ``-log P`` of true steps and their number, ``(2,)``."""
+    assert batch.target_lengths is not None
+    total = nll.double().sum()
+    return torch.stack([total, batch.target_lengths.sum().to(total)])
 
 
 def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:

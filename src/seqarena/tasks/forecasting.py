@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import torch
@@ -32,15 +33,23 @@ class Forecasting(PooledTask):
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.l1_loss(output.logits, batch.targets, reduction="sum"), batch.targets.numel()
 
-    def counts(self, output: Logits, batch: Batch, spec: DataSpec) -> Counts:
+    def counts(
+        self, output: Logits, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
         error = (output.logits - batch.targets).double() * spec.target["std"]
-        values = torch.tensor(error.numel(), device=error.device)
-        return {"absolute": error.abs().sum(), "squared": error.square().sum(), "values": values}
+        absolute = error.abs().sum()
+        sums = {"mae": absolute, "rmse": error.square().sum(), "mase": absolute}
+        values = error.new_tensor(error.numel())
+        return {metric: torch.stack([sums[metric], values]) for metric in metrics}
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        mae = float(counts["absolute"] / counts["values"])
-        rmse = float((counts["squared"] / counts["values"]).sqrt())
-        return {"mae": mae, "rmse": rmse, "mase": mae / spec.target["naive_mae"]}
+        means = {metric: total / values for metric, (total, values) in counts.items()}
+        scores = {metric: float(mean) for metric, mean in means.items()}
+        if "rmse" in means:
+            scores["rmse"] = float(means["rmse"].sqrt())
+        if "mase" in means:
+            scores["mase"] = scores["mase"] / spec.target["naive_mae"]
+        return scores
 
     def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
         error = (output.logits - batch.targets) * spec.target["std"]

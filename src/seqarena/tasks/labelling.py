@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +16,7 @@ from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
 from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, run, trimmed
-from seqarena.tasks.classification import confusion_scores
+from seqarena.tasks.classification import class_counts, class_scores
 from seqarena.tasks.metric import SHARE
 from seqarena.tasks.outputs import StepLabels
 
@@ -50,7 +51,9 @@ class Labelling(StepTask[StepLabels, Logits]):
             logits=output.logits, lengths=output.lengths, weights=output.weights, label_mask=mask
         )
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Logits:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Logits:
         return run(model, batch)
 
     def predictions(self, output: Logits) -> list[Any]:
@@ -64,14 +67,16 @@ class Labelling(StepTask[StepLabels, Logits]):
         loss = cross_entropies(output.logits, truth, IGNORE_INDEX).sum()
         return loss, int((truth != IGNORE_INDEX).sum())
 
-    def counts(self, output: Logits, batch: Batch, spec: DataSpec) -> Counts:
-        k, truth = len(spec.classes), _truth(batch)
+    def counts(
+        self, output: Logits, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        truth = _truth(batch)
         labelled = truth != IGNORE_INDEX
-        pairs = (truth * k + output.logits.argmax(2))[labelled]
-        return {"confusion": torch.bincount(pairs, minlength=k * k).view(k, k)}
+        predicted = output.logits.argmax(2)[labelled]
+        return class_counts(predicted, truth[labelled], len(spec.classes), metrics)
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return confusion_scores(counts["confusion"])
+        return class_scores(counts)
 
     def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
         truth = _truth(batch)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,16 +20,14 @@ from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, run, trimmed
+from seqarena.tasks.base import Counts, StepTask, cross_entropies, nll_counts, padded, run, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE
 from seqarena.tasks.outputs import Likelihood, RivalLikelihood
-
-Known = TypeVar("Known", bound=Likelihood)
 
 LIKELY = 10  # next tokens that a prediction names
 
 
-class NextStep(StepTask[Logits, Known]):
+class NextStep(StepTask[Logits, Likelihood]):
     """The next step from all before it; the nll of a step is its ``-log P``, in nats."""
 
     targets = frozenset({"next"})
@@ -47,7 +46,9 @@ class NextStep(StepTask[Logits, Known]):
     ) -> Logits:
         return run(model, batch, decoding)
 
-    def likelihood(self, model: SequenceModel, batch: Batch) -> Likelihood:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Likelihood:
         """Run a batch; the logits are not kept."""
         output = run(model, batch)
         nll = self.nll(output, batch)
@@ -65,16 +66,12 @@ class NextStep(StepTask[Logits, Known]):
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Likelihood:
         return Likelihood(lengths=batch.lengths, nll=padded(predictions))
 
-    def counts(self, output: Likelihood, batch: Batch, spec: DataSpec) -> Counts:
-        assert batch.target_lengths is not None
-        return {"nll": output.nll.double().sum(), "steps": batch.target_lengths.sum()}
-
-    def per_example(self, metric: str, output: Known, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
         assert batch.target_lengths is not None
         return output.nll.sum(1) / batch.target_lengths
 
 
-class LanguageModelling(NextStep[RivalLikelihood]):
+class LanguageModelling(NextStep):
     """The next token of a text (Mikolov et al. 2010).
 
     ``perplexity`` is the exponential of the mean nll per token, the end among them;
@@ -92,9 +89,12 @@ class LanguageModelling(NextStep[RivalLikelihood]):
         return cross_entropies(output.logits, batch.targets, PAD)
 
     def forward_with_targets(
-        self, model: SequenceModel, batch: Batch, spec: DataSpec
-    ) -> RivalLikelihood:
-        true, other = self.likelihood(model, batch), one_word_replaced(batch)
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Likelihood:
+        true = super().forward_with_targets(model, batch, spec, metrics)
+        if "preference" not in metrics:
+            return true
+        other = one_word_replaced(batch)
         rival = self.nll(run(model, other), other).sum(1)
         return RivalLikelihood(
             lengths=true.lengths,
@@ -103,24 +103,29 @@ class LanguageModelling(NextStep[RivalLikelihood]):
             preferred=true.nll.sum(1) < rival,
         )
 
-    def counts(self, output: Likelihood, batch: Batch, spec: DataSpec) -> Counts:
-        counts = dict(super().counts(output, batch, spec))
-        if isinstance(output, RivalLikelihood):  # a baseline knows no rival text
-            counts["preferred"] = output.preferred.sum()
-            counts["texts"] = torch.tensor(len(output.preferred))
+    def counts(
+        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        counts = {}
+        if "perplexity" in metrics:
+            counts["perplexity"] = nll_counts(output.nll, batch)
+        if "preference" in metrics and isinstance(output, RivalLikelihood):  # no baseline gives it
+            preferred = output.preferred.sum()
+            texts = preferred.new_tensor(len(output.preferred))
+            counts["preference"] = torch.stack([preferred, texts])
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {"perplexity": float((counts["nll"] / counts["steps"]).exp())}
-        if "texts" in counts:
-            scores["preference"] = float(counts["preferred"] / counts["texts"])
+        scores = {metric: float(total / number) for metric, (total, number) in counts.items()}
+        if "perplexity" in counts:
+            nll, tokens = counts["perplexity"]
+            scores["perplexity"] = float((nll / tokens).exp())
         return scores
 
-    def per_example(
-        self, metric: str, output: RivalLikelihood, batch: Batch, spec: DataSpec
-    ) -> Tensor:
+    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
         """Return the perplexity of each text alone, or whether it is preferred."""
         if metric == "preference":
+            assert isinstance(output, RivalLikelihood)
             return output.preferred.float()
         return super().per_example(metric, output, batch, spec).exp()
 
@@ -180,7 +185,7 @@ def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
     return batch._replace(inputs=inputs, targets=targets)
 
 
-class MusicModelling(NextStep[Likelihood]):
+class MusicModelling(NextStep):
     """The keys of the next step, each on or off by itself given all steps before
     (Boulanger-Lewandowski et al. 2012); ``nll`` is ``-log P`` per step, summed over the keys.
     """
@@ -192,19 +197,19 @@ class MusicModelling(NextStep[Likelihood]):
         (keys,) = spec.feature_shape
         return keys
 
-    def forward_with_targets(
-        self, model: SequenceModel, batch: Batch, spec: DataSpec
-    ) -> Likelihood:
-        return self.likelihood(model, batch)
-
     def nll(self, output: Logits, batch: Batch) -> Tensor:
         assert batch.target_lengths is not None
         truth = batch.targets.to(output.logits.dtype)
         keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
         return keys.sum(2) * mask_of(batch.target_lengths, keys.shape[1])
 
+    def counts(
+        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        return {metric: nll_counts(output.nll, batch) for metric in metrics}
+
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return {"nll": float(counts["nll"] / counts["steps"])}
+        return {metric: float(nll / steps) for metric, (nll, steps) in counts.items()}
 
     def generate(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import torch
@@ -28,17 +29,16 @@ class Regression(PooledTask):
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.mse_loss(output.logits, batch.targets, reduction="sum"), len(batch.targets)
 
-    def counts(self, output: Logits, batch: Batch, spec: DataSpec) -> Counts:
+    def counts(
+        self, output: Logits, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
         error = (output.logits - batch.targets).double() * spec.target["std"]
-        values = torch.tensor(len(error), device=error.device)
-        return {"absolute": error.abs().sum(), "squared": error.square().sum(), "values": values}
+        sums = {"mse": error.square().sum(), "mae": error.abs().sum()}
+        values = error.new_tensor(len(error))
+        return {metric: torch.stack([sums[metric], values]) for metric in metrics}
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        values = counts["values"]
-        return {
-            "mse": float(counts["squared"] / values),
-            "mae": float(counts["absolute"] / values),
-        }
+        return {metric: float(total / values) for metric, (total, values) in counts.items()}
 
     def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
         error = (output.logits - batch.targets).squeeze(1) * spec.target["std"]

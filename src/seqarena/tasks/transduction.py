@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from seqarena.models.heads import Head, Writer
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, Task, cross_entropies
+from seqarena.tasks.base import Counts, Task, cross_entropies, nll_counts
 from seqarena.tasks.metric import PERPLEXITY
 from seqarena.tasks.outputs import Taught, Written
 from seqarena.tasks.text_scores import TEXT_SCORES
@@ -104,7 +104,9 @@ class Transduction(Task[Written, Taught]):
             n_best=[rest for _, *rest in written],
         )
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Taught:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Taught:
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
         truth: Logits = model.head(encoded, batch)
@@ -129,22 +131,28 @@ class Transduction(Task[Written, Taught]):
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Written:
         return Written(lengths=batch.lengths, hypotheses=predictions)
 
-    def counts(self, output: Written, batch: Batch, spec: DataSpec) -> Counts:
+    def counts(
+        self, output: Written, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
         texts = _texts(output, batch, spec)
         counts = {
             name: torch.from_numpy(score.statistics(*texts)).sum(0)
             for name, score in TEXT_SCORES.items()
+            if name in metrics
         }
-        if isinstance(output, Taught):  # a baseline gives no probabilities
-            assert batch.target_lengths is not None
-            counts["nll"] = _nll(output.truth, batch).double().sum()
-            counts["tokens"] = batch.target_lengths.sum()
+        if "perplexity" in metrics and isinstance(output, Taught):  # no baseline gives it
+            counts["perplexity"] = nll_counts(_nll(output.truth, batch), batch)
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {name: score.score(counts[name].numpy()) for name, score in TEXT_SCORES.items()}
-        if "tokens" in counts:
-            scores["perplexity"] = float((counts["nll"] / counts["tokens"]).exp())
+        scores = {
+            name: score.score(counts[name].numpy())
+            for name, score in TEXT_SCORES.items()
+            if name in counts
+        }
+        if "perplexity" in counts:
+            nll, tokens = counts["perplexity"]
+            scores["perplexity"] = float((nll / tokens).exp())
         return scores
 
     def per_example(self, metric: str, output: Taught, batch: Batch, spec: DataSpec) -> Tensor:
