@@ -6,7 +6,6 @@ build/first_colour.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from seqarena.data.modalities import modality
 from seqarena.data.store import Prepared, write_spec
 from seqarena.datasets import DATASETS, dataset
 from seqarena.datasets.base import Dataset
-from seqarena.files import new_folder
+from seqarena.files import new_folder, write_csv
 
 FOLDER = Path("build/first_colour")
 
@@ -34,16 +33,14 @@ class FirstColour(Dataset):
     def write(self, raw: Path) -> None:
         """Write ``examples.csv`` with the columns ``text,label,split``."""
         draw = np.random.default_rng(0)  # the same data on every machine
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["text", "label", "split"])
-            for split, size in self.sizes.items():
-                for _ in range(size):
-                    words = draw.choice(["green", "grey", "white", "black"], self.length)
-                    places = draw.choice(self.length, 2, replace=False)
-                    words[places] = ["red", "blue"]
-                    label = words[places.min()]
-                    writer.writerow([" ".join(words), label, split])
+        rows = []
+        for split, size in self.sizes.items():
+            for _ in range(size):
+                words = draw.choice(["green", "grey", "white", "black"], self.length)
+                places = draw.choice(self.length, 2, replace=False)
+                words[places] = ["red", "blue"]
+                rows.append([" ".join(words), words[places.min()], split])
+        write_csv(raw / "examples.csv", ["text", "label", "split"], rows)
 
 
 # In the project this is one line of DATASETS, in datasets/__init__.py: "module:class".

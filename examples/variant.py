@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from torch import Tensor
 
 from seqarena.config import Experiment, parse
+from seqarena.data.batches import mask_of
 from seqarena.data.modalities import modality
 from seqarena.data.store import write_spec
 from seqarena.datasets.long_memory import Adding
 from seqarena.fit import fit
-from seqarena.models.attention import mask_of
 from seqarena.models.builders import Hyperparameters
 from seqarena.models.encoders import Encoder, RecurrentEncoder
 from seqarena.models.recurrent import layer_of

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from seqarena.errors import InputError
-from seqarena.files import digest_of, new_file, new_folder, read_json, sha256_of, write_json
+from seqarena.files import (
+    digest_of,
+    new_file,
+    new_folder,
+    read_json,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_records,
+)
 
 
 class Interrupted(BaseException):
@@ -80,6 +89,16 @@ def test_json_refuses_nan_and_keeps_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"loss": float("nan")})
     assert read_json(tmp_path / "a.json") == 1
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_csv(path, ["text", "label"], [["a, b", 1], ["ä", 2]])
+    assert path.read_bytes() == 'text,label\r\n"a, b",1\r\nä,2\r\n'.encode()
+    with pytest.raises(ZeroDivisionError):
+        write_csv(path, ["text"], ([1 // (1 - n)] for n in range(2)))
+    write_records(tmp_path / "b.csv", [{"text": "a, b", "label": 1}, {"label": 2, "text": "ä"}])
+    assert (tmp_path / "b.csv").read_bytes() == path.read_bytes()
 
 
 def test_digests_are_of_names_and_bytes(tmp_path: Path) -> None:

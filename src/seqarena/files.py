@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,20 @@ def read_json(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: not there yet; run `dvc repro` first")
     return json.loads(path.read_text())
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a table as CSV, atomically."""
+    with new_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write records as CSV, atomically; the keys of the first are the header of all."""
+    header = list(records[0])
+    write_csv(path, header, ([record[name] for name in header] for record in records))
 
 
 def sha256_of(path: Path) -> str:

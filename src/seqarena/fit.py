@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,10 @@ from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.decode.stepper import change_all, index
 from seqarena.device import autocast, default_device, keep_freed_memory
-from seqarena.models.model import Output, SequenceModel, count_parameters
+from seqarena.models.model import SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
-from seqarena.tasks import Counts, Task, add, task_for
+from seqarena.tasks import AnyTask, Counts, Task, add, task_for
+from seqarena.tasks.base import Scored
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
@@ -148,7 +149,9 @@ class Training:
             self.sums.seconds += time.perf_counter() - began
             return None
         trained = self.sums.seconds + time.perf_counter() - began
-        valid_loss, counts = evaluate(self.model, self.task, self.valid, self.spec, self.protocol)
+        valid_loss, counts = evaluate(
+            self.model, self.task, self.valid, self.spec, self.protocol, [self.metric]
+        )
         scores = self.task.scores(counts, self.spec)
         sums, self.sums = self.sums, self._nothing()
         train_loss = float(sums.loss) / sums.terms
@@ -266,28 +269,43 @@ def is_finite(train_loss: float, valid_loss: float) -> bool:
 
 
 def evaluate(
-    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
+    model: SequenceModel,
+    task: AnyTask,
+    split: Split,
+    spec: DataSpec,
+    protocol: Protocol,
+    metrics: Collection[str] | None = None,
 ) -> tuple[float, Counts]:
-    """Run a split without training: mean loss and summed counts."""
+    """Run a split without training: mean loss and summed counts of `metrics`, by default of all."""
+    wanted = task.metrics if metrics is None else metrics
     total: dict[str, Tensor] = {}
     losses, terms = 0.0, 0
-    for _, batch, output in predict_split(model, task, split, spec, protocol):
+    for _, batch, output in predict_split(model, task, split, spec, protocol, wanted):
         loss, count = task.loss(output, batch)
         losses, terms = losses + float(loss), terms + count
-        add(total, task.counts(output, batch, spec))
+        add(total, task.counts(output, batch, spec, wanted))
     return losses / terms, total
 
 
 def predict_split(
-    model: SequenceModel, task: Task, split: Split, spec: DataSpec, protocol: Protocol
-) -> Iterator[tuple[Array, Batch, Output]]:
-    """Run a whole split, batch by batch: the indices, the batch and the output."""
+    model: SequenceModel,
+    task: Task[Any, Scored],
+    split: Split,
+    spec: DataSpec,
+    protocol: Protocol,
+    metrics: Collection[str] | None = None,
+) -> Iterator[tuple[Array, Batch, Scored]]:
+    """Run a whole split, batch by batch: the indices, the batch and the output.
+
+    An output serves for `metrics`, by default for all.
+    """
+    wanted = task.metrics if metrics is None else metrics
     model.eval()
     device = next(model.parameters()).device
     for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
         batch = batch.to(device)
         with torch.inference_mode(), autocast(device, protocol):
-            output = task.forward_with_targets(model, batch, spec)
+            output = task.forward_with_targets(model, batch, spec, wanted)
         yield indices, batch, output
 
 

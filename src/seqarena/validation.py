@@ -15,7 +15,7 @@ from seqarena.errors import InputError, unknown
 from seqarena.experiments import ResolvedExperiment
 from seqarena.models.variants import VARIANTS, variant_for
 from seqarena.spaces import space_of
-from seqarena.tasks import StepTask, Task, task_for
+from seqarena.tasks import AnyTask, StepTask, task_for
 
 
 def validate(experiment: ResolvedExperiment) -> None:
@@ -62,7 +62,7 @@ def resolved(experiment: ResolvedExperiment) -> dict[str, Any]:
     return plain
 
 
-def _check_variants(experiment: ResolvedExperiment, task: Task) -> None:
+def _check_variants(experiment: ResolvedExperiment, task: AnyTask) -> None:
     config, where = experiment.config, experiment.where
     for variant in config.variants:
         _check_variant(variant, config.modality, task, config.task, f"{where}.variants")
@@ -72,7 +72,7 @@ def _check_variants(experiment: ResolvedExperiment, task: Task) -> None:
         space_of(config, variant, where)
 
 
-def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str) -> None:
+def _check_variant(name: str, kind: str, task: AnyTask, task_name: str, where: str) -> None:
     reason = task.incompatibility(variant_for(name, kind, where))
     if reason is not None:
         able = (
@@ -81,5 +81,5 @@ def _check_variant(name: str, kind: str, task: Task, task_name: str, where: str)
         raise InputError(f"{where}: '{name}' {reason}; {task_name} takes {', '.join(able)}")
 
 
-def _carries(task: Task, variant: str) -> bool:
+def _carries(task: AnyTask, variant: str) -> bool:
     return isinstance(task, StepTask) and VARIANTS[variant].context == "causal"

@@ -172,4 +172,4 @@ def test_ways_of_writing_are_compared(trained: Any, pairs: Path, tmp_path: Path)
     assert rows["beam 1"]["exact_match"] == rows["greedy"]["exact_match"]
     assert all(float(row["milliseconds"]) > 0 for row in rows.values())
     assert (tmp_path / "decoding.png").is_file()
-    assert "sample" not in ways(per_target=False, seed=0), "CTC draws none"
+    assert "sample" not in ways(samples=False, seed=0), "CTC draws none"

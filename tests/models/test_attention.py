@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
 from seqarena.models.attention import (
     ATTENTIONS,
@@ -15,7 +16,6 @@ from seqarena.models.attention import (
     AttentionPooling,
     Memory,
     Past,
-    mask_of,
 )
 
 LENGTHS = torch.tensor([2, 6, 1])

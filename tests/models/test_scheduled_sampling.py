@@ -45,7 +45,7 @@ def read_by(decoder: RecurrentDecoder, encoded: Encoded, batch: Batch) -> tuple[
     """The tokens that it reads, pass beside pass, and the logits."""
     read: list[Tensor] = []
     with decoder.embedding.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0])):
-        logits, _ = decoder(encoded, batch)
+        logits = decoder(encoded, batch).logits
     return torch.cat(read, dim=1), logits
 
 
@@ -58,7 +58,7 @@ def test_with_a_share_of_one_it_reads_its_own_tokens_alone(
     attention: str | None, input_feeding: bool
 ) -> None:
     decoder, (encoded, batch) = build(attention, input_feeding), given()
-    taught, _ = decoder.eval()(encoded, batch)
+    taught = decoder.eval()(encoded, batch).logits
     said = taught.argmax(-1)
     assert not torch.equal(said, batch.targets)
     decoder.train().progress = 1.0
@@ -66,7 +66,7 @@ def test_with_a_share_of_one_it_reads_its_own_tokens_alone(
     torch.testing.assert_close(
         read, torch.cat([after_begin(batch.targets), after_begin(said)], dim=1)
     )
-    expected, _ = decoder.eval()(encoded, batch._replace(targets=said))
+    expected = decoder.eval()(encoded, batch._replace(targets=said)).logits
     torch.testing.assert_close(logits, expected)
 
 
@@ -80,7 +80,7 @@ def test_before_training_has_gone_on_it_is_taught_by_the_truth_alone(
         decoder = build(attention, input_feeding, sampling=sampling, dropout=0.3).train()
         decoder.progress = progress
         torch.manual_seed(2)
-        told.append(decoder(encoded, batch)[0])
+        told.append(decoder(encoded, batch).logits)
     plain, *same, other = told
     assert all(torch.equal(each, plain) for each in same)
     assert not torch.equal(other, plain)
@@ -93,7 +93,7 @@ def test_outside_training_it_reads_the_truth(attention: str | None, input_feedin
     read, logits = read_by(decoder, encoded, batch)
     assert torch.equal(read, after_begin(batch.targets))
     assert torch.equal(
-        logits, build(attention, input_feeding, sampling=0.0).eval()(encoded, batch)[0]
+        logits, build(attention, input_feeding, sampling=0.0).eval()(encoded, batch).logits
     )
 
 
@@ -101,7 +101,7 @@ def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
     decoder, (encoded, batch) = build("additive", False, sampling=0.5).train(), given()
     many = Batch(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in batch))
     wide = Encoded(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in encoded[:3]))
-    said = after_begin(decoder(encoded, batch)[0].argmax(-1)).repeat(800, 1)
+    said = after_begin(decoder(encoded, batch).logits.argmax(-1)).repeat(800, 1)
     truth = after_begin(many.targets)
     different = said != truth
     shares = []
@@ -120,7 +120,7 @@ def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
 def test_every_parameter_learns(attention: str | None, input_feeding: bool) -> None:
     decoder, (encoded, batch) = build(attention, input_feeding).train(), given()
     decoder.progress = 1.0
-    decoder(encoded, batch)[0].sum().backward()
+    decoder(encoded, batch).logits.sum().backward()
     gradients = [p.grad for p in decoder.parameters()]
     assert all(g is not None and bool(g.isfinite().all()) for g in gradients)
 

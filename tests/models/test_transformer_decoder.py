@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch, collate
+from seqarena.data.batches import Batch, collate, mask_of
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding
-from seqarena.models.attention import mask_of
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Encoded
 from seqarena.models.transformer import positions
@@ -76,7 +75,7 @@ def test_it_is_the_decoder_of_torch() -> None:
     seen: list[Any] = []
     last = theirs.layers[-1].multihead_attn
     last.register_forward_pre_hook(lambda _, args, kw: seen.append((args, kw)), with_kwargs=True)
-    told, weights = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
+    output = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
     before = torch.cat([torch.full((3, 1), END), TARGETS[:, :-1]], 1)
     x = decoder.input_projection(decoder.embedding(before), positions(5, WIDTH))
     states = theirs(
@@ -85,18 +84,18 @@ def test_it_is_the_decoder_of_torch() -> None:
         tgt_mask=nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64),
         memory_key_padding_mask=~mask_of(LENGTHS, 7),
     )
-    torch.testing.assert_close(told, decoder.output(states))
+    torch.testing.assert_close(output.logits, decoder.output(states))
     ((args, kw),) = seen
     _, wanted = last(*args, **{**kw, "need_weights": True, "average_attn_weights": False})
-    torch.testing.assert_close(weights, wanted)
+    torch.testing.assert_close(output.weights, wanted)
 
 
 def test_no_token_looks_ahead() -> None:
     decoder, encoded = build()
-    told, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
+    told = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS)).logits
     other = TARGETS.clone()
     other[:, 2] = 8
-    changed, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, other))
+    changed = decoder(encoded, Batch(LENGTHS, LENGTHS, other)).logits
     torch.testing.assert_close(changed[:, :3], told[:, :3])
     assert not torch.allclose(changed[:, 3], told[:, 3])
 
@@ -112,16 +111,16 @@ def test_hypotheses_side_by_side_keep_what_each_has_said() -> None:
         assert carried[0].keys.shape == (3, 2, HEADS, step + 2, WIDTH // HEADS)
     assert weights is not None and weights.shape == (3, HEADS, 2, 7)
     for place in range(2):
-        taught, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, both[:, place]))
+        taught = decoder(encoded, Batch(LENGTHS, LENGTHS, both[:, place])).logits
         torch.testing.assert_close(told[:, place], taught[:, 4])
 
 
 def test_dropout_is_of_training_alone() -> None:
     decoder, encoded = build(dropout=0.5)
     batch = Batch(LENGTHS, LENGTHS, TARGETS)
-    assert not torch.allclose(decoder(encoded, batch)[0], decoder(encoded, batch)[0])
+    assert not torch.allclose(decoder(encoded, batch).logits, decoder(encoded, batch).logits)
     decoder.eval()
-    assert torch.equal(decoder(encoded, batch)[0], decoder(encoded, batch)[0])
+    assert torch.equal(decoder(encoded, batch).logits, decoder(encoded, batch).logits)
 
 
 @pytest.mark.parametrize("modality", sorted(WRITES))
@@ -143,7 +142,7 @@ def test_it_writes_of_every_kind_of_source(
             output = task.forward(model, batch, spec, decoding)
         for place in range(3):
             looked = task.attention_of(output, place)
-            assert looked is not None and output.hypotheses is not None
+            assert looked is not None
             rows = len(output.hypotheses[place].tokens)
             assert looked.shape[0] == chosen["heads"] and looked.shape[1] in (rows, rows + 1)
             assert looked.sum(2) == pytest.approx(1, abs=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqarena.config import Experiment, parse
+from seqarena.config import Experiment, Protocol, parse
 from seqarena.data.batches import Batch
 from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.pitches import key_name
@@ -20,7 +20,7 @@ from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding, beam_search, greedy
 from seqarena.errors import InputError
-from seqarena.fit import Training
+from seqarena.fit import Training, evaluate
 from seqarena.models.lm_stepper import LMStepper
 from seqarena.predict import Predictor
 from seqarena.tasks import TASKS
@@ -64,6 +64,19 @@ def predictor(told: Path) -> Predictor:
 def read(predictor: Predictor, text: str) -> Any:
     ((_, steps),) = Text().read(text, predictor.spec)
     return steps
+
+
+@pytest.mark.parametrize(("metrics", "runs"), [(["perplexity"], 1), (None, 2)])
+def test_rival_texts_are_read_only_for_the_preference(
+    predictor: Predictor, told: Path, metrics: list[str] | None, runs: int
+) -> None:
+    model, task, spec, read = predictor.model, predictor.task, predictor.spec, []
+    protocol = Protocol()
+    valid = Prepared(told).split("valid")
+    with model.register_forward_hook(lambda *_: read.append(1)):
+        _, counts = evaluate(model, task, valid, spec, protocol, metrics)
+    assert len(read) == runs
+    assert list(task.scores(counts, spec)) == (metrics or list(task.metrics))
 
 
 def test_inputs_and_targets_are_one_step_apart(told: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 from typing import Any
 
 import jiwer
@@ -18,8 +19,11 @@ from seqarena.data.store import DataSpec
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
-from seqarena.models.model import Output
-from seqarena.tasks import TASKS, StepTask, Task, task_for
+from seqarena.models.outputs import Logits, Output
+from seqarena.tasks import TASKS, AnyTask, StepTask, task_for
+from seqarena.tasks.next_step import NextStep
+from seqarena.tasks.outputs import RivalLikelihood, StepLabels, Taught
+from seqarena.tasks.text_scores import TEXT_SCORES
 
 TOKENS = {"modality": "text", "feature_shape": (), "max_length": 4, "step": "token"}
 SPECS = {
@@ -59,7 +63,22 @@ SPECS = {
 }
 
 
-def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]:
+def answered(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+    """What a task is scored by."""
+    task, spec, output, batch = predicted(name, count)
+    return task, spec, scored(task, output, batch), batch
+
+
+def scored(task: AnyTask, output: Any, batch: Batch) -> Any:
+    if not isinstance(task, NextStep):
+        return output
+    preferred = torch.ones(len(output.lengths)) > 0
+    nll = task.nll(output, batch)
+    return RivalLikelihood(lengths=output.lengths, nll=nll, preferred=preferred)
+
+
+def predicted(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+    """What a task predicts from."""
     task, spec = TASKS[name], SPECS[name]
     if name == "transduction":
         return task, spec, *written(count, task.outputs(spec))
@@ -71,12 +90,13 @@ def answered(name: str, count: int = 30) -> tuple[Task, DataSpec, Output, Batch]
     if not spec.classes:
         targets = torch.randn(count, task.outputs(spec), generator=generator)
     lengths = torch.ones(count, dtype=torch.int64)
-    return task, spec, Output(logits, lengths, None), Batch(torch.empty(count), lengths, targets)
+    output = Logits(logits=logits, lengths=lengths)
+    return task, spec, output, Batch(torch.empty(count), lengths, targets)
 
 
 def stepwise(
     count: int, name: str, outputs: int, generator: torch.Generator
-) -> tuple[Output, Batch]:
+) -> tuple[Logits, Batch]:
     """Sequences of 1 to 6 steps."""
     lengths = torch.randint(1, 7, (count,), generator=generator)
     real = torch.arange(6) < lengths[:, None]
@@ -88,12 +108,12 @@ def stepwise(
         targets = torch.randint(lowest, outputs + (1 - lowest), (count, 6), generator=generator)
         targets[:, 0] = 1
         targets *= real
-    preferred = torch.ones(count) > 0 if name == "language_modelling" else None
-    output = Output(logits, lengths, None, preferred=preferred)
+    kind = StepLabels if name == "labelling" else Logits
+    output = kind(logits=logits, lengths=lengths)
     return output, Batch(torch.empty(count), lengths, targets, lengths)
 
 
-def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
+def written(count: int, vocabulary: int) -> tuple[Taught, Batch]:
     """Texts of 1 to 5 tokens, every third written right."""
     random = np.random.default_rng(0)
     lengths = random.integers(2, 7, count)
@@ -107,14 +127,20 @@ def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
     logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
     tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
     ones = torch.ones(count, dtype=torch.int64)
-    return Output(logits, ones, None, hypotheses=said), Batch(torch.empty(count), ones, *tokens_of)
+    output = Taught(lengths=ones, hypotheses=said, truth=Logits(logits=logits, lengths=ones))
+    return output, Batch(torch.empty(count), ones, *tokens_of)
 
 
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
     """The same answers in ragged shards."""
 
-    def shard(tree: Any, a: int, b: int) -> Any:
-        return type(tree)(*(part[a:b] if hasattr(part, "__len__") else part for part in tree))
+    def shard(part: Any, a: int, b: int) -> Any:
+        if isinstance(part, Output):
+            names = [field.name for field in fields(part)]
+            return replace(part, **{name: shard(getattr(part, name), a, b) for name in names})
+        if isinstance(part, Batch):
+            return Batch(*(shard(one, a, b) for one in part))
+        return part[a:b] if hasattr(part, "__len__") else part
 
     return [(shard(output, a, b), shard(batch, a, b)) for a, b in ((0, 1), (1, 12), (12, 30))]
 
@@ -128,27 +154,54 @@ def test_shards_add_up_to_the_whole(name: str) -> None:
     assert sum(float(part) for part, _ in shards) == pytest.approx(float(loss), rel=1e-5)
     total: dict[str, Any] = {}
     for part in parts(output, batch):
-        for key, value in task.counts(*part, spec).items():
+        for key, value in task.counts(*part, spec, task.metrics).items():
             total[key] = total.get(key, 0) + value
     assert task.scores(total, spec) == pytest.approx(
-        task.scores(task.counts(output, batch, spec), spec)
+        task.scores(task.counts(output, batch, spec, task.metrics), spec)
     )
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_it_gives_every_metric_it_names(name: str) -> None:
     task, spec, output, batch = answered(name)
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores.keys() == task.metrics.keys()
     for metric in task.metrics:
         assert task.per_example(metric, output, batch, spec).shape == (30,)
     assert task.modalities <= MODALITIES.keys()
+    task, spec, output, _ = predicted(name)
     assert len(task.predict(output, spec)) == 30
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
+def test_it_gives_the_metrics_asked_for_alone(name: str) -> None:
     task, spec, output, batch = answered(name)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+    for metric in task.metrics:
+        counts = task.counts(output, batch, spec, [metric])
+        assert task.scores(counts, spec) == {metric: scores[metric]}
+
+
+def test_a_text_score_not_asked_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, spec, output, batch = answered("transduction")
+    computed: list[str] = []
+    for name, score in TEXT_SCORES.items():
+        statistics = score.statistics
+
+        def watched(*texts: Any, name: str = name, statistics: Any = statistics) -> Any:
+            computed.append(name)
+            return statistics(*texts)
+
+        monkeypatch.setattr(score, "statistics", watched)
+    task.counts(output, batch, spec, ["exact_match"])
+    assert computed == ["exact_match"]
+    task.counts(output, batch, spec, task.metrics)
+    assert computed[1:] == list(TEXT_SCORES)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
+    task, spec, output, batch = predicted(name)
     best = batch.targets
     if name == "music_modelling":
         best = batch.targets.float() * 100 - 50
@@ -159,8 +212,11 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
         Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
         for row in (batch.targets.tolist() if name == "transduction" else [])
     ]
-    perfect = output._replace(logits=best, hypotheses=said)
-    scores = task.scores(task.counts(perfect, batch, spec), spec)
+    if isinstance(output, Taught):
+        perfect = replace(output, hypotheses=said, truth=replace(output.truth, logits=best))
+    else:
+        perfect = scored(task, replace(output, logits=best), batch)
+    scores = task.scores(task.counts(perfect, batch, spec, task.metrics), spec)
     for name, metric in task.metrics.items():
         assert scores[name] == pytest.approx(metric.best)
         assert metric.sign * (metric.best - metric.worst) > 0
@@ -170,7 +226,7 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
 def test_classification_metrics_are_those_of_scikit_learn() -> None:
     task, spec, output, batch = answered("classification")
     said, truth = output.logits.argmax(1).numpy(), batch.targets.numpy()
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
     assert scores["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
     mean = float(task.per_example("accuracy", output, batch, spec).mean())
@@ -181,7 +237,8 @@ def test_a_class_that_never_occurs_scores_zero_not_nan() -> None:
     task, spec, output, _ = answered("classification", 2)
     logits = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
     batch = Batch(torch.empty(2), output.lengths, torch.tensor([0, 0]))
-    scores = task.scores(task.counts(output._replace(logits=logits), batch, spec), spec)
+    output = replace(output, logits=logits)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores == {"accuracy": 1.0, "macro_f1": pytest.approx(1 / 3)}
 
 
@@ -189,7 +246,7 @@ def test_steps_without_a_label_count_for_nothing() -> None:
     task, spec, output, batch = answered("labelling")
     labelled = batch.targets != 0
     said, truth = output.logits.argmax(2)[labelled] + 1, batch.targets[labelled]
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
     assert task.loss(output, batch)[1] == int(labelled.sum())
     first = task.per_example("accuracy", output, batch, spec)[0]
@@ -198,44 +255,38 @@ def test_steps_without_a_label_count_for_nothing() -> None:
 
 
 def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
-    task, spec, output, batch = answered("language_modelling")
+    task, spec, output, batch = predicted("language_modelling")
     chosen = torch.log_softmax(output.logits.double(), 2)
     logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(scored(task, output, batch), batch, spec, task.metrics), spec)
     assert scores["perplexity"] == pytest.approx(math.exp(-float(logs.mean())), rel=1e-5)
 
 
 def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
-    task, spec, output, batch = answered("music_modelling")
+    task, spec, output, batch = predicted("music_modelling")
     total, frames = 0.0, 0
     for row, length in enumerate(batch.lengths.tolist()):
         on = torch.sigmoid(output.logits[row, :length].double())
         keys = batch.targets[row, :length].double()
         total -= float((keys * on.log() + (1 - keys) * (1 - on).log()).sum())
         frames += length
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(scored(task, output, batch), batch, spec, task.metrics), spec)
     assert scores["nll"] == pytest.approx(total / frames, rel=1e-5)
 
 
 def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
     for name in ("labelling", "language_modelling", "music_modelling"):
         task, spec, output, batch = answered(name)
-        if name != "labelling":
-            nll = task.nll(output, batch)
-            examined = output._replace(nll=nll)
-        else:
-            examined = output
-        claimed = task.output_from_predictions(task.predictions(examined), batch)
-        for part in (claimed, examined):
-            told = task.scores(task.counts(part, batch, spec), spec)
-            wanted = task.scores(task.counts(output, batch, spec), spec)
-            assert told == pytest.approx({metric: wanted[metric] for metric in told})
+        claimed = task.output_from_predictions(task.predictions(output), batch)
+        told = task.scores(task.counts(claimed, batch, spec, task.metrics), spec)
+        wanted = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+        assert told == pytest.approx({metric: wanted[metric] for metric in told})
 
 
 def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("regression")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores["mse"] == pytest.approx(mean_squared_error(truth, said), rel=1e-6)
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
 
@@ -243,7 +294,7 @@ def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
 def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("forecasting")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
     assert scores["rmse"] == pytest.approx(math.sqrt(mean_squared_error(truth, said)), rel=1e-6)
     assert scores["mase"] == pytest.approx(scores["mae"] / 5)
@@ -256,19 +307,18 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
 
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     task, spec, output, batch = answered("transduction")
-    assert output.hypotheses is not None
     said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
     truth = [
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
         for row in batch.targets.tolist()
     ]
-    scores = task.scores(task.counts(output, batch, spec), spec)
+    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [truth]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [truth]).score)
     assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
     assert scores["wer"] == pytest.approx(jiwer.wer(truth, said))
     assert scores["cer"] == pytest.approx(jiwer.cer(truth, said))
-    log_probabilities = torch.log_softmax(output.logits.double(), 2)
+    log_probabilities = torch.log_softmax(output.truth.logits.double(), 2)
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())
     assert scores["perplexity"] == pytest.approx(math.exp(-mean), rel=1e-5)
@@ -279,10 +329,13 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
     unknown = batch._replace(
         targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
     )
-    said = output._replace(
-        hypotheses=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
+    logits = torch.zeros(1, 2, task.outputs(spec))
+    said = replace(
+        output,
+        hypotheses=[Hypothesis([1], 0.0, 0.0, None)],
+        truth=replace(output.truth, logits=logits),
     )
-    assert task.scores(task.counts(said, unknown, spec), spec)["exact_match"] == 0
+    assert task.scores(task.counts(said, unknown, spec, task.metrics), spec)["exact_match"] == 0
 
 
 def test_answers_for_people() -> None:

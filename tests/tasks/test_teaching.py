@@ -18,7 +18,7 @@ from seqarena.data.tokens import END
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.fit import Training, evaluate
-from seqarena.models.model import Output
+from seqarena.models.outputs import Logits
 from seqarena.spaces import smallest, space_of
 from seqarena.tasks import TASKS
 from seqarena.validation import resolved
@@ -67,7 +67,7 @@ def test_the_smoothed_loss_is_that_of_its_formula() -> None:
     torch.manual_seed(0)
     targets = torch.tensor([[4, 3, END], [END, 0, 0]])
     batch = Batch(torch.empty(2), torch.ones(2), targets, torch.tensor([3, 1]))
-    output = Output(torch.randn(2, 3, 5, dtype=torch.float64), batch.lengths, None)
+    output = Logits(logits=torch.randn(2, 3, 5, dtype=torch.float64), lengths=batch.lengths)
     share, expected = 0.3, 0.0
     for row, target in enumerate(targets.tolist()):
         for step, true in enumerate(target[: target.index(END) + 1]):

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from seqarena.baselines.logistic import INVERSE_PENALTIES
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.data.tokens import PAD
 
 REACH = 2  # tokens to one side
-INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 
 def majority_step(prepared: Prepared) -> list[Array]:

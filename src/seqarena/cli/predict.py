@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqarena.cli.decoding import decoding_of, takes_decoding
 from seqarena.cli.render import show, write_music
 from seqarena.errors import InputError, unknown
 from seqarena.files import new_file, read_json
 
 if TYPE_CHECKING:
-    from seqarena.decode import Decoding
     from seqarena.predict import Predictor
 
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="a name from params.yaml")]
@@ -22,54 +22,21 @@ Input = Annotated[
 ]
 Variant = Annotated[str | None, typer.Option(help="instead of the best one")]
 Output = Annotated[Path | None, typer.Option(help="write JSON here, not a table")]
-# What is not given stays as `seqarena.decode.Decoding` has it.
-Way = Annotated[str | None, typer.Option("--decoding", help="greedy, sample or beam")]
-Beam = Annotated[int | None, typer.Option(min=1, help="hypotheses side by side")]
-Best = Annotated[int | None, typer.Option(min=1, help="show so many hypotheses")]
-LengthPenalty = Annotated[float | None, typer.Option(min=0.0)]
-Temperature = Annotated[float | None, typer.Option(min=1e-4)]
-TopK = Annotated[int | None, typer.Option(min=1)]
-TopP = Annotated[float | None, typer.Option(min=0.0, max=1.0)]
-Seed = Annotated[int | None, typer.Option(min=0)]
-USED_BY = {  # what an option goes with
-    "beam": ("beam",),
-    "best": ("beam", "sample"),
-    "length_penalty": ("beam",),
-    "temperature": ("sample",),
-    "top_k": ("sample",),
-    "top_p": ("sample",),
-    "seed": ("sample",),
-}
 
 
+@takes_decoding()
 def predict(
     experiment: Name,
     source: Input,
     variant: Variant = None,
     output: Output = None,
     attention: Annotated[Path | None, typer.Option(help="draw the attention into this PNG")] = None,
-    decoding: Way = None,
-    beam: Beam = None,
-    best: Best = None,
-    length_penalty: LengthPenalty = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    seed: Seed = None,
+    **decoding: Any,
 ) -> None:
     """Ask the best final of an experiment about new input."""
     _expect("--attention", attention, "looked-at.png")
     _expect("--output", output, "answers.json")
-    way = decoding_of(
-        decoding,
-        beam=beam,
-        best=best,
-        length_penalty=length_penalty,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-    )
+    way = decoding_of(**decoding)
     predictor = load_best(experiment, variant)
     if attention is not None:
         _expect_attention(predictor)
@@ -98,32 +65,17 @@ def score(experiment: Name, source: Input, variant: Variant = None, output: Outp
     show(rows, predictor, output)
 
 
+@takes_decoding("sample")
 def generate(
     experiment: Name,
     source: Input,
     max_length: Annotated[int, typer.Option("--length", min=1, help="steps at most")] = 40,
     variant: Variant = None,
     output: Output = None,
-    decoding: Way = "sample",
-    beam: Beam = None,
-    best: Best = None,
-    length_penalty: LengthPenalty = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    seed: Seed = None,
+    **decoding: Any,
 ) -> None:
     """Continue a beginning by what the best final of an experiment expects."""
-    way = decoding_of(
-        decoding,
-        beam=beam,
-        best=best,
-        length_penalty=length_penalty,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-    )
+    way = decoding_of(**decoding)
     assert way is not None
     predictor = load_best(experiment, variant)
     music = predictor.spec.modality == "music"
@@ -166,31 +118,6 @@ def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:
     from seqarena.data.modalities import modality
 
     return modality(predictor.spec.modality).read(source, predictor.spec)
-
-
-def decoding_of(method: str | None, **options: Any) -> Decoding | None:
-    """Make the way of decoding from the options that were given.
-
-    Raises `InputError` for an option that the way makes no use of.
-    """
-    from seqarena.decode import Decoding
-
-    given = {name: value for name, value in options.items() if value is not None}
-    methods = get_args(get_type_hints(Decoding)["method"])
-    if method is not None and method not in methods:
-        raise unknown("--decoding", "way", method, methods)
-    for name in given:
-        if method not in USED_BY[name]:
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(f"{option}: goes with --decoding {' or '.join(USED_BY[name])}")
-    if method is None:
-        return None
-    if given.get("top_p") == 0:
-        raise InputError("--top-p: a share of the probability above 0; found 0")
-    best = given.get("best", Decoding.best)
-    if best > given.setdefault("beam", max(Decoding.beam, best)):
-        raise InputError(f"--best: {best} of a beam of {given['beam']}; expected --beam {best}")
-    return Decoding(method=method, **given)  # type: ignore[arg-type]
 
 
 def _expect(option: str, path: Path | None, example: str) -> None:

@@ -108,3 +108,8 @@ def _padded(steps: Array, starts: Array, lengths: Array) -> tuple[Tensor, Tensor
     padded = steps[np.where(real, starts[:, None] + offsets, 0)]  # a copy out of the mapped file
     padded[~real] = 0
     return torch.from_numpy(padded), torch.from_numpy(lengths)
+
+
+def mask_of(lengths: Tensor, steps: int) -> Tensor:
+    """Return ``(B, T)``, True on real steps and False in padding, from lengths ``(B,)``."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from captcha import image
 
 from seqarena.datasets import sources
 from seqarena.datasets.base import Dataset
+from seqarena.files import write_records
 
 Item = TypeVar("Item")
 
@@ -69,7 +69,7 @@ class ImageCaptchas(Dataset):
         with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
             draw = partial(render, raw, seed=self.seed)
             list(pool.map(draw, range(len(pictures)), pictures, chunksize=CHUNK))
-        _write_manifest(raw, (asdict(picture) for picture in pictures))
+        write_records(raw / "labels.csv", [asdict(picture) for picture in pictures])
 
     def plan(self) -> list[Picture]:
         """Choose the characters and the split of every picture."""
@@ -115,7 +115,7 @@ class CaptchaV2(Dataset):
             file = f"pictures/{path.name}"
             (raw / file).write_bytes(content)
             rows.append({"file": file, "target": path.stem})
-        _write_manifest(raw, rows)
+        write_records(raw / "labels.csv", rows)
 
 
 class Draws:
@@ -143,11 +143,3 @@ def render(raw: Path, number: int, picture: Picture, seed: int) -> None:
     vars(image)["secrets"] = Draws(np.random.default_rng([seed, 1, number]))
     captcha = image.ImageCaptcha(WIDTH, HEIGHT, font_sizes=FONT_SIZES)
     captcha.generate_image(picture.target).save(raw / picture.file)
-
-
-def _write_manifest(raw: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    first, *rest = rows
-    with (raw / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(first))
-        writer.writeheader()
-        writer.writerows([first, *rest])

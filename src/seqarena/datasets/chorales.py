@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby, pairwise
 from pathlib import Path, PurePosixPath
 
@@ -19,9 +18,11 @@ from seqarena.data.store import SPLITS
 from seqarena.datasets import sources
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.musicxml import read_score
+from seqarena.files import write_csv
 
 VOICES = ["Soprano", "Alto", "Tenor", "Bass"]
 ALIKE = 12  # intervals in a row that two melodies of one family share
+COLUMNS = ["file", "split", "group"]
 
 
 class BachChorales(Dataset):
@@ -59,9 +60,8 @@ class BachChorales(Dataset):
         groups = families({file: voices[0] for file, voices in chorales.items()})
         rows = [Row(file, file, "", None, groups[file], 0) for file in chorales]
         splits = assign_splits(rows, valid=self.HELD_OUT, test=self.HELD_OUT, seed=self.seed)
-        _write_manifest(
-            raw, ((row.item, split, row.group) for split in SPLITS for row in splits[split])
-        )
+        labels = ((row.item, split, row.group) for split in SPLITS for row in splits[split])
+        write_csv(raw / "labels.csv", COLUMNS, labels)
 
 
 class JsbChorales(Dataset):
@@ -93,7 +93,7 @@ class JsbChorales(Dataset):
                 file = f"pieces/{split}_{number:03}.mid"
                 write_midi(raw / file, roll, 2, tempo=TEMPO / 2)
                 rows.append((file, split, file))
-        _write_manifest(raw, rows)
+        write_csv(raw / "labels.csv", COLUMNS, rows)
 
 
 def families(melodies: dict[str, list[Note]]) -> dict[str, str]:
@@ -128,10 +128,3 @@ def _runs(notes: list[Note]) -> Iterator[tuple[int, ...]]:
     intervals = [after - before for before, after in pairwise(p for p, _ in groupby(on_beat))]
     for start in range(len(intervals) - ALIKE + 1):
         yield tuple(intervals[start : start + ALIKE])
-
-
-def _write_manifest(raw: Path, rows: Iterable[tuple[str, str, str]]) -> None:
-    with (raw / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "split", "group"])
-        writer.writerows(rows)

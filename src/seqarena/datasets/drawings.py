@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -18,6 +17,7 @@ from PIL import Image
 
 from seqarena.datasets import sources
 from seqarena.datasets.base import Dataset
+from seqarena.files import write_records
 
 SIDE = 48  # pixels of a picture
 DRAWN = 96  # pixels of a drawing, before it is laid
@@ -105,10 +105,7 @@ class EmojiDrawings(Dataset):
                 file = f"drawings/{codes[emoji]}-{number}.png"
                 lay(drawings[emoji], rng).save(raw / file)
                 rows.append(Drawing(file, name, splits[base], base))
-        with (raw / "labels.csv").open("w", newline="", encoding="utf-8") as manifest:
-            writer = csv.DictWriter(manifest, list(asdict(rows[0])))
-            writer.writeheader()
-            writer.writerows(map(asdict, rows))
+        write_records(raw / "labels.csv", [asdict(row) for row in rows])
 
 
 def name_of(short: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import re
 import tempfile
@@ -13,6 +12,7 @@ from seqarena.data.tokens import words
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.sources import members, pypi, unpack
 from seqarena.errors import InputError
+from seqarena.files import write_csv
 
 SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -57,10 +57,7 @@ class HuttoSentences(Dataset):
 
     def write(self, raw: Path) -> None:
         """Write ``examples.csv`` with the columns ``id,text,group``."""
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(Sentence._fields)
-            writer.writerows(sentences())
+        write_csv(raw / "examples.csv", Sentence._fields, sentences())
 
 
 def sentences() -> list[Sentence]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from seqarena.datasets.base import Dataset
+from seqarena.files import write_csv
 
 SIZES = {"train": 4_000, "valid": 300, "test": 500}
 LENGTHS = (50, 400)  # steps: the shortest and the longest
@@ -71,13 +71,12 @@ class CopyMemory(LongMemory):
         base = len(SYMBOLS)
         codes = rng.choice(base**COPIED, len(plan), replace=False)
         digits = codes[:, None] // base ** np.arange(COPIED) % base
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "text", "target", "split"])
-            for row, (split, length) in enumerate(plan):
-                symbols = [SYMBOLS[digit] for digit in digits[row]]
-                text = symbols + [BLANK] * (length - COPIED)
-                writer.writerow([row, " ".join(text), " ".join(symbols), split])
+        rows = []
+        for row, (split, length) in enumerate(plan):
+            symbols = [SYMBOLS[digit] for digit in digits[row]]
+            text = symbols + [BLANK] * (length - COPIED)
+            rows.append([row, " ".join(text), " ".join(symbols), split])
+        write_csv(raw / "examples.csv", ["id", "text", "target", "split"], rows)
 
 
 class Adding(LongMemory):
@@ -96,15 +95,14 @@ class Adding(LongMemory):
         """
         rng = np.random.default_rng(self.seed)
         (raw / "signals").mkdir(parents=True)
-        with (raw / "labels.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["file", "target", "split"])
-            for row, (split, length) in enumerate(self.plan(rng)):
-                values, markers = rng.integers(GRAIN, size=length), np.zeros(length, int)
-                markers[[rng.integers(length // 2), rng.integers(length // 2, length)]] = 1
-                # Four times as fast as numpy.savetxt.
-                pairs = zip(values.tolist(), markers.tolist(), strict=True)
-                lines = "".join([f"0.{value:06d},{marker}\n" for value, marker in pairs])
-                name = f"signals/{row:04d}.csv"
-                (raw / name).write_text(f"value,marker\n{lines}")
-                writer.writerow([name, f"{values @ markers / GRAIN:.6f}", split])
+        rows = []
+        for row, (split, length) in enumerate(self.plan(rng)):
+            values, markers = rng.integers(GRAIN, size=length), np.zeros(length, int)
+            markers[[rng.integers(length // 2), rng.integers(length // 2, length)]] = 1
+            # Four times as fast as numpy.savetxt.
+            pairs = zip(values.tolist(), markers.tolist(), strict=True)
+            lines = "".join([f"0.{value:06d},{marker}\n" for value, marker in pairs])
+            name = f"signals/{row:04d}.csv"
+            (raw / name).write_text(f"value,marker\n{lines}")
+            rows.append([name, f"{values @ markers / GRAIN:.6f}", split])
+        write_csv(raw / "labels.csv", ["file", "target", "split"], rows)

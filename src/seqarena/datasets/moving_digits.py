@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from scipy import ndimage
 from seqarena.data.store import Array
 from seqarena.datasets import sources
 from seqarena.datasets.base import Dataset
+from seqarena.files import write_records
 
 SIDE, DIGIT = 32, 16  # pixels of the frame, and of the digit in it
 ROOM = SIDE - DIGIT  # where the digit's corner can be
@@ -129,10 +129,7 @@ def write_clips(raw: Path, rows: Sequence[dict[str, str]], frames: Callable[[int
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(make, range(len(rows))))
-    with (raw / "labels.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_records(raw / "labels.csv", rows)
 
 
 def draw(original: Array, direction: str, rng: np.random.Generator) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from seqarena.data.store import SPLITS
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.datasets.base import Dataset
 from seqarena.errors import InputError, unknown
+from seqarena.files import write_csv
 
 TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 FILES = {
@@ -106,8 +106,7 @@ def _copy_unlabelled(folder: Path, raw: Path, suffixes: tuple[str, ...]) -> None
     names = [PurePosixPath(path.relative_to(folder).as_posix()) for path in found]
     for name in names:
         _copy(folder, raw, name)
-    with (raw / LABELS).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([["file"], *([name] for name in names)])
+    write_csv(raw / LABELS, ["file"], ([name] for name in names))
 
 
 def _copy_classes(folder: Path, raw: Path, suffixes: tuple[str, ...]) -> None:
@@ -118,10 +117,7 @@ def _copy_classes(folder: Path, raw: Path, suffixes: tuple[str, ...]) -> None:
         raise InputError(f"{folder}: expected {LABELS}, or one folder per class with {kinds} files")
     for name, _, _ in rows:
         _copy(folder, raw, name)
-    with (raw / LABELS).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "label", "split"])
-        writer.writerows(rows)
+    write_csv(raw / LABELS, ["file", "label", "split"], rows)
 
 
 def _classes(folder: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[PurePosixPath, str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from seqarena.data.targets import NO_LABEL
 from seqarena.data.tokens import words
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.hutto import HuttoSentences, sentences
+from seqarena.files import write_csv
 
 PRONOUNS = ("he", "him", "his", "she", "her", "they", "them", "their", "it", "its")
 GAP = "___"  # one token
@@ -56,12 +56,15 @@ class PronounGaps(Dataset):
         """
         rows = [_row(line, gap) for line, gap in enumerate(self.gaps(), start=2)]
         splits = assign_splits(rows, valid=HELD_OUT, test=HELD_OUT, seed=self.seed)
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "text", "labels", "split", "group"])
-            for split, members in splits.items():
-                for row in members:
-                    writer.writerow([row.id, row.item, row.target, split, row.group])
+        write_csv(
+            raw / "examples.csv",
+            ["id", "text", "labels", "split", "group"],
+            (
+                [row.id, row.item, row.target, split, row.group]
+                for split, members in splits.items()
+                for row in members
+            ),
+        )
 
     def gaps(self) -> list[Gap]:
         """Draw one pronoun of each sentence, then at most so many sentences of each pronoun."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.hutto import rated
+from seqarena.files import write_csv
 
 
 class MovieReviews(Dataset):
@@ -26,12 +26,12 @@ class MovieReviews(Dataset):
 
     def write(self, raw: Path) -> None:
         """Write ``examples.csv`` with the columns ``id,text,label``."""
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "text", "label"])
-            for name, rating, sentence in rated("film"):
-                if rating != 0:
-                    writer.writerow([name, sentence, _label(rating)])
+        rows = (
+            [name, sentence, _label(rating)]
+            for name, rating, sentence in rated("film")
+            if rating != 0
+        )
+        write_csv(raw / "examples.csv", ["id", "text", "label"], rows)
 
 
 def _label(rating: float) -> str:

@@ -15,8 +15,8 @@ from seqarena.datasets.synthetic_speech import (
     accents,
     split_of,
     utterance,
-    write_manifest,
 )
+from seqarena.files import write_records
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -86,4 +86,4 @@ class FreeSpokenDigits(Dataset):
             (raw / file).write_bytes(content)
             split = "test" if int(take) < self.TESTED else ""  # valid is carved out of the rest
             rows.append({"file": file, "label": DIGITS[int(digit)], "split": split})
-        write_manifest(raw, rows)
+        write_records(raw / "labels.csv", rows)

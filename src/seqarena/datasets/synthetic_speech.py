@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from seqarena.data.store import Array
 from seqarena.datasets import noise
 from seqarena.datasets.base import Dataset
 from seqarena.errors import InputError
+from seqarena.files import write_records
 
 ACCENTS = ("en", "en-us", "en-us-nyc", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
 RATES = (130, 211)  # words per minute
@@ -104,7 +104,8 @@ class SyntheticSpeech(Dataset):
             soundfile.write(raw / one.file, samples, SAMPLE_RATE, subtype="PCM_16")
         rows = [asdict(one) for one in utterances]
         names = {"text": self.target_column}
-        write_manifest(raw, [{names.get(k, k): v for k, v in row.items()} for row in rows])
+        renamed = [{names.get(k, k): v for k, v in row.items()} for row in rows]
+        write_records(raw / "labels.csv", renamed)
 
 
 def installed_voices() -> list[str]:
@@ -244,11 +245,3 @@ def _in_noise(
     else:
         background = getattr(noise, one.noise)(len(clean), rng)
     return noise.mix(clean, background, one.snr)
-
-
-def write_manifest(raw: Path, rows: list[dict[str, Any]]) -> None:
-    """Write ``labels.csv`` into the folder `raw`."""
-    with (raw / "labels.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ import numpy as np
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.sources import members, pypi
 from seqarena.errors import InputError
+from seqarena.files import write_csv
 
 VERSION = "1.2.0"
 SHA256 = "dbffc6731d2d683b668dceb5e2bbc5804bebc8446b4c580803a281684d90e4ae"
@@ -36,7 +36,7 @@ class _Archived(Dataset):
         """Write a CSV per example, its numbers as published, and ``labels.csv``."""
         prefix = f"{FOLDER}/{self.problem}/{self.problem}"
         files = members(pypi("sktime", VERSION, SHA256), prefix)
-        rows = [("file", "label", "split")]
+        rows = []
         for part in ("train", "test"):
             name = f"{prefix}_{part.upper()}.ts"
             examples = read_ts(files[name].decode(), Path(name).name, len(self.channels))
@@ -44,9 +44,9 @@ class _Archived(Dataset):
             (raw / part).mkdir()
             for number, (series, label) in enumerate(examples):
                 file = f"{part}/{number + 1}.csv"
-                _write_csv(raw / file, [self.channels, *zip(*series, strict=True)])
+                write_csv(raw / file, self.channels, zip(*series, strict=True))
                 rows.append((file, label, "valid" if number in held else part))
-        _write_csv(raw / "labels.csv", rows)
+        write_csv(raw / "labels.csv", ["file", "label", "split"], rows)
 
     def _held_out(self, labels: Sequence[str]) -> set[int]:
         """Draw as many of each class: a draw from all of them would leave a rare one without."""
@@ -127,8 +127,3 @@ def _example(content: str, where: str, channels: int, classes: list[str]) -> Exa
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
     return series, label
-
-
-def _write_csv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seqarena.data.batches import mask_of
 from seqarena.decode.stepper import Hypothesis, Stepper, index, pick, retire
 
 
@@ -107,8 +108,8 @@ class Ranking(NamedTuple):
         scores = beam.total / self._divisor(beam.tokens.shape[2])
         if self.coverage_penalty and beam.weights is not None:
             seen = beam.weights.mean(2).sum(2).clamp(min=1e-9, max=1.0).log()  # (B, W, S)
-            real = torch.arange(seen.shape[2], device=seen.device) < lengths[:, None]
-            scores = scores + self.coverage_penalty * (seen * real[:, None]).sum(2)
+            real = mask_of(lengths, seen.shape[2])[:, None]
+            scores = scores + self.coverage_penalty * (seen * real).sum(2)
         return scores
 
     def bounds(self, beam: Beam, max_length: int) -> Tensor:

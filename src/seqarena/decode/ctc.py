@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqarena.data.batches import mask_of
 from seqarena.data.spelling import steps_needed
 from seqarena.data.store import Array
 from seqarena.decode.stepper import Hypothesis, pick
@@ -27,7 +28,7 @@ def ctc_greedy(logits: Tensor, lengths: Tensor, blank: int = 0) -> list[Hypothes
     `log_probability` is that of this one path, a lower bound of that of its tokens.
     """
     logs, path = torch.log_softmax(logits.double(), 2).max(2)
-    real = _real(logits, lengths)
+    real = mask_of(lengths.to(logits.device), logits.shape[1])
     starts = torch.ones_like(real)
     starts[:, 1:] = path[:, 1:] != path[:, :-1]
     kept = real & starts & (path != blank)
@@ -49,7 +50,7 @@ def ctc_prefix_beam(
     """
     logs = torch.log_softmax(logits.double(), 2)
     # After its end a sequence has blanks of probability 1: they change no prefix.
-    over = ~_real(logits, lengths)
+    over = ~mask_of(lengths.to(logits.device), logits.shape[1])
     logs.masked_fill_(over[..., None], -torch.inf)
     logs[..., blank].masked_fill_(over, 0.0)
     count, steps, _ = logs.shape
@@ -172,9 +173,3 @@ def _arrivals(emitted: Array, states: Array) -> Array:
         now[1:] = np.logaddexp(now[1:], past[:-1])
         now[2:] = np.logaddexp(now[2:], np.where(skipped[2:], past[:-2], -np.inf))
     return arriving
-
-
-def _real(logits: Tensor, lengths: Tensor) -> Tensor:
-    """Tell the steps of each sequence from its padding, ``(B, T)``."""
-    steps = torch.arange(logits.shape[1], device=logits.device)
-    return steps < lengths.to(logits.device)[:, None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import warnings
 from dataclasses import dataclass, replace
@@ -32,11 +31,11 @@ from seqarena.figures.gates import gates_of
 from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
-from seqarena.files import new_folder, write_json
+from seqarena.files import new_folder, write_csv, write_json
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
 from seqarena.runs import Final, read_finals
-from seqarena.tasks import Task, task_for
+from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.recorder import Recorder
 
 
@@ -80,7 +79,7 @@ class Evaluation:
         return Prepared(self.experiment.prepared)
 
     @cached_property
-    def task(self) -> Task:
+    def task(self) -> AnyTask:
         return task_for(self.experiment.config.task)
 
     @cached_property
@@ -205,12 +204,12 @@ class Evaluation:
         }
         self.plot_pool(scores, summary, plots / "scores.png")
         self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
-        with (self.experiment.results / "scores.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["variant", "repetition", metric])
-            for variant, entry in summary["variants"].items():
-                rows = enumerate(entry["values"], start=1)
-                writer.writerows([variant, number, value] for number, value in rows)
+        rows = (
+            [variant, number, value]
+            for variant, entry in summary["variants"].items()
+            for number, value in enumerate(entry["values"], start=1)
+        )
+        write_csv(self.experiment.results / "scores.csv", ["variant", "repetition", metric], rows)
 
     def diagnose(
         self,

@@ -15,7 +15,7 @@ from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import predict_split
-from seqarena.models.model import Output
+from seqarena.models.outputs import Output
 from seqarena.predict import Predictor
 from seqarena.tasks import add, task_for
 
@@ -86,7 +86,7 @@ def _score(
     predictions: list[Any] = [None] * count
     weights: dict[int, Array] = {}
     for indices, batch, output in outputs:
-        add(total, task.counts(output, batch, spec))
+        add(total, task.counts(output, batch, spec, task.metrics))
         shares[indices] = task.per_example(config.metric, output, batch, spec).cpu()
         for place, (index, row) in enumerate(zip(indices, task.predictions(output), strict=True)):
             predictions[index] = row

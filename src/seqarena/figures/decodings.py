@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable
@@ -15,6 +14,8 @@ import torch
 from seqarena.data.batches import Batches
 from seqarena.data.store import Array, Split
 from seqarena.decode import Decoding
+from seqarena.files import write_csv
+from seqarena.models.autoregressive import Decoder
 from seqarena.models.heads import Writer
 from seqarena.plots.decodings import trade_off
 from seqarena.predict import BATCH, Predictor
@@ -51,18 +52,16 @@ def draw_decodings(
     count = min(EXAMPLES, len(test))
     chosen = np.random.default_rng(seed).choice(len(test), count, replace=False)
     found = measure(predictor, test, chosen, metric, seed)
-    with (out / "decoding.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["decoding", metric, "milliseconds"])
-        writer.writerows([name, score, f"{took:.3f}"] for name, score, took in found)
+    rows = ([name, score, f"{took:.3f}"] for name, score, took in found)
+    write_csv(out / "decoding.csv", ["decoding", metric, "milliseconds"], rows)
     greater = predictor.task.metrics[metric].greater
     points = {name: (took, score) for name, score, took in found}
     plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")
 
 
-def ways(per_target: bool, seed: int) -> dict[str, Decoding]:
+def ways(samples: bool, seed: int) -> dict[str, Decoding]:
     """Return the ways of writing that a head has, by name; CTC draws no samples."""
-    sampled = {"sample": Decoding(method="sample", seed=seed)} if per_target else {}
+    sampled = {"sample": Decoding(method="sample", seed=seed)} if samples else {}
     beams = {f"beam {width}": Decoding(method="beam", beam=width) for width in BEAMS}
     return {"greedy": Decoding(), **sampled, **beams}
 
@@ -73,7 +72,7 @@ def measure(
     """Write for the examples `chosen` in every way, and time it."""
     model, task, spec = predictor.model, predictor.task, predictor.spec
     batch = Batches(test, BATCH).gather(chosen[np.argsort(test.lengths[chosen], kind="stable")])
-    decodings, scores = ways(model.head.per_target, seed), {}
+    decodings, scores = ways(isinstance(model.head, Decoder), seed), {}
     took = dict.fromkeys(decodings, math.inf)
     with torch.inference_mode():
         task.forward(model, batch, spec)  # the first call of a kernel sets it up
@@ -82,7 +81,8 @@ def measure(
                 began = time.perf_counter()
                 output = task.forward(model, batch, spec, decoding)
                 took[name] = min(took[name], time.perf_counter() - began)
-                scores[name] = task.scores(task.counts(output, batch, spec), spec)[metric]
+                counts = task.counts(output, batch, spec, [metric])
+                scores[name] = task.scores(counts, spec)[metric]
     return [
         Measured(name, score, 1000 * took[name] / len(chosen)) for name, score in scores.items()
     ]

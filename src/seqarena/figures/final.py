@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqarena.data.store import DataSpec, Split
+from seqarena.files import write_csv
 
 
 class Caption(NamedTuple):
@@ -31,10 +31,7 @@ class Final:
 
     def write_rows(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write ``predictions.csv``."""
-        with (self.out / "predictions.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(header)
-            writer.writerows(rows)
+        write_csv(self.out / "predictions.csv", header, rows)
 
 
 # Draws one final; the function that it returns captions the attention of a test example.

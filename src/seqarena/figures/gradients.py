@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.models.frontends import Patches
-from seqarena.models.model import Output, SequenceModel
+from seqarena.models.model import SequenceModel
+from seqarena.models.outputs import Logits
 from seqarena.plots.diagnostics import Reach, reaches
 from seqarena.predict import Predictor
-from seqarena.tasks import StepTask, Task
+from seqarena.tasks import AnyTask, StepTask
 
 EXAMPLES = 32
 LONG = 30  # steps; in shorter sequences nothing vanishes
@@ -67,7 +69,7 @@ def first_model(trained: Predictor) -> SequenceModel:
     return model.eval()
 
 
-def feature_gradients(model: SequenceModel, task: Task, batch: Batch) -> tuple[Tensor, Tensor]:
+def feature_gradients(model: SequenceModel, task: AnyTask, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return the norm of each sequence's own loss gradient by the features of each step ``(B, S)``.
 
     Beside it the step ``(B,)`` where each sequence ends, from which to count back. Where every step
@@ -82,7 +84,7 @@ def feature_gradients(model: SequenceModel, task: Task, batch: Batch) -> tuple[T
         return begun[0], made[1]
 
     with model.frontend.register_forward_hook(leaf):
-        output: Output = model(batch)
+        output: Logits = model(batch)
     ends = output.lengths - 1
     if isinstance(task, StepTask):
         ends = _last_target(batch)
@@ -100,10 +102,10 @@ def _last_target(batch: Batch) -> Tensor:
     return torch.where(batch.targets != 0, steps, 0).amax(1)
 
 
-def _at(ends: Tensor, output: Output, batch: Batch) -> tuple[Output, Batch]:
+def _at(ends: Tensor, output: Logits, batch: Batch) -> tuple[Logits, Batch]:
     """Keep the output and the target at ``ends (B,)``."""
     rows = torch.arange(len(ends))
-    at_ends = output._replace(logits=output.logits[rows, ends][:, None])
+    at_ends = replace(output, logits=output.logits[rows, ends][:, None])
     targets = batch.targets[rows, ends][:, None]
     return at_ends, batch._replace(targets=targets, target_lengths=torch.ones_like(ends))
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
 from seqarena.models.additive import additive_scores
 
@@ -332,11 +333,6 @@ class AttentionPooling(nn.Module):
         past = Past(lengths[:, None] - 1, _even(memory))
         contexts, weights = self.attention(summary[:, None], memory, past)
         return torch.cat([contexts.squeeze(1), summary], dim=1), weights
-
-
-def mask_of(lengths: Tensor, steps: int) -> Tensor:
-    """Return ``(B, T)``, True on real steps, from lengths ``(B,)``."""
-    return torch.arange(steps, device=lengths.device) < lengths[:, None]
 
 
 ATTENTIONS: dict[str, type[Attention]] = {

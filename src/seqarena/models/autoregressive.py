@@ -13,6 +13,7 @@ from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding, Hypothesis, State, Step
 from seqarena.models.heads import Encoded, Writer
+from seqarena.models.outputs import Logits
 from seqarena.models.scheduled_sampling import mixed
 
 
@@ -27,14 +28,14 @@ class Decoder(Writer):
         super().__init__()
         self.sampling = sampling
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def forward(self, encoded: Encoded, batch: Batch) -> Logits:
         """Predict each next token of ``targets (B, U)`` from the true ones before it."""
         tokens = F.pad(batch.targets[:, :-1], (1, 0), value=END)
         source = self.encode_memory(encoded)
         share = self.sampling * self.progress if self.training else 0.0
         if share > 0:
             tokens = mixed(tokens, self.decode(tokens, source)[0], share)
-        return self.decode(tokens, source)
+        return encoded.output(*self.decode(tokens, source))
 
     @abstractmethod
     def decode(self, tokens: Tensor, source: Any) -> tuple[Tensor, Tensor | None]:

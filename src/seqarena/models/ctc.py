@@ -10,6 +10,7 @@ from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded, Writer
+from seqarena.models.outputs import CTCLogits
 
 
 class CTCHead(Writer):
@@ -19,15 +20,13 @@ class CTCHead(Writer):
     not translation.
     """
 
-    per_target = False
-
     def __init__(self, width: int, vocabulary: int, dropout: float) -> None:
         super().__init__()
         self.output = nn.Sequential(Dropout(dropout), nn.Linear(width, vocabulary))
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Return logits ``(B, S, V)``, a row per step of the source."""
-        return self.output(encoded.states), None
+    def forward(self, encoded: Encoded, batch: Batch) -> CTCLogits:
+        logits = self.output(encoded.states)
+        return CTCLogits(logits=logits, lengths=encoded.lengths, state=encoded.state)
 
     def write(
         self, encoded: Encoded, decoding: Decoding, max_length: int

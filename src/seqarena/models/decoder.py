@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqarena.models.attention import Attention, Memory, Past, mask_of
+from seqarena.data.batches import mask_of
+from seqarena.models.attention import Attention, Memory, Past
 from seqarena.models.autoregressive import Decoder
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout

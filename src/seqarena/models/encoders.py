@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.attention import mask_of
+from seqarena.data.batches import mask_of
 from seqarena.models.dropout import Dropout
 from seqarena.models.initialization import before_relu
 from seqarena.models.recurrent import Recurrent

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, mask_of
 from seqarena.decode import Decoding, Hypothesis
-from seqarena.models.attention import Attention, AttentionPooling, mask_of
+from seqarena.models.attention import Attention, AttentionPooling
 from seqarena.models.dropout import Dropout
+from seqarena.models.outputs import Logits
 
 
 class Encoded(NamedTuple):
@@ -22,16 +23,19 @@ class Encoded(NamedTuple):
     lengths: Tensor  # (B,), after the frontend
     state: Any = None  # of the recurrence after the last step, where the encoder returns it
 
+    def output(self, logits: Tensor, weights: Tensor | None) -> Logits:
+        """Return what a head makes of this."""
+        return Logits(logits=logits, lengths=self.lengths, weights=weights, state=self.state)
+
 
 class Head(nn.Module, ABC):
     """The part of a model that depends on the task."""
 
-    per_target = True  # a row of logits belongs to a target, not to a step of the source
     progress = 0.0  # the share of training batches done; `Training` sets it
 
     @abstractmethod
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Return logits and, where there is attention, its weights ``(B, heads, U, S)``."""
+    def forward(self, encoded: Encoded, batch: Batch) -> Logits:
+        """Return logits, with the weights of the attention if any and the encoder's state."""
 
 
 class Writer(Head):
@@ -55,11 +59,11 @@ class PooledHead(Head):
         pooled = width if attention is None else attention.context + width
         self.output = nn.Sequential(Dropout(dropout), nn.Linear(pooled, outputs))
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def forward(self, encoded: Encoded, batch: Batch) -> Logits:
         summary, weights = encoded.summary, None
         if self.pooling is not None:
             summary, weights = self.pooling(*encoded[:3])
-        return self.output(summary), weights
+        return encoded.output(self.output(summary), weights)
 
 
 class StepHead(Head):
@@ -73,10 +77,10 @@ class StepHead(Head):
         inputs = width if attention is None else attention.context + width
         self.output = nn.Sequential(Dropout(dropout), nn.Linear(inputs, outputs))
 
-    def forward(self, encoded: Encoded, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def forward(self, encoded: Encoded, batch: Batch) -> Logits:
         states, weights = encoded.states, None
         if self.attention is not None:
             memory = self.attention.build_memory(states, mask_of(encoded.lengths, states.shape[1]))
             contexts, weights = self.attention.attend_sequence(states, memory)
             states = torch.cat([contexts, states], dim=-1)
-        return self.output(states), weights
+        return encoded.output(self.output(states), weights)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
-from seqarena.models.attention import mask_of
 from seqarena.models.dropout import Dropout
 from seqarena.models.encoders import Encoder
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.attention import Memory, MultiHeadAttention, mask_of
+from seqarena.data.batches import mask_of
+from seqarena.models.attention import Memory, MultiHeadAttention
 from seqarena.models.autoregressive import Decoder
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded

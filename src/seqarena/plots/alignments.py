@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.errors import InputError
 from seqarena.plots.sound import spectrogram
 from seqarena.plots.style import (
@@ -27,7 +26,6 @@ from seqarena.plots.style import (
     shortened,
 )
 
-Array = NDArray[Any]
 AlignmentPlot = Callable[[Array, Array, Sequence[str], Sequence[str], str, Path], None]
 
 MOST_TOKENS = 60  # side by side

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.errors import InputError
 from seqarena.plots.sound import spectrogram
 from seqarena.plots.style import (
@@ -31,7 +30,6 @@ from seqarena.plots.style import (
     step_ticks,
 )
 
-Array = NDArray[Any]
 AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
 
 TOKENS_A_ROW, FRAMES_A_ROW = 24, 12

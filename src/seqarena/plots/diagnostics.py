@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.plots.formats import Format
 from seqarena.plots.style import (
     BLUE,
@@ -20,7 +20,6 @@ from seqarena.plots.style import (
     picture,
 )
 
-Array = NDArray[Any]
 DEEPEST = 1e-10  # of the largest gradient: less than this has vanished
 
 

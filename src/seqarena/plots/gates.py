@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.plots.style import HEAT, INK, SOFT, headline, picture, shortened
 
-Array = NDArray[Any]
 NAMED = 36  # steps that fit side by side with a label each
 MEANING = {
     "input": "input: how much is written into the cell",

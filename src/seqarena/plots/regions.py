@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.errors import InputError
 from seqarena.plots.style import HEAT, INK, bare, headline, heads_across, picture, shortened
-
-Array = NDArray[Any]
 
 ACROSS = 6  # panels in a row
 HIGH, LONG = 1.35, 3.6  # inches: a panel's height, and the length of one that has a row to itself

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.errors import InputError
 from seqarena.plots.formats import format_of, metric_name
 from seqarena.plots.style import (
@@ -27,7 +27,6 @@ from seqarena.plots.style import (
     shortened,
 )
 
-Array = NDArray[Any]
 Curves = Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 
 

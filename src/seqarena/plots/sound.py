@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.plots.style import step_ticks
 
-Array = NDArray[Any]
 DECIMAL = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # steps between two ticks
 
 

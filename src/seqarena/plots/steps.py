@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
+from seqarena.data.store import Array
 from seqarena.plots.style import BLUE, FAINT, INK, ORANGE, SOFT, picture, shortened
 
-Array = NDArray[Any]
 NAMED = 30  # steps that fit side by side with a label each
 
 

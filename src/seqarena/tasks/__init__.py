@@ -1,7 +1,7 @@
 """The tasks, by name."""
 
 from seqarena.errors import unknown
-from seqarena.tasks.base import Counts, StepTask, Task, add
+from seqarena.tasks.base import AnyTask, Counts, StepTask, Task, add
 from seqarena.tasks.classification import Classification
 from seqarena.tasks.forecasting import Forecasting
 from seqarena.tasks.labelling import Labelling
@@ -9,17 +9,17 @@ from seqarena.tasks.next_step import LanguageModelling, MusicModelling
 from seqarena.tasks.regression import Regression
 from seqarena.tasks.transduction import Transduction
 
-__all__ = ["TASKS", "Counts", "StepTask", "Task", "add", "task_for"]
+__all__ = ["TASKS", "AnyTask", "Counts", "StepTask", "Task", "add", "task_for"]
 
 
-def task_for(name: str, where: str = "task") -> Task:
+def task_for(name: str, where: str = "task") -> AnyTask:
     """Look a task up; raises `InputError` naming the nearest."""
     if name not in TASKS:
         raise unknown(where, "task", name, TASKS)
     return TASKS[name]
 
 
-TASKS: dict[str, Task] = {
+TASKS: dict[str, AnyTask] = {
     "classification": Classification(),
     "forecasting": Forecasting(),
     "labelling": Labelling(),

@@ -7,8 +7,9 @@ shards add up to the same figures as one large batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -23,15 +24,21 @@ from seqarena.errors import InputError
 from seqarena.models.attention import Attention
 from seqarena.models.builders import Space
 from seqarena.models.heads import Head, PooledHead, StepHead
-from seqarena.models.model import Output, SequenceModel
+from seqarena.models.model import SequenceModel
+from seqarena.models.outputs import Logits, Output
 from seqarena.models.variants import Variant, build_model
 from seqarena.tasks.metric import Metric
 
 Counts = Mapping[str, Tensor]
+Predicted = TypeVar("Predicted", bound=Output)
+Scored = TypeVar("Scored", bound=Output)
 
 
-class Task(ABC):
-    """One kind of question about a sequence."""
+class Task(ABC, Generic[Predicted, Scored]):
+    """One kind of question about a sequence.
+
+    It predicts from one kind of output, and is scored by another that has seen the targets.
+    """
 
     metrics: ClassVar[Mapping[str, Metric]]
     modalities: ClassVar[frozenset[str]]
@@ -48,6 +55,7 @@ class Task(ABC):
 
         return build_model(variant, spec, hyperparameters, head)
 
+    @abstractmethod
     def head(
         self,
         variant: Variant,
@@ -57,7 +65,6 @@ class Task(ABC):
         hyperparameters: Mapping[str, Any],
     ) -> Head:
         """Build the head of this task over encoder states ``(B, S, width)``."""
-        return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
     def added_space(self, variant: Variant) -> Space:
         """Return the dimensions of `space` that a variant uses."""
@@ -77,17 +84,14 @@ class Task(ABC):
     def outputs(self, spec: DataSpec) -> int:
         """Return how many numbers the head gives per prediction."""
 
+    @abstractmethod
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
-    ) -> Output:
+    ) -> Predicted:
         """Run a batch without its targets.
 
         Raises `InputError` for a decoding method where the task writes no tokens.
         """
-        if decoding is not None:
-            raise InputError("--decoding: this experiment's models write nothing")
-        output: Output = model(batch)
-        return output._replace(logits=output.logits.float())
 
     def generate(
         self,
@@ -110,53 +114,93 @@ class Task(ABC):
         """
         raise InputError("score: this experiment's models do not tell what comes next")
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        """Run a batch with its targets, so that `loss` and `counts` can be computed."""
-        return self.forward(model, batch, spec)
+    @abstractmethod
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Scored:
+        """Run a batch with its targets, so that `loss` and the counts of `metrics` can be computed.
 
-    def predictions(self, output: Output) -> list[Any]:
+        Only what these take is computed.
+        """
+
+    @abstractmethod
+    def predictions(self, output: Scored) -> list[Any]:
         """Return the prediction for each sequence of a batch."""
-        return list(output.logits.cpu().numpy())
 
-    def attention_of(self, output: Output, place: int) -> Array | None:
+    def attention_of(self, output: Predicted | Scored, place: int) -> Array | None:
         """Return the attention ``(heads, U, S)`` of one sequence of a batch over its real steps."""
         if output.weights is None:
             return None
         length = int(output.lengths[place])
         return output.weights[place, ..., :length].float().cpu().numpy()
 
+    @abstractmethod
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        """Turn predictions, of a baseline for example, into the output of a model."""
-        return Output(torch.from_numpy(np.stack(predictions)), batch.lengths, None)
+        """Turn predictions, of a baseline for example, into an output that `counts` takes."""
 
     @abstractmethod
-    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+    def loss(self, output: Logits | Scored, batch: Batch) -> tuple[Tensor, int]:
         """Return the summed loss of the batch and how many terms it sums."""
 
     def training_loss(
-        self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
+        self, output: Logits, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
         """Return the loss that training minimises, in the form of `loss`."""
         return self.loss(output, batch)
 
     @abstractmethod
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
-        """Return additive counts from which `scores` makes every metric."""
+    def counts(
+        self, output: Scored, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        """Return additive counts of each of `metrics` by its name, where the output can tell it."""
 
     @abstractmethod
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        """Turn summed counts into metrics."""
+        """Turn summed counts into the metrics that they are of."""
 
     @abstractmethod
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Scored, batch: Batch, spec: DataSpec) -> Tensor:
         """Return each sequence's own share of a metric ``(B,)``, in the metric's unit."""
 
     @abstractmethod
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Predicted, spec: DataSpec) -> list[dict[str, Any]]:
         """Turn an output into predictions with names and units, one per sequence."""
 
 
-class StepTask(Task):
+AnyTask = Task[Any, Any]
+
+
+class PooledTask(Task[Logits, Logits]):
+    """One prediction for a whole sequence."""
+
+    def head(
+        self,
+        variant: Variant,
+        width: int,
+        attention: Attention | None,
+        spec: DataSpec,
+        hyperparameters: Mapping[str, Any],
+    ) -> Head:
+        return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+
+    def forward(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
+    ) -> Logits:
+        return run(model, batch, decoding)
+
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Logits:
+        return run(model, batch)
+
+    def predictions(self, output: Logits) -> list[Any]:
+        return list(output.logits.cpu().numpy())
+
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Logits:
+        return Logits(logits=torch.from_numpy(np.stack(predictions)), lengths=batch.lengths)
+
+
+class StepTask(Task[Predicted, Scored]):
     """A prediction at every step: targets are as long as the sequence."""
 
     def head(
@@ -168,6 +212,17 @@ class StepTask(Task):
         hyperparameters: Mapping[str, Any],
     ) -> Head:
         return StepHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+
+
+def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:
+    """Run a model that writes no tokens.
+
+    Raises `InputError` for a decoding method.
+    """
+    if decoding is not None:
+        raise InputError("--decoding: this experiment's models write nothing")
+    output: Logits = model(batch)
+    return replace(output, logits=output.logits.float())
 
 
 def cross_entropies(
@@ -186,6 +241,13 @@ def cross_entropies(
         label_smoothing=smoothing,
     )
     return flat.view(targets.shape)
+
+
+def nll_counts(nll: Tensor, batch: Batch) -> Tensor:
+    """Return the summed ``-log P`` of true steps and their number, ``(2,)``."""
+    assert batch.target_lengths is not None
+    total = nll.double().sum()
+    return torch.stack([total, batch.target_lengths.sum().to(total)])
 
 
 def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:

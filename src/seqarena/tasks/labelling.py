@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import torch
@@ -11,16 +12,18 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.data.targets import NO_LABEL
 from seqarena.decode import Decoding
-from seqarena.models.model import Output, SequenceModel
+from seqarena.models.model import SequenceModel
+from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
-from seqarena.tasks.classification import confusion_scores
+from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, run, trimmed
+from seqarena.tasks.classification import class_counts, class_scores
 from seqarena.tasks.metric import SHARE
+from seqarena.tasks.outputs import StepLabels
 
 IGNORE_INDEX = -1  # the class of a step without a label
 
 
-class Labelling(StepTask):
+class Labelling(StepTask[StepLabels, Logits]):
     """One of K classes per step; cross-entropy over the steps that have a label.
 
     ``accuracy`` and ``macro_f1`` are over such steps, see `Classification`.
@@ -40,42 +43,48 @@ class Labelling(StepTask):
 
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
-    ) -> Output:
-        """Run a batch; `label_mask` marks the steps that need a label."""
-        output = super().forward(model, batch, spec, decoding)
-        if not spec.labelled_tokens:
-            return output
-        return output._replace(
-            label_mask=torch.isin(batch.inputs, batch.inputs.new_tensor(spec.labelled_tokens))
+    ) -> StepLabels:
+        output, mask = run(model, batch, decoding), None
+        if spec.labelled_tokens:
+            mask = torch.isin(batch.inputs, batch.inputs.new_tensor(spec.labelled_tokens))
+        return StepLabels(
+            logits=output.logits, lengths=output.lengths, weights=output.weights, label_mask=mask
         )
 
-    def predictions(self, output: Output) -> list[Any]:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Logits:
+        return run(model, batch)
+
+    def predictions(self, output: Logits) -> list[Any]:
         return list(trimmed(output.logits, output.lengths))
 
-    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        return Output(padded(predictions), batch.lengths, None)
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Logits:
+        return Logits(logits=padded(predictions), lengths=batch.lengths)
 
-    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+    def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
         loss = cross_entropies(output.logits, truth, IGNORE_INDEX).sum()
         return loss, int((truth != IGNORE_INDEX).sum())
 
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
-        k, truth = len(spec.classes), _truth(batch)
+    def counts(
+        self, output: Logits, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        truth = _truth(batch)
         labelled = truth != IGNORE_INDEX
-        pairs = (truth * k + output.logits.argmax(2))[labelled]
-        return {"confusion": torch.bincount(pairs, minlength=k * k).view(k, k)}
+        predicted = output.logits.argmax(2)[labelled]
+        return class_counts(predicted, truth[labelled], len(spec.classes), metrics)
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return confusion_scores(counts["confusion"])
+        return class_scores(counts)
 
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
         truth = _truth(batch)
         labelled = truth != IGNORE_INDEX
         right = (output.logits.argmax(2) == truth) & labelled
         return right.sum(1).float() / labelled.sum(1).clamp(min=1)
 
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: StepLabels, spec: DataSpec) -> list[dict[str, Any]]:
         """Return a label per step; where only some need one, all classes for those steps.
 
         ``alternatives`` are by step, the first is 1, and by falling probability.

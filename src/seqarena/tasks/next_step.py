@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,21 +11,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, mask_of
 from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, PAD, UNKNOWN
 from seqarena.decode import Decoding
 from seqarena.models.lm_stepper import LMStepper, continue_roll
-from seqarena.models.model import Output, SequenceModel
+from seqarena.models.model import SequenceModel
+from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, trimmed
+from seqarena.tasks.base import Counts, StepTask, cross_entropies, nll_counts, padded, run, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE
+from seqarena.tasks.outputs import Likelihood, RivalLikelihood
 
 LIKELY = 10  # next tokens that a prediction names
 
 
-class NextStep(StepTask):
+class NextStep(StepTask[Logits, Likelihood]):
     """The next step from all before it; the nll of a step is its ``-log P``, in nats."""
 
     targets = frozenset({"next"})
@@ -35,33 +38,37 @@ class NextStep(StepTask):
         return super().incompatibility(variant)
 
     @abstractmethod
-    def nll(self, output: Output, batch: Batch) -> Tensor:
+    def nll(self, output: Logits, batch: Batch) -> Tensor:
         """Return ``-log P`` of each true step ``(B, T)``, 0 in padding."""
 
-    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
-        assert batch.target_lengths is not None
-        return self.nll(output, batch).sum(), int(batch.target_lengths.sum())
+    def forward(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
+    ) -> Logits:
+        return run(model, batch, decoding)
 
-    def predictions(self, output: Output) -> list[Any]:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Likelihood:
+        """Run a batch; the logits are not kept."""
+        output = run(model, batch)
+        nll = self.nll(output, batch)
+        return Likelihood(lengths=output.lengths, weights=output.weights, nll=nll)
+
+    def loss(self, output: Logits | Likelihood, batch: Batch) -> tuple[Tensor, int]:
+        assert batch.target_lengths is not None
+        nll = output.nll if isinstance(output, Likelihood) else self.nll(output, batch)
+        return nll.sum(), int(batch.target_lengths.sum())
+
+    def predictions(self, output: Likelihood) -> list[Any]:
         """Return the nll ``(T,)`` of each sequence's true steps."""
-        assert output.nll is not None
         return list(trimmed(output.nll, output.lengths))
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        output = self.forward(model, batch, spec)
-        return output._replace(nll=self.nll(output, batch), logits=torch.empty(0))
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Likelihood:
+        return Likelihood(lengths=batch.lengths, nll=padded(predictions))
 
-    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, nll=padded(predictions))
-
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
         assert batch.target_lengths is not None
-        nll = self.nll(output, batch).double().sum()
-        return {"nll": nll, "steps": batch.target_lengths.sum()}
-
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
-        assert batch.target_lengths is not None
-        return self.nll(output, batch).sum(1) / batch.target_lengths
+        return output.nll.sum(1) / batch.target_lengths
 
 
 class LanguageModelling(NextStep):
@@ -78,35 +85,47 @@ class LanguageModelling(NextStep):
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.vocabulary)
 
-    def nll(self, output: Output, batch: Batch) -> Tensor:
-        if output.nll is not None:
-            return output.nll
+    def nll(self, output: Logits, batch: Batch) -> Tensor:
         return cross_entropies(output.logits, batch.targets, PAD)
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
-        output = super().forward_with_targets(model, batch, spec)
-        assert output.nll is not None
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Likelihood:
+        true = super().forward_with_targets(model, batch, spec, metrics)
+        if "preference" not in metrics:
+            return true
         other = one_word_replaced(batch)
-        rival = self.nll(self.forward(model, other, spec), other).sum(1)
-        return output._replace(preferred=output.nll.sum(1) < rival)
+        rival = self.nll(run(model, other), other).sum(1)
+        return RivalLikelihood(
+            lengths=true.lengths,
+            weights=true.weights,
+            nll=true.nll,
+            preferred=true.nll.sum(1) < rival,
+        )
 
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
-        counts = dict(super().counts(output, batch, spec))
-        if output.preferred is not None:
-            counts["preferred"] = output.preferred.sum()
-            counts["texts"] = torch.tensor(len(output.preferred))
+    def counts(
+        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        counts = {}
+        if "perplexity" in metrics:
+            counts["perplexity"] = nll_counts(output.nll, batch)
+        if "preference" in metrics and isinstance(output, RivalLikelihood):  # no baseline gives it
+            preferred = output.preferred.sum()
+            texts = preferred.new_tensor(len(output.preferred))
+            counts["preference"] = torch.stack([preferred, texts])
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {"perplexity": float((counts["nll"] / counts["steps"]).exp())}
-        if "texts" in counts:
-            scores["preference"] = float(counts["preferred"] / counts["texts"])
+        scores = {metric: float(total / number) for metric, (total, number) in counts.items()}
+        if "perplexity" in counts:
+            nll, tokens = counts["perplexity"]
+            scores["perplexity"] = float((nll / tokens).exp())
         return scores
 
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
         """Return the perplexity of each text alone, or whether it is preferred."""
         if metric == "preference":
-            assert output.preferred is not None
+            assert isinstance(output, RivalLikelihood)
             return output.preferred.float()
         return super().per_example(metric, output, batch, spec).exp()
 
@@ -133,11 +152,11 @@ class LanguageModelling(NextStep):
         inputs, truth = torch.from_numpy(np.stack([steps, np.append(steps[1:], END)]))[:, None]
         lengths = torch.tensor([len(steps)])
         batch = Batch(inputs, lengths, truth, lengths)
-        (nll,) = self.nll(self.forward(model, batch, spec), batch).tolist()
+        (nll,) = self.nll(run(model, batch), batch).tolist()
         words = [*(spec.vocabulary[int(token)] for token in steps[1:]), "(end)"]
         return [(word, -nats) for word, nats in zip(words, nll, strict=True)]
 
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
         logits = output.logits[torch.arange(len(last), device=last.device), last].double()
         logits[:, [PAD, UNKNOWN]] = -torch.inf
@@ -178,17 +197,19 @@ class MusicModelling(NextStep):
         (keys,) = spec.feature_shape
         return keys
 
-    def nll(self, output: Output, batch: Batch) -> Tensor:
-        if output.nll is not None:
-            return output.nll
+    def nll(self, output: Logits, batch: Batch) -> Tensor:
         assert batch.target_lengths is not None
         truth = batch.targets.to(output.logits.dtype)
         keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
-        real = torch.arange(keys.shape[1], device=keys.device) < batch.target_lengths[:, None]
-        return keys.sum(2) * real
+        return keys.sum(2) * mask_of(batch.target_lengths, keys.shape[1])
+
+    def counts(
+        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
+        return {metric: nll_counts(output.nll, batch) for metric in metrics}
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return {"nll": float(counts["nll"] / counts["steps"])}
+        return {metric: float(nll / steps) for metric, (nll, steps) in counts.items()}
 
     def generate(
         self,
@@ -214,10 +235,10 @@ class MusicModelling(NextStep):
         inputs, truth = torch.from_numpy(np.stack([steps[:-1], steps[1:]]))[:, None]
         lengths = torch.tensor([len(steps) - 1])
         batch = Batch(inputs, lengths, truth, lengths)
-        (nll,) = self.nll(self.forward(model, batch, spec), batch).tolist()
+        (nll,) = self.nll(run(model, batch), batch).tolist()
         return [(f"{1 + n * spec.step_size:g}", -nats) for n, nats in enumerate(nll)]
 
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
         logits = output.logits[torch.arange(len(last), device=last.device), last].double()
         chances, keys = torch.sigmoid(logits).sort(dim=1, descending=True, stable=True)

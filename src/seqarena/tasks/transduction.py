@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -18,17 +19,19 @@ from seqarena.models.builders import Space
 from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
-from seqarena.models.model import Output, SequenceModel
+from seqarena.models.model import SequenceModel
+from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, Task, cross_entropies
+from seqarena.tasks.base import Counts, Task, cross_entropies, nll_counts
 from seqarena.tasks.metric import PERPLEXITY
+from seqarena.tasks.outputs import Taught, Written
 from seqarena.tasks.text_scores import TEXT_SCORES
 
 LONGER = 1.5  # a hypothesis may be this many times as long as the longest target of train
 UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"  # of a true token that no model can write
 
 
-class Transduction(Task):
+class Transduction(Task[Written, Taught]):
     """A text is written for each sequence (Graves 2012; Sutskever et al. 2014).
 
     Cross-entropy of the next token, or CTC. ``perplexity`` is of the true texts, per token; the
@@ -68,16 +71,17 @@ class Transduction(Task):
     ) -> Head:
         return decoder_for(variant, width, attention, self.outputs(spec), hyperparameters)
 
-    def loss(self, output: Output, batch: Batch) -> tuple[Tensor, int]:
+    def loss(self, output: Logits | Taught, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
-        return _nll(output, batch).sum(), int(batch.target_lengths.sum())
+        logits = output.truth if isinstance(output, Taught) else output
+        return _nll(logits, batch).sum(), int(batch.target_lengths.sum())
 
     def training_loss(
-        self, output: Output, batch: Batch, hyperparameters: Mapping[str, Any]
+        self, output: Logits, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
         """Smooth the labels if `label_smoothing` is set (Vaswani et al. 2017, section 5.4)."""
         assert batch.target_lengths is not None
-        if not output.per_target:
+        if isinstance(output, CTCLogits):
             losses = ctc_nll(output.logits, output.lengths, batch, learning=True)
             return losses.sum(), int(batch.target_lengths.sum())
         smoothing = hyperparameters.get("label_smoothing", 0.0)
@@ -88,72 +92,79 @@ class Transduction(Task):
 
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
-    ) -> Output:
+    ) -> Written:
         """Write for a batch, greedily by default."""
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
         max_length = math.ceil(LONGER * spec.max_target_length)
         written = model.head.write(encoded, decoding or Decoding(), max_length)
-        hypotheses = [best for best, *_ in written]
-        more = [rest for _, *rest in written]
-        return Output(torch.empty(0), encoded.lengths, None, hypotheses=hypotheses, n_best=more)
+        return Written(
+            lengths=encoded.lengths,
+            hypotheses=[best for best, *_ in written],
+            n_best=[rest for _, *rest in written],
+        )
 
-    def forward_with_targets(self, model: SequenceModel, batch: Batch, spec: DataSpec) -> Output:
+    def forward_with_targets(
+        self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Taught:
         assert isinstance(model.head, Writer)
         encoded = model.encode(batch)
-        logits, weights = model.head(encoded, batch)
+        truth: Logits = model.head(encoded, batch)
+        truth = replace(truth, logits=truth.logits.float())
         max_length = math.ceil(LONGER * spec.max_target_length)
         hypotheses = [best for (best,) in model.head.write(encoded, Decoding(), max_length)]
-        output = Output(logits.float(), encoded.lengths, weights, per_target=model.head.per_target)
-        return output._replace(hypotheses=hypotheses)
+        return Taught(lengths=encoded.lengths, hypotheses=hypotheses, truth=truth)
 
-    def predictions(self, output: Output) -> list[Any]:
-        assert output.hypotheses is not None
+    def predictions(self, output: Written) -> list[Any]:
         # Without the attention: torch moves the tensors that go to another process, and what
         # `attention_of` gave is a view of them.
         return [hypothesis._replace(weights=None) for hypothesis in output.hypotheses]
 
-    def attention_of(self, output: Output, place: int) -> Array | None:
-        assert output.hypotheses is not None
-        hypotheses, length = output.hypotheses[place], int(output.lengths[place])
-        if not output.per_target and output.logits.numel() and hypotheses.tokens:
-            return ctc_alignment(output.logits[place, :length].cpu(), hypotheses.tokens)[None]
-        if hypotheses.weights is None:
+    def attention_of(self, output: Written, place: int) -> Array | None:
+        best, length = output.hypotheses[place], int(output.lengths[place])
+        if isinstance(output, Taught) and isinstance(output.truth, CTCLogits) and best.tokens:
+            return ctc_alignment(output.truth.logits[place, :length].cpu(), best.tokens)[None]
+        if best.weights is None:
             return None
-        return hypotheses.weights[..., :length].numpy()  # of the hypothesis, not of the true text
+        return best.weights[..., :length].numpy()  # of the hypothesis, not of the true text
 
-    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        return Output(torch.empty(0), batch.lengths, None, hypotheses=predictions)
+    def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Written:
+        return Written(lengths=batch.lengths, hypotheses=predictions)
 
-    def counts(self, output: Output, batch: Batch, spec: DataSpec) -> Counts:
+    def counts(
+        self, output: Written, batch: Batch, spec: DataSpec, metrics: Collection[str]
+    ) -> Counts:
         texts = _texts(output, batch, spec)
         counts = {
             name: torch.from_numpy(score.statistics(*texts)).sum(0)
             for name, score in TEXT_SCORES.items()
+            if name in metrics
         }
-        if output.logits.numel():
-            assert batch.target_lengths is not None
-            counts["nll"] = _nll(output, batch).double().sum()
-            counts["tokens"] = batch.target_lengths.sum()
+        if "perplexity" in metrics and isinstance(output, Taught):  # no baseline gives it
+            counts["perplexity"] = nll_counts(_nll(output.truth, batch), batch)
         return counts
 
     def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {name: score.score(counts[name].numpy()) for name, score in TEXT_SCORES.items()}
-        if "tokens" in counts:
-            scores["perplexity"] = float((counts["nll"] / counts["tokens"]).exp())
+        scores = {
+            name: score.score(counts[name].numpy())
+            for name, score in TEXT_SCORES.items()
+            if name in counts
+        }
+        if "perplexity" in counts:
+            nll, tokens = counts["perplexity"]
+            scores["perplexity"] = float((nll / tokens).exp())
         return scores
 
-    def per_example(self, metric: str, output: Output, batch: Batch, spec: DataSpec) -> Tensor:
+    def per_example(self, metric: str, output: Taught, batch: Batch, spec: DataSpec) -> Tensor:
         """Sentences are scored alone: their BLEU and chrF do not average to the corpus's."""
         if metric == "perplexity":
             assert batch.target_lengths is not None
-            return (_nll(output, batch) / batch.target_lengths).exp()
+            return (_nll(output.truth, batch) / batch.target_lengths).exp()
         score = TEXT_SCORES[metric]
         rows = score.statistics(*_texts(output, batch, spec))
         return torch.tensor([score.alone(row) for row in rows])
 
-    def predict(self, output: Output, spec: DataSpec) -> list[dict[str, Any]]:
-        assert output.hypotheses is not None
+    def predict(self, output: Written, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
         for prediction, n_best in zip(predictions, output.n_best or (), strict=False):
             if n_best:
@@ -175,9 +186,8 @@ def written(tokens: Sequence[int], spec: DataSpec) -> str:
     return JOINTS[spec.target_unit].join(spec.target_vocabulary[token] for token in tokens)
 
 
-def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
+def _texts(output: Written, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
     """Return the hypotheses and the true texts."""
-    assert output.hypotheses is not None
     truth = []
     for row in batch.targets.tolist():
         tokens = row[: row.index(END)]
@@ -186,8 +196,8 @@ def _texts(output: Output, batch: Batch, spec: DataSpec) -> tuple[list[str], lis
     return [written(hypothesis.tokens, spec) for hypothesis in output.hypotheses], truth
 
 
-def _nll(output: Output, batch: Batch) -> Tensor:
+def _nll(output: Logits, batch: Batch) -> Tensor:
     """Return ``-log P`` of each true text, ``(B,)``."""
-    if not output.per_target:
+    if isinstance(output, CTCLogits):
         return ctc_nll(output.logits, output.lengths, batch)
     return cross_entropies(output.logits, batch.targets, PAD).sum(1)

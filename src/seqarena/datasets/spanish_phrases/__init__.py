@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ from babel.core import get_cldr_version
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.spanish_phrases.draws import Rng
 from seqarena.datasets.spanish_phrases.templates import phrases
+from seqarena.files import write_csv
 
 SIZES = {"test": 1_000, "valid": 1_000, "train": 10_000}
 MAX_WORDS = 30  # words of Spanish
@@ -46,11 +46,11 @@ class SpanishPhrases(Dataset):
         for row, target in enumerate(translations.values()):
             groups[target].append(row)
         splits = _divide(list(groups.values()), rng)
-        with (raw / "examples.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "text", "target", "split", "group"])
-            for row, (text, target) in enumerate(translations.items()):
-                writer.writerow([row, text, target, splits[row], groups[target][0]])
+        rows = (
+            [row, text, target, splits[row], groups[target][0]]
+            for row, (text, target) in enumerate(translations.items())
+        )
+        write_csv(raw / "examples.csv", ["id", "text", "target", "split", "group"], rows)
 
 
 def _divide(groups: list[list[int]], rng: Rng) -> dict[int, str]:
