@@ -66,6 +66,16 @@ class Result(Strict):
     model: str = ""  # digest of the folder of a final's model
 
 
+class TriedTrial(Strict):
+    """One trial of a study: what was tried, and what came of it."""
+
+    hyperparameters: Hyperparameters
+    outcome: Literal["finished", "pruned", "failed"]
+    score: float | None  # best on valid; None where it failed
+    epochs: int
+    seconds: float
+
+
 class StudyResult(Strict):
     """The best trial of one variant in one repetition, and what its study spent."""
 
@@ -81,6 +91,7 @@ class StudyResult(Strict):
     epochs: int
     steps: int
     seconds: float
+    tried: tuple[TriedTrial, ...]  # in order
 
 
 class SearchResult(Strict):

@@ -27,7 +27,15 @@ pytestmark = pytest.mark.usefixtures("ray_here")
 
 def found(*studies: tuple[str, int, dict[str, Any]]) -> SearchResult:
     """A search that found these hyperparameters, of a variant in a repetition each."""
-    spent = {"trials": 1, "pruned": 0, "failed": 0, "epochs": 1, "steps": 1, "seconds": 1.0}
+    spent = {
+        "trials": 1,
+        "pruned": 0,
+        "failed": 0,
+        "epochs": 1,
+        "steps": 1,
+        "seconds": 1.0,
+        "tried": (),
+    }
     best = {"score": 0.5, "loss": 0.5, "run": "r"}
     return SearchResult(
         studies=tuple(

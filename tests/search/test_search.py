@@ -139,7 +139,8 @@ def _epochs(run: Run) -> dict[int, dict[str, float]]:
 
 def comparable(result: SearchResult) -> list[dict[str, Any]]:
     """What must be the same however and wherever a search is run."""
-    studies = [study.model_dump(exclude={"run", "seconds"}) for study in result.studies]
+    times = {"run": True, "seconds": True, "tried": {"__all__": {"seconds"}}}
+    studies = [study.model_dump(exclude=times) for study in result.studies]
     return sorted(studies, key=lambda study: (study["variant"], study["repetition"]))
 
 

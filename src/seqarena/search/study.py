@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from seqarena.config import Dimension, Protocol
-from seqarena.runs import Job, Result, StudyResult
+from seqarena.runs import Job, Result, StudyResult, TriedTrial
 from seqarena.search.design import TRIALS, Design
 from seqarena.spaces import suggest
 from seqarena.tasks.metric import Metric
@@ -127,12 +127,23 @@ class Study:
             epochs=sum(each.epochs for _, _, each in self.results),
             steps=sum(each.steps for _, _, each in self.results),
             seconds=sum(each.seconds for _, _, each in self.results),
+            tried=tuple(_tried(job, each) for _, job, each in self.results),
         )
 
     def _objective(self, score: float, loss: float) -> float:
         """Put (metric, -loss) in one number of the same order, for samplers know only numbers."""
         share = loss / (1 + abs(loss)) if math.isfinite(loss) else 1.0
         return self.metric.sign * score - TIE * max(1.0, abs(score)) * share
+
+
+def _tried(job: Job, result: Result) -> TriedTrial:
+    return TriedTrial(
+        hyperparameters=job.hyperparameters,
+        outcome=result.outcome,
+        score=result.best[0] if result.best else None,
+        epochs=result.epochs,
+        seconds=result.seconds,
+    )
 
 
 def seed_of(*place: int) -> int:
