@@ -95,6 +95,18 @@ def test_early_stopping_restores_the_best_weights(
     assert run.task.scores(counts, run.spec) == pytest.approx(epochs[top - 1].scores)
 
 
+def test_patience_waits_until_the_rate_is_low(training: Callable[..., Training]) -> None:
+    run = training(epochs=12, patience=1)
+    peak = run.hyperparameters["learning_rate"]
+    run.optimizer.schedule = lambda step: peak if step < 15 else peak / 4
+    run.task = copy(run.task)
+    losses = iter(range(12))
+    run.task.scores = lambda counts, spec: {"accuracy": -next(losses)}  # type: ignore[method-assign]
+    epochs = list(run.epochs())
+    assert [epoch.improved for epoch in epochs] == [True] + [False] * 5
+    assert [epoch.learning_rate for epoch in epochs] == [peak] * 5 + [peak / 4]
+
+
 def test_where_the_metric_stands_still_the_loss_decides(training: Callable[..., Training]) -> None:
     run = training(epochs=4, patience=2)
     run.task = copy(run.task)

@@ -20,14 +20,18 @@ def networks() -> list[nn.Module]:
 def test_it_steps_as_torch_does_after_clipping(clip: float) -> None:
     ours, theirs = networks()
     own = AdamW(ours.parameters(), lambda step: 0.01 / (step + 1), weight_decay=0.1, clip=clip)
-    reference = torch.optim.AdamW(theirs.parameters(), weight_decay=0.1)
+    weights = [p for p in theirs.parameters() if p.ndim == 2]
+    biases = [p for p in theirs.parameters() if p.ndim == 1]
+    groups = [{"params": weights, "weight_decay": 0.1}, {"params": biases, "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups)
     for step in range(6):
         x = torch.randn(4, 5)
         for network, optimizer in ((ours, own), (theirs, reference)):
             optimizer.zero_grad()
             network(x).square().sum().backward()
         norm = nn.utils.clip_grad_norm_(theirs.parameters(), clip)
-        reference.param_groups[0]["lr"] = 0.01 / (step + 1)
+        for group in reference.param_groups:
+            group["lr"] = 0.01 / (step + 1)
         reference.step()
         torch.testing.assert_close(own.step(), norm)
         assert own.learning_rate == 0.01 / (step + 1)

@@ -69,6 +69,7 @@ class Protocol(Strict):
     truncate: Annotated[int, Field(ge=1)] | None = None  # steps that gradients reach back; all
     grace: Annotated[int, Field(ge=1)] = 2  # epochs before a trial may be pruned
     reduction: Annotated[int, Field(ge=2)] = 2  # then the best one in so many goes on
+    match_parameters: Annotated[int, Field(ge=1)] | None = None  # the width that has so many
     timeout: Annotated[float, Field(gt=0)] | None = None  # seconds of one trial
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     deterministic: bool = False  # bit-for-bit on CUDA too, slower

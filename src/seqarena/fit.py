@@ -25,6 +25,8 @@ from seqarena.tasks.base import Scored
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
 
+SETTLING = 0.5  # of the highest learning rate: below it patience may end a training
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -160,11 +162,11 @@ class Training:
         improved = finite and order > self.best.order
         if improved:
             self.best = Best(order, self.epoch, self._weights())
-        self.ended = (
-            not finite
-            or self.epoch == self.protocol.epochs
-            or self.epoch - self.best.epoch >= self.protocol.patience
-        )
+        # A high rate hides what a low one will bring: until then there is no giving up.
+        settling = self.optimizer.learning_rate < SETTLING * self.hyperparameters["learning_rate"]
+        stands_still = self.epoch - self.best.epoch >= self.protocol.patience
+        last = self.epoch == self.protocol.epochs
+        self.ended = not finite or last or (settling and stands_still)
         if self.ended:
             self.model.load_state_dict(self.best.weights)
         self.epoch += 1

@@ -32,6 +32,7 @@ class AdamW:
 
     `schedule` maps the number of batches learned to the learning rate of the next one; gradients
     whose norm over all parameters exceeds `clip` are scaled down to it (Pascanu et al. 2013).
+    Biases and the gains of norms do not decay: they are few, and no smaller for being simpler.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class AdamW:
         self.taken = 0.0  # batches, in parts where a batch is learned in parts
         self.updates = 0
         self.learning_rate = 0.0  # of the last step
-        learned = [p for p in parameters if p.requires_grad]
+        # Weights first, then vectors, which do not decay.
+        learned = sorted((p for p in parameters if p.requires_grad), key=lambda p: p.ndim < 2)
         self.steps = torch.zeros(len(learned), device=learned[0].device)
         self.moments = [
             Moments(p, torch.zeros_like(p), torch.zeros_like(p), steps)
@@ -87,32 +89,40 @@ class AdamW:
         `share` is how far the schedule moves on: below 1 where a batch is learned in parts.
         """
         live = [moments for moments in self.moments if moments.parameter.grad is not None]
-        parameters, means, squares, steps = (list(each) for each in zip(*live, strict=True))
-        gradients = [p.grad for p in parameters]
+        gradients = [g for moments in live if (g := moments.parameter.grad) is not None]
         norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         self.learning_rate = self.schedule(self.taken)
         self.taken, self.updates = self.taken + share, self.updates + 1
         if len(live) == len(self.moments):  # nearly always: one addition for all
             self.steps += 1
         else:
-            torch._foreach_add_(steps, 1)
+            torch._foreach_add_([moments.steps for moments in live], 1)
+        scale = (norm / self.clip).clamp(min=1.0)  # divides the gradients
+        vectors = next((n for n, m in enumerate(live) if m.parameter.ndim < 2), len(live))
+        self._update(live[:vectors], self.weight_decay, scale)
+        self._update(live[vectors:], 0.0, scale)
+        return norm
+
+    def _update(self, live: list[Moments], weight_decay: float, scale: Tensor) -> None:
+        if not live:
+            return
+        parameters, means, squares, steps = (list(each) for each in zip(*live, strict=True))
         torch._fused_adamw_(
             parameters,
-            gradients,
+            [parameter.grad for parameter in parameters],
             means,
             squares,
             [],
             steps,
-            grad_scale=(norm / self.clip).clamp(min=1.0),  # divides the gradients
+            grad_scale=scale,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
             lr=self.learning_rate,
-            weight_decay=self.weight_decay,
+            weight_decay=weight_decay,
             eps=1e-8,
             maximize=False,
         )
-        return norm
 
 
 def warm_up_and_decay(step: float, *, peak: float, steps: int) -> float:

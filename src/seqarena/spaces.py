@@ -46,7 +46,21 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
         _check(name, dimension, f"{where}.space.{name}")
     of_task = task_for(experiment.task).added_space(VARIANTS[variant])
     own = {**COMMON, **added_space(variant, experiment.modality), **of_task}
-    return own | {name: value for name, value in experiment.space.items() if name in own}
+    own |= {name: value for name, value in experiment.space.items() if name in own}
+    own["learning_rate"] = _times(own["learning_rate"], VARIANTS[variant].rate)
+    if experiment.protocol.match_parameters is not None:
+        own.pop(VARIANTS[variant].size, None)  # follows from all others, see search/matching.py
+    return own
+
+
+def _times(dimension: Dimension, factor: float) -> Dimension:
+    """Return a dimension of numbers with each multiplied."""
+    if isinstance(dimension, Range):
+        ends = {"low": dimension.low * factor, "high": dimension.high * factor}
+        return dimension.model_copy(update=ends)
+    if isinstance(dimension, list):
+        return [float(value) * factor for value in dimension]
+    return float(dimension) * factor
 
 
 def _check(name: str, dimension: Dimension, where: str) -> None:

@@ -46,6 +46,8 @@ class Variant:
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)
+    size: str = "width"  # the hyperparameter that decides how many parameters it has
+    rate: float = 1.0  # its learning rates, over those that suit a recurrent network
 
 
 BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the encoder
@@ -106,9 +108,15 @@ GRU = Variant(encoder=recurrent("gru"), decoder="gru")
 LSTM = Variant(encoder=recurrent("lstm"))
 BILSTM = Variant(encoder=recurrent("lstm", bidirectional=True), context="full")
 STACKED_BILSTM = replace(BILSTM, space=DEEP)
-TRANSFORMER = Variant(encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]})
+TRANSFORMER = Variant(
+    encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]}, rate=0.2
+)
 CONV_LSTM = Variant(
-    encoder=convolutional(ConvLSTMCell), frontend="frame_stem", modalities=VIDEO, space=KERNEL
+    encoder=convolutional(ConvLSTMCell),
+    frontend="frame_stem",
+    modalities=VIDEO,
+    space=KERNEL,
+    size="channels",
 )
 
 VARIANTS: dict[str, Variant] = {

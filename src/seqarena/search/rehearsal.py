@@ -16,6 +16,7 @@ from seqarena.data.store import Prepared
 from seqarena.errors import InputError
 from seqarena.models.model import SequenceModel
 from seqarena.models.variants import VARIANTS, added_space, frontend_of
+from seqarena.search.matching import with_matched_size
 from seqarena.spaces import largest, smallest
 from seqarena.tasks import StepTask, task_for
 
@@ -37,7 +38,8 @@ def rehearse(
         for variant, space in spaces.items():
             for hyperparameters in _ends(variant, experiment.modality, space):
                 try:
-                    _learn(experiment, prepared, variant, hyperparameters, batch)
+                    chosen = with_matched_size(experiment, prepared.spec, variant, hyperparameters)
+                    _learn(experiment, prepared, variant, chosen, batch)
                 except (InputError, ValueError, IndexError, RuntimeError) as error:
                     reason = str(error).strip().split("\n")[0]
                     who = _named(variant, experiment.modality, hyperparameters)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from seqarena.data.store import Prepared
 from seqarena.errors import RunError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.progress import Progress
 from seqarena.runs import SearchResult, StudyResult
 from seqarena.search.execute import NOT_FINITE, Execution
+from seqarena.search.matching import with_matched_size
 from seqarena.search.pool import pool_for
 from seqarena.search.records import Records
 from seqarena.search.rehearsal import rehearse
@@ -30,11 +33,16 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     """
     config, protocol = experiment.config, experiment.config.protocol
     spaces = {variant: space_of(config, variant, experiment.where) for variant in config.variants}
-    rehearse(config, Prepared(experiment.prepared), spaces, experiment.where)
+    prepared = Prepared(experiment.prepared)
+    rehearse(config, prepared, spaces, experiment.where)
     metric = task_for(config.task).metrics[config.metric]
     records = Records(experiment, recorder, metric)
+    sizes = {
+        variant: partial(with_matched_size, config, prepared.spec, variant)
+        for variant in config.variants
+    }
     studies = [
-        Study(variant, repetition, spaces[variant], metric, protocol)
+        Study(variant, repetition, spaces[variant], metric, protocol, sizes[variant])
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         for variant in reversed(config.variants)
         for repetition in range(1, protocol.searches + 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import optuna
 from optuna.trial import TrialState
 
 from seqarena.config import Dimension, Protocol
-from seqarena.runs import Job, Result, StudyResult, TriedTrial
+from seqarena.runs import Hyperparameters, Job, Result, StudyResult, TriedTrial
 from seqarena.search.design import TRIALS, Design
 from seqarena.spaces import suggest
 from seqarena.tasks.metric import Metric
@@ -36,9 +37,11 @@ class Study:
         space: dict[str, Dimension],
         metric: Metric,
         protocol: Protocol,
+        complete: Callable[[Hyperparameters], Hyperparameters] = dict,
     ) -> None:
+        """Give what is drawn to `complete`, which adds what follows from it."""
         self.variant, self.repetition, self.space = variant, repetition, space
-        self.metric, self.protocol = metric, protocol
+        self.metric, self.protocol, self.complete = metric, protocol, complete
         self.design = Design(protocol.seed, repetition)
         self.study = optuna.create_study(
             direction="maximize",
@@ -72,7 +75,7 @@ class Study:
         )
         self.trial, self.reported = self.study.ask(), 0
         seed = seed_of(self.protocol.seed, self.repetition, number)
-        chosen = suggest(self.trial, self.space)
+        chosen = self.complete(suggest(self.trial, self.space))
         return Job("trial", self.variant, self.repetition, number, chosen, seed)
 
     def usable(self, job: Job, result: Result) -> bool:
