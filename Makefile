@@ -12,12 +12,12 @@ export RAY_USAGE_STATS_ENABLED := 0
 
 MAIN := sentiment spoken_digits forecast video
 
-repro: $(INSTALLED)  ## text, audio, time series and video from raw data to the verdict
-	@seqarena run $(MAIN)
-	@echo "More: \`make repro-all\` runs all experiments of params.yaml."
+repro: $(INSTALLED)  ## text, audio, time series and video from raw data to a first verdict
+	@seqarena run --protocol preview $(MAIN)
+	@echo "More: \`make repro-all\` goes on with these and runs all experiments of params.yaml."
 
-repro-all: $(INSTALLED)  ## all experiments of params.yaml
-	@seqarena run
+repro-all: $(INSTALLED)  ## all experiments of params.yaml, in as many repetitions as are published
+	@seqarena run --protocol standard
 
 test: $(INSTALLED)  ## the whole test suite
 	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -34,13 +34,19 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="experiments side by side; one per core at most 4")
     ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="name it in params.yaml as what these experiments follow")
+    ] = None,
 ) -> None:
     """Bring experiments to their verdicts by `dvc repro`, side by side on one Ray."""
+    from seqarena.cli.protocol import set_protocol
     from seqarena.cli.run import check_project, run_experiments
     from seqarena.config import experiment_names
 
     check_project()
     chosen = list(dict.fromkeys(experiments or experiment_names()))
+    if protocol and (changed := set_protocol(chosen, protocol)):
+        print(f"params.yaml: now by the protocol {protocol}: {', '.join(changed)}")
     share, failures = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
     verdict()
     print(share or "Nothing to do: all is up to date.")

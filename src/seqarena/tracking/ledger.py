@@ -236,8 +236,9 @@ def environment() -> dict[str, str]:
 def _code() -> dict[str, str]:
     try:
         commit = _git("rev-parse", "HEAD")
-        # DVC writes its lock after every stage: that changes no code.
-        changes = _git("status", "--porcelain", "--", ":(top)", ":(top,exclude)dvc.lock")
+        # DVC writes its lock after every stage, and runs name all that they take from params.yaml.
+        apart = (":(top,exclude)dvc.lock", ":(top,exclude)params.yaml")
+        changes = _git("status", "--porcelain", "--", ":(top)", *apart)
         return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
     except (OSError, subprocess.CalledProcessError):  # no git, no repository or no commit
         return {"git.commit": "none", "git.dirty": "unknown"}
