@@ -26,6 +26,7 @@ LAYERS = [
     {"models"},
     {"decode"},
     {"data"},
+    {"records"},
     {"config", "progress"},
     {"files"},
     {"errors", "__init__"},

@@ -23,6 +23,7 @@ from seqarena.datasets import dataset
 from seqarena.experiments import load
 from seqarena.files import write_json
 from seqarena.fit import fit
+from seqarena.records import AllMetrics, ComparisonRecord
 from seqarena.tracking.ledger import Ledger
 from seqarena.validation import resolved
 from support import prepare_raw, save_trained, script_environment
@@ -187,7 +188,15 @@ def run_stages(name: str) -> None:
         curve = [epoch.values() for epoch in epochs]
         finals.append({"variant": variant, "seed": 1, "best_epoch": best, "curve": curve})
     write_json(experiment.models / "finals.json", finals)
-    write_json(experiment.results / "comparison.json", {"best": experiment.config.variants[0]})
+    best = experiment.config.variants[0]
+    ComparisonRecord(
+        best=best,
+        best_set=(best,),
+        pairs={},
+        baselines={},
+        top_share={},
+        metrics=AllMetrics(variants={}, baselines={}, unfitted={}),
+    ).write(experiment.results / "comparison.json")
 
 
 @pytest.fixture(scope="module")

@@ -144,6 +144,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     """Load the model: of the variant asked for or the best one, its best seed on valid."""
     from seqarena.experiments import load
     from seqarena.predict import Predictor
+    from seqarena.records import ComparisonRecord
     from seqarena.tasks import task_for
 
     found = load(experiment)
@@ -151,7 +152,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     for path in (finals, comparison):
         if not path.is_file():
             raise InputError(f"{path}: not there yet; run `dvc repro evaluate@{experiment}` first")
-    name = variant or read_json(comparison)["best"]
+    name = variant or ComparisonRecord.read(comparison).best
     mine = [final for final in read_json(finals) if final["variant"] == name]
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
