@@ -10,8 +10,8 @@ from seqarena.report.report import verdict_table, write_report
 
 def main() -> None:
     with new_folder(Path("report")) as out:
-        summary = write_report(Path("results"), experiment_names(), out)
-    print(verdict_table(summary))
+        summaries = write_report(Path("results"), experiment_names(), out)
+    print(verdict_table(summaries))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main() -> None:
         experiment = load(sys.argv[1])
         with recorder_for(experiment) as recorder:
             summary = evaluate_finals(experiment, recorder, plot_pool)
-    print(f"{experiment.name}: {summary['verdict']}")
+    print(f"{experiment.name}: {summary.verdict}")
 
 
 if __name__ == "__main__":

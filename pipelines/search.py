@@ -10,13 +10,12 @@ def main() -> None:
     import_meanwhile("seqarena.search.search")
     with cluster():
         from seqarena.experiments import load
-        from seqarena.runs import write_record
         from seqarena.search.search import search
         from seqarena.tracking.recorder import recorder_for
 
         experiment = load(sys.argv[1])
         with recorder_for(experiment) as recorder:
-            write_record(experiment.results / "search.json", search(experiment, recorder))
+            search(experiment, recorder).write(experiment.results / "search.json")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ def main() -> None:
     import_meanwhile("seqarena.search.finals")
     with cluster():
         from seqarena.experiments import load
-        from seqarena.runs import read_search, write_record
+        from seqarena.runs import SearchResult
         from seqarena.search.finals import train_finals
         from seqarena.tracking.recorder import recorder_for
 
         experiment = load(sys.argv[1])
-        found = read_search(experiment.results / "search.json")
+        found = SearchResult.read(experiment.results / "search.json")
         with recorder_for(experiment) as recorder:
             finals = train_finals(experiment, found, recorder)
-            write_record(experiment.models / "finals.json", finals)
+        finals.write(experiment.models / "finals.json")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqarena.evaluation.statistics import Comparison, compare, mean_interval
+from seqarena.evaluation.statistics import compare, mean_interval
 from seqarena.evaluation.verdict import verdict
+from seqarena.records import Comparison, Summary, VariantSummary
 
 
 def compete(
@@ -19,7 +20,7 @@ def compete(
     spread: float = 0.05,
     unit: str = "",
     tested: bool = True,
-) -> tuple[dict[str, Any], Comparison]:
+) -> tuple[Summary, Comparison]:
     """Return an experiment's summary and comparison; scores scatter around the given means."""
     random = np.random.default_rng(0)
     scores = {
@@ -32,22 +33,22 @@ def compete(
     variants = {}
     for size, (name, values) in enumerate(scores.items(), start=1):
         mean, interval = mean_interval(values.mean(axis=1).tolist())
-        variants[name] = {
-            "values": values.mean(axis=1).tolist(),
-            "mean": mean,
-            "ci95": list(interval),
-            "parameters": 1234 * size,
-            "train_seconds": 9.5 * size,
-            "test_examples": 100,
-        }
+        variants[name] = VariantSummary(
+            values=tuple(values.mean(axis=1).tolist()),
+            mean=mean,
+            ci95=interval,
+            parameters=1234 * size,
+            train_seconds=9.5 * size,
+            test_examples=100,
+        )
     known = {name: float(values.mean()) for name, values in references.items()}
-    summary = {
-        "metric": metric,
-        "greater_is_better": greater_is_better,
-        "baselines": known,
-        "variants": variants,
-        "verdict": verdict(metric, greater_is_better, variants, found, known, unit),
-    }
+    summary = Summary(
+        metric=metric,
+        greater_is_better=greater_is_better,
+        baselines=known,
+        variants=variants,
+        verdict=verdict(metric, greater_is_better, variants, found, known, unit),
+    )
     return summary, found
 
 

@@ -26,7 +26,7 @@ LAYERS = [
     {"models"},
     {"decode"},
     {"data"},
-    {"runs"},
+    {"runs", "records"},
     {"config", "progress", "device"},
     {"files"},
     {"errors", "__init__"},

@@ -118,6 +118,7 @@ def test_a_stage_depends_on_what_its_script_imports(stage: str) -> None:
     [
         ("report/templates/style.css.j2", {"compare"}),
         ("report/report.py", {"compare"}),
+        ("records.py", {"evaluate", "compare"}),
         ("baselines/registry.py", {"evaluate"}),
         ("baselines/dtw.py", {"evaluate"}),
         ("plots/attention.py", {"evaluate"}),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from seqarena.errors import InputError, nearest, unknown
+from seqarena.files import read_json, write_json
 
 PARAMS = Path("params.yaml")
 
@@ -155,8 +156,11 @@ def experiment_names(path: Path = PARAMS) -> list[str]:
     return list(read_params(path)["experiments"])
 
 
-def parse(schema: type[S], raw: Any, where: str) -> S:
-    """Validate one section; raises `InputError` naming the first key that is wrong."""
+def parse(schema: type[S], raw: Any, where: str | Path) -> S:
+    """Validate one section, or a whole file where `where` is its path.
+
+    Raises `InputError` naming the first key that is wrong.
+    """
     if not isinstance(raw, dict):
         raise InputError(f"{where}: expected a mapping, found {type(raw).__name__}")
     try:
@@ -165,11 +169,12 @@ def parse(schema: type[S], raw: Any, where: str) -> S:
         raise InputError(_one_line(error, schema, where)) from error
 
 
-def _one_line(error: ValidationError, schema: type[Strict], where: str) -> str:
+def _one_line(error: ValidationError, schema: type[Strict], where: str | Path) -> str:
     # pydantic lists a mistake in a union once per member; the longest path is the most telling.
     first = max(error.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
     keys = [str(part) for part in first["loc"] if _is_key(part)]
-    place = ".".join([where, *keys])
+    separator = ": " if isinstance(where, Path) else "."
+    place = separator.join(filter(None, [str(where), ".".join(keys)]))
     if first["type"] == "extra_forbidden":
         return f"{place}: no such key; {nearest(keys[-1], _fields_at(schema, keys[:-1]))}"
     if first["type"] == "missing":
@@ -187,10 +192,34 @@ def _is_key(part: int | str) -> bool:
 
 
 def _fields_at(schema: type[Strict], keys: list[str]) -> list[str]:
-    """Follow keys through nested sections to the schema whose fields were meant."""
+    """Follow keys through sections, mappings and lists to the schema whose fields were meant."""
+    at: Any = schema
     for key in keys:
-        annotation = schema.model_fields[key].annotation if key in schema.model_fields else Range
-        schema = (
-            annotation if isinstance(annotation, type) and issubclass(annotation, Strict) else Range
-        )
-    return list(schema.model_fields)
+        section = _section_in(at)
+        if section:
+            at = section.model_fields[key].annotation
+        else:
+            at = next((inner for inner in get_args(at)[::-1] if inner is not Ellipsis), None)
+    section = _section_in(at)
+    return list(section.model_fields) if section else []
+
+
+def _section_in(annotation: Any) -> type[Strict] | None:
+    """Return the section that an annotation is, alone or in a union."""
+    if get_origin(annotation) in (dict, list, tuple):
+        return None
+    members = [annotation, *get_args(annotation)]
+    return next((m for m in members if isinstance(m, type) and issubclass(m, Strict)), None)
+
+
+class Record(Strict):
+    """The content of one JSON file."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file; raises `InputError` naming the file and the first key that is wrong."""
+        return parse(cls, read_json(path), path)
+
+    def write(self, path: Path) -> None:
+        """Write a file; a key that was not given is not written."""
+        write_json(path, self.model_dump(mode="json", exclude_unset=True))

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from seqarena.config import Experiment, Scalar, Strict, parse
-from seqarena.files import digest_of, read_json, sha256_of, write_json
+from seqarena.config import Experiment, Record, Scalar, Strict
+from seqarena.files import digest_of, sha256_of
 
 Hyperparameters = dict[str, Scalar]
 # What decides the weights that a training ends with, held by a test to be what `fit` imports.
@@ -94,7 +94,7 @@ class StudyResult(Strict):
     tried: tuple[TriedTrial, ...]  # in order
 
 
-class SearchResult(Strict):
+class SearchResult(Record):
     """All studies of a search."""
 
     studies: tuple[StudyResult, ...]
@@ -121,25 +121,10 @@ class Final(Strict):
     curve: tuple[tuple[int, float], ...]  # epoch, the metric on valid, where it is finite
 
 
-class Finals(Strict):
+class Finals(Record):
     """All finals of an experiment, by variant and repetition."""
 
     finals: tuple[Final, ...]
-
-
-def write_record(path: Path, record: Strict) -> None:
-    """Write a record as JSON."""
-    write_json(path, record.model_dump(mode="json"))
-
-
-def read_search(path: Path) -> SearchResult:
-    """Read what a search found; raises `InputError` naming the key that is wrong."""
-    return parse(SearchResult, read_json(path), str(path))
-
-
-def read_finals(path: Path) -> tuple[Final, ...]:
-    """Read the finals of an experiment; raises `InputError` naming the key that is wrong."""
-    return parse(Finals, read_json(path), str(path)).finals
 
 
 class Keys:

@@ -21,9 +21,9 @@ from seqarena.cli.main import main
 from seqarena.data.modalities import modality, options_of
 from seqarena.datasets import dataset
 from seqarena.experiments import load
-from seqarena.files import write_json
 from seqarena.fit import fit
-from seqarena.runs import Finals, write_record
+from seqarena.records import AllMetrics, ComparisonRecord
+from seqarena.runs import Finals
 from seqarena.tracking.ledger import Ledger
 from seqarena.validation import resolved
 from support import final_of, prepare_raw, save_trained, script_environment
@@ -186,8 +186,16 @@ def run_stages(name: str) -> None:
         folder = experiment.model_of(variant, 1)
         save_trained(folder, training, config.task, variant, **about)
         finals.append(final_of(training, epochs, variant, 1, 1, run))
-    write_record(experiment.models / "finals.json", Finals(finals=tuple(finals)))
-    write_json(experiment.results / "comparison.json", {"best": experiment.config.variants[0]})
+    Finals(finals=tuple(finals)).write(experiment.models / "finals.json")
+    best = experiment.config.variants[0]
+    ComparisonRecord(
+        best=best,
+        best_set=(best,),
+        pairs={},
+        baselines={},
+        top_share={},
+        metrics=AllMetrics(variants={}, baselines={}, unfitted={}),
+    ).write(experiment.results / "comparison.json")
 
 
 @pytest.fixture(scope="module")

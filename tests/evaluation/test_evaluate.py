@@ -17,14 +17,14 @@ from sklearn.metrics import accuracy_score, f1_score
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.errors import InputWarning
-from seqarena.evaluation.evaluate import evaluate_finals
+from seqarena.evaluation.evaluate import evaluate_finals, headline
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.figures import FIGURES
 from seqarena.figures.pool import PlotPool
-from seqarena.files import read_json
 from seqarena.fit import fit
 from seqarena.predict import Predictor, save_model
-from seqarena.runs import Final, Finals, read_finals, write_record
+from seqarena.records import ComparisonRecord, Headline, Summary
+from seqarena.runs import Final, Finals
 from seqarena.tasks import TASKS
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
@@ -43,7 +43,7 @@ class Trained:
     experiment: ResolvedExperiment
     ledger: Ledger
 
-    def evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> Summary:
         with PlotPool() as plot_pool:
             return evaluate_finals(self.experiment, Recorder(self.ledger, {}), plot_pool)
 
@@ -74,7 +74,7 @@ def trained(
     finals = [
         train(experiment, ledger, v, s, hyperparameters(v, "text")) for v in VARIANTS for s in SEEDS
     ]
-    write_record(experiment.models / "finals.json", Finals(finals=tuple(finals)))
+    Finals(finals=tuple(finals)).write(experiment.models / "finals.json")
     return Trained(experiment, ledger)
 
 
@@ -100,16 +100,16 @@ def train(
 
 def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained) -> None:
     experiment, ledger = trained.experiment, trained.ledger
-    told = trained.evaluate()
-    summary = read_json(experiment.results / "summary.json")
-    comparison = read_json(experiment.results / "comparison.json")
-    assert summary == told
-    assert summary["baselines"].keys() == {"majority", "tfidf_logistic"}
-    assert comparison["metrics"]["unfitted"] == {}
+    summary = trained.evaluate()
+    comparison = ComparisonRecord.read(experiment.results / "comparison.json")
+    assert Summary.read(experiment.results / "summary.json") == summary
+    assert Headline.read(experiment.results / "metrics.json") == headline(summary)
+    assert summary.baselines.keys() == {"majority", "tfidf_logistic"}
+    assert comparison.metrics.unfitted == {}
 
     test = Prepared(experiment.prepared).split("test")
     truth = np.asarray(test.targets)
-    for final in read_finals(experiment.models / "finals.json"):
+    for final in Finals.read(experiment.models / "finals.json").finals:
         variant, place = final.variant, final.repetition - 1
         predictor = Predictor(experiment.model_of(variant, final.repetition))
         answers = predictor.predict([test.sequence(index) for index in range(TESTED)])
@@ -118,16 +118,16 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
             "accuracy": pytest.approx(accuracy_score(truth, said)),
             "macro_f1": pytest.approx(f1_score(truth, said, average="macro", zero_division=0)),
         }
-        assert summary["variants"][variant]["values"][place] == right["accuracy"]
-        assert comparison["metrics"]["variants"][variant][place] == right
+        assert summary.variants[variant].values[place] == right["accuracy"]
+        assert comparison.metrics.variants[variant][place] == right
         recorded = ledger.runs("final")[final.run].metrics
         assert {n: recorded[f"test_{n}"] for n in right} == right
 
-    means = {name: np.mean(entry["values"]) for name, entry in summary["variants"].items()}
-    assert comparison["best"] == max(VARIANTS, key=lambda name: means[name])
+    means = {name: np.mean(entry.values) for name, entry in summary.variants.items()}
+    assert comparison.best == max(VARIANTS, key=lambda name: means[name])
     (verdict,) = ledger.runs("verdict").values()
-    assert (verdict.status, verdict.tags["description"]) == ("FINISHED", summary["verdict"])
-    for name, value in {**means, **summary["baselines"]}.items():
+    assert (verdict.status, verdict.tags["description"]) == ("FINISHED", summary.verdict)
+    for name, value in {**means, **summary.baselines}.items():
         assert verdict.metrics[f"test_accuracy/{name}"] == pytest.approx(value)
     drawn = {path.name for path in (experiment.results / "plots").iterdir()}
     assert {"scores.png", "curves.png", "lengths.png"} <= drawn
@@ -144,11 +144,12 @@ def test_a_baseline_that_cannot_be_fitted_is_told_and_left_out(trained: Trained)
     told = r"baselines: tfidf_logistic cannot be fitted, and is left out: empty vocabulary[^\n]*$"
     with pytest.warns(InputWarning, match=told):
         summary = trained.evaluate()
-    assert summary["baselines"].keys() == {"majority"}
-    unfitted = read_json(trained.experiment.results / "comparison.json")["metrics"]["unfitted"]
+    assert summary.baselines.keys() == {"majority"}
+    path = trained.experiment.results / "comparison.json"
+    unfitted = ComparisonRecord.read(path).metrics.unfitted
     assert unfitted.keys() == {"tfidf_logistic"}
     assert "empty vocabulary" in unfitted["tfidf_logistic"]
-    assert summary["verdict"].endswith(" The baseline tfidf_logistic could not be fitted.")
+    assert summary.verdict.endswith(" The baseline tfidf_logistic could not be fitted.")
 
 
 def test_a_mistake_of_a_baseline_is_not_taken_for_the_datas(

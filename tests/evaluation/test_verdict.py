@@ -1,7 +1,6 @@
 """The sentence: right in every case, and no claim beyond what was detected."""
 
 import re
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +11,7 @@ from seqarena.plots.formats import Format, listed, metric_name, p_value
 @pytest.fixture
 def sentence(contest):
     def said(*args, **options):
-        text = contest(*args, **options)[0]["verdict"]
+        text = contest(*args, **options)[0].verdict
         assert text.endswith(".") and "\n" not in text
         return text
 
@@ -64,8 +63,9 @@ def test_only_some_of_the_tied_beat_the_baseline(contest):
     summary, found = contest({"gru": 0.9, "lstm": 0.9001}, {"linear": 0.8})
     assert set(found.best_set) == {"gru", "lstm"}
     pairs = found.baselines["linear"]
-    pairs[found.best_set[1]] = replace(pairs[found.best_set[1]], p_holm=0.3)
-    said = verdict("accuracy", True, summary["variants"], found, summary["baselines"])
+    other = found.best_set[1]
+    pairs[other] = pairs[other].model_copy(update={"p_holm": 0.3})
+    said = verdict("accuracy", True, summary.variants, found, summary.baselines)
     assert f"of these only {found.best} detectably beats the baseline linear" in said
 
 

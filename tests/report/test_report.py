@@ -1,6 +1,5 @@
 """The report is complete, self-contained, and plain about what is missing."""
 
-import json
 import re
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from seqarena.errors import InputError
 from seqarena.files import write_json
 from seqarena.plots.results import scores
+from seqarena.records import AllMetrics, ComparisonRecord, Summary, read_summaries
 from seqarena.report.report import verdict_table, write_report
 
 EXPERIMENTS = ["sentiment", "forecast", "video"]
@@ -31,8 +31,9 @@ def results(contest, tmp_path):
     }.items():
         folder = tmp_path / "results" / name
         summary, comparison = contest(**options)
-        write_json(folder / "summary.json", summary)
-        write_json(folder / "comparison.json", comparison.to_dict())
+        summary.write(folder / "summary.json")
+        metrics = AllMetrics(variants={}, baselines={}, unfitted={})
+        ComparisonRecord(**dict(comparison), metrics=metrics).write(folder / "comparison.json")
         scores(summary, folder / "plots" / "scores.png")
         for picture in ("attention-gru-0", "attention-gru-1", "confusion-gru", "other"):
             (folder / "plots" / f"{picture}.png").write_bytes(b"png")
@@ -41,14 +42,14 @@ def results(contest, tmp_path):
 
 def test_report_is_complete(results, tmp_path):
     out = tmp_path / "report"
-    summary = write_report(results, EXPERIMENTS, out)
-    assert json.loads((out / "summary.json").read_text()) == summary
-    assert list(summary) == ["sentiment", "forecast"]
-    assert summary["sentiment"] == json.loads((results / "sentiment/summary.json").read_text())
+    summaries = write_report(results, EXPERIMENTS, out)
+    assert read_summaries(out / "summary.json") == summaries
+    assert list(summaries) == ["sentiment", "forecast"]
+    assert summaries["sentiment"] == Summary.read(results / "sentiment/summary.json")
     page, text = (out / "index.html").read_text(), (out / "report.md").read_text()
-    for name in summary:
-        assert summary[name]["verdict"] in text
-        assert summary[name]["verdict"].replace("<", "&lt;") in page
+    for summary in summaries.values():
+        assert summary.verdict in text
+        assert summary.verdict.replace("<", "&lt;") in page
     links = set(re.findall(r'(?:src|href)="(?!#)([^"]+)"', page))
     links |= set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text))
     assert len(links) == 8 and all((out / link).is_file() for link in links)
@@ -68,10 +69,10 @@ def test_table_tells_variants_from_baselines_and_marks_the_best(results, tmp_pat
 
 def test_what_was_not_run_is_said(results, tmp_path):
     out = tmp_path / "report"
-    summary = write_report(results, EXPERIMENTS, out)
+    summaries = write_report(results, EXPERIMENTS, out)
     for file in ("index.html", "report.md"):
         assert "Not run yet" in (out / file).read_text()
-    table = verdict_table(summary, EXPERIMENTS)
+    table = verdict_table(summaries, EXPERIMENTS)
     assert re.search(r"^ video +– +not run yet", table, re.MULTILINE)
 
 
@@ -97,8 +98,8 @@ def test_without_a_comparison_the_values_remain(results, tmp_path):
 
 def test_names_cannot_inject_markup(results, tmp_path):
     path = results / "sentiment" / "summary.json"
-    summary = json.loads(path.read_text())
-    write_json(path, {**summary, "verdict": "<script>alert(1)</script>"})
+    markup = {"verdict": "<script>alert(1)</script>"}
+    Summary.read(path).model_copy(update=markup).write(path)
     write_report(results, ["sentiment"], tmp_path / "report")
     assert "<script>alert" not in (tmp_path / "report" / "index.html").read_text()
 
@@ -108,7 +109,7 @@ def test_a_broken_summary_is_named_and_the_old_report_stays(results, tmp_path):
     write_report(results, EXPERIMENTS, out)
     before = (out / "index.html").read_text()
     write_json(results / "sentiment" / "summary.json", {"metric": "accuracy"})
-    with pytest.raises(InputError, match=r"summary\.json: lacks baselines, greater_is_better"):
+    with pytest.raises(InputError, match=r"summary\.json: greater_is_better: missing$"):
         write_report(results, EXPERIMENTS, out)
     assert (out / "index.html").read_text() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "results"]

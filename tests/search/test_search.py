@@ -15,7 +15,7 @@ import torch
 from seqarena.config import Experiment, Range, Resources
 from seqarena.errors import InputError
 from seqarena.fit import fit
-from seqarena.runs import Result, SearchResult, read_search, write_record
+from seqarena.runs import Result, SearchResult
 from seqarena.search.search import SearchError, search
 from seqarena.tracking.ledger import Ledger, Run
 
@@ -239,5 +239,5 @@ def test_more_than_any_node_has_is_refused(
 
 
 def test_a_search_is_read_back_as_it_was_written(searched: Searched, tmp_path: Path) -> None:
-    write_record(tmp_path / "search.json", searched.result)
-    assert read_search(tmp_path / "search.json") == searched.result
+    searched.result.write(tmp_path / "search.json")
+    assert SearchResult.read(tmp_path / "search.json") == searched.result

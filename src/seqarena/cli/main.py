@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from seqarena.cli.predict import Name, generate, predict, score
-from seqarena.errors import InputError, RunError, exit_with_one_line, unknown
-from seqarena.files import read_json
+from seqarena.errors import RunError, exit_with_one_line, unknown
 
 app = typer.Typer(
     help="Which sequence model does this data need, and how sure are we?",
@@ -98,12 +97,10 @@ def sync(
 @app.command()
 def verdict() -> None:
     """Print the verdict of every experiment and where to look next."""
+    from seqarena.records import read_summaries
     from seqarena.report.report import verdict_table
 
-    path = Path("report/summary.json")
-    if not path.is_file():
-        raise InputError(f"{path}: not there yet; run `dvc repro` first")
-    print(verdict_table(read_json(path)))
+    print(verdict_table(read_summaries(Path("report/summary.json"))))
     print("Next: open report/index.html, or `make ui` for every curve, picture and model.")
 
 

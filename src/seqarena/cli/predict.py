@@ -11,7 +11,7 @@ import typer
 from seqarena.cli.decoding import decoding_of, takes_decoding
 from seqarena.cli.render import show, write_music
 from seqarena.errors import InputError, unknown
-from seqarena.files import new_file, read_json
+from seqarena.files import new_file
 
 if TYPE_CHECKING:
     from seqarena.predict import Predictor
@@ -96,7 +96,8 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     """Load the model: of the variant asked for or the best one, its best repetition on valid."""
     from seqarena.experiments import load
     from seqarena.predict import Predictor
-    from seqarena.runs import read_finals
+    from seqarena.records import ComparisonRecord
+    from seqarena.runs import Finals
     from seqarena.tasks import task_for
 
     found = load(experiment)
@@ -104,8 +105,8 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     for path in (finals, comparison):
         if not path.is_file():
             raise InputError(f"{path}: not there yet; run `dvc repro evaluate@{experiment}` first")
-    name = variant or read_json(comparison)["best"]
-    mine = [final for final in read_finals(finals) if final.variant == name]
+    name = variant or ComparisonRecord.read(comparison).best
+    mine = [final for final in Finals.read(finals).finals if final.variant == name]
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
     order = task_for(found.config.task).metrics[found.config.metric].order

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from seqarena.experiments import ResolvedExperiment
-from seqarena.files import read_json
+from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
 
 EVERY = 30.0  # seconds between lines of one experiment where there is no terminal
@@ -62,7 +62,7 @@ class RunDisplay:
 
     def verdict(self, experiment: ResolvedExperiment) -> None:
         """Show the verdict that an experiment came to."""
-        sentence = read_json(experiment.results / "summary.json")["verdict"]
+        sentence = Summary.read(experiment.results / "summary.json").verdict
         self._end(experiment.name, "done", sentence)
 
     def failure(self, name: str, reason: str) -> None:

@@ -7,7 +7,6 @@ import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from seqarena.evaluation.scoring import (
     test_baseline,
     test_model,
 )
-from seqarena.evaluation.statistics import Comparison, best_of, compare, mean_interval
+from seqarena.evaluation.statistics import best_of, compare, mean_interval
 from seqarena.evaluation.verdict import verdict
 from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
@@ -31,17 +30,25 @@ from seqarena.figures.gates import gates_of
 from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
-from seqarena.files import new_folder, write_csv, write_json
+from seqarena.files import new_folder, write_csv
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
-from seqarena.runs import Final, read_finals
+from seqarena.records import (
+    AllMetrics,
+    Comparison,
+    ComparisonRecord,
+    Headline,
+    Summary,
+    VariantSummary,
+)
+from seqarena.runs import Final, Finals
 from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.recorder import Recorder
 
 
 def evaluate_finals(
     experiment: ResolvedExperiment, recorder: Recorder, plot_pool: PlotPool
-) -> dict[str, Any]:
+) -> Summary:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
     Writes ``summary.json``, ``comparison.json``, ``scores.csv``, ``plots/`` and ``finals/`` under
@@ -89,7 +96,7 @@ class Evaluation:
     @cached_property
     def finals(self) -> dict[str, list[Final]]:
         """The finals of each variant, in the order of their repetitions."""
-        finals = read_finals(self.experiment.models / "finals.json")
+        finals = Finals.read(self.experiment.models / "finals.json").finals
         return {
             variant: [final for final in finals if final.variant == variant]
             for variant in self.experiment.config.variants
@@ -149,8 +156,8 @@ class Evaluation:
         tested: dict[str, list[Tested]],
         baselines: dict[str, Tested],
         unfitted: dict[str, str],
-    ) -> tuple[Comparison, dict[str, Any]]:
-        """Compare; write ``comparison.json`` and ``summary.json``."""
+    ) -> tuple[Comparison, Summary]:
+        """Compare; write ``comparison.json``, ``summary.json`` and ``metrics.json``."""
         metric, results = self.experiment.config.metric, self.experiment.results
         greater = self.task.metrics[metric].greater
         comparison = compare(
@@ -161,41 +168,42 @@ class Evaluation:
             [example.get("group", index) for index, example in enumerate(self.split.examples())],
         )
         variants = {
-            variant: self._entry(variant, [t.metrics[metric] for t in runs])
+            variant: self._variant_summary(variant, [t.metrics[metric] for t in runs])
             for variant, runs in tested.items()
         }
         figures = {name: t.metrics[metric] for name, t in baselines.items()}
-        summary = {
-            "metric": metric,
-            "greater_is_better": greater,
-            "baselines": figures,
-            "variants": variants,
-            "verdict": verdict(metric, greater, variants, comparison, figures, left_out=unfitted),
-        }
-        also = {
-            "variants": {v: [t.metrics for t in runs] for v, runs in tested.items()},
-            "baselines": {name: t.metrics for name, t in baselines.items()},
-            "unfitted": unfitted,
-        }
-        write_json(results / "comparison.json", {**comparison.to_dict(), "metrics": also})
-        write_json(results / "summary.json", summary)
-        write_json(results / "metrics.json", headline(summary))
+        summary = Summary(
+            metric=metric,
+            greater_is_better=greater,
+            baselines=figures,
+            variants=variants,
+            verdict=verdict(metric, greater, variants, comparison, figures, left_out=unfitted),
+        )
+        metrics = AllMetrics(
+            variants={variant: [t.metrics for t in runs] for variant, runs in tested.items()},
+            baselines={name: t.metrics for name, t in baselines.items()},
+            unfitted=unfitted,
+        )
+        record = ComparisonRecord(**dict(comparison), metrics=metrics)
+        record.write(results / "comparison.json")
+        summary.write(results / "summary.json")
+        headline(summary).write(results / "metrics.json")
         return comparison, summary
 
-    def _entry(self, variant: str, values: list[float]) -> dict[str, Any]:
+    def _variant_summary(self, variant: str, values: list[float]) -> VariantSummary:
         group = self.finals[variant]
         bounds = self.task.metrics[self.experiment.config.metric]
         mean, interval = mean_interval(values, bounds)
-        return {
-            "values": values,
-            "mean": mean,
-            "ci95": list(interval),
-            "parameters": group[0].parameters,
-            "train_seconds": float(np.mean([final.train_seconds for final in group])),
-            "test_examples": len(self.split),
-        }
+        return VariantSummary(
+            values=tuple(values),
+            mean=mean,
+            ci95=interval,
+            parameters=group[0].parameters,
+            train_seconds=float(np.mean([final.train_seconds for final in group])),
+            test_examples=len(self.split),
+        )
 
-    def draw(self, summary: dict[str, Any], plots: Path) -> None:
+    def draw(self, summary: Summary, plots: Path) -> None:
         """Have the comparison and the curves drawn; list the scores beside them."""
         metric = self.experiment.config.metric
         curves = {
@@ -206,8 +214,8 @@ class Evaluation:
         self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
         rows = (
             [variant, number, value]
-            for variant, entry in summary["variants"].items()
-            for number, value in enumerate(entry["values"], start=1)
+            for variant, entry in summary.variants.items()
+            for number, value in enumerate(entry.values, start=1)
         )
         write_csv(self.experiment.results / "scores.csv", ["variant", "repetition", metric], rows)
 
@@ -237,7 +245,7 @@ class Evaluation:
                 name = "-".join(part for part in (kind, variant, rest) if part)
                 shutil.copyfile(path, plots / f"{name}.png")
 
-    def record(self, run: str, summary: dict[str, Any], pictures: list[Path]) -> None:
+    def record(self, run: str, summary: Summary, pictures: list[Path]) -> None:
         """Add to the first finals' runs their pictures, and to the verdict's what it rests on."""
         ledger, results = self.recorder.ledger, self.experiment.results
         for final, *_ in self.finals.values():
@@ -245,28 +253,27 @@ class Evaluation:
                 ledger.artifact(final.run, path)
         for path in (*pictures, results / "summary.json", results / "comparison.json"):
             ledger.artifact(run, path)
-        means = {name: entry["mean"] for name, entry in summary["variants"].items()}
-        reached = {**means, **summary["baselines"]}
-        metric = f"test_{summary['metric']}"
+        reached = {**summary.means, **summary.baselines}
+        metric = f"test_{summary.metric}"
         ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
-        ledger.tag(run, {"description": summary["verdict"]})
+        ledger.tag(run, {"description": summary.verdict})
 
 
-def headline(summary: dict[str, Any]) -> dict[str, Any]:
-    """Return what `dvc metrics show` lists: the best by mean, the best baseline, and the gap.
-
-    The gap is positive where the variant is ahead.
-    """
-    sign = 1.0 if summary["greater_is_better"] else -1.0
-    means = {name: entry["mean"] for name, entry in summary["variants"].items()}
-    best = best_of(means, summary["greater_is_better"])
-    found: dict[str, Any] = {"metric": summary["metric"], "best": best, "score": means[best]}
-    if summary["baselines"]:
-        baselines = summary["baselines"]
-        strongest = best_of(baselines, summary["greater_is_better"])
-        found |= {"baseline": strongest, "baseline_score": baselines[strongest]}
-        found["gap"] = sign * (means[best] - baselines[strongest])
-    return found
+def headline(summary: Summary) -> Headline:
+    """Return the best variant by mean, the best baseline where there is one, and the gap."""
+    means, baselines, greater = summary.means, summary.baselines, summary.greater_is_better
+    best = best_of(means, greater)
+    if not baselines:
+        return Headline(metric=summary.metric, best=best, score=means[best])
+    strongest = best_of(baselines, greater)
+    return Headline(
+        metric=summary.metric,
+        best=best,
+        score=means[best],
+        baseline=strongest,
+        baseline_score=baselines[strongest],
+        gap=(1.0 if greater else -1.0) * (means[best] - baselines[strongest]),
+    )
 
 
 def _all(finals: dict[str, list[Final]]) -> list[Final]:

@@ -20,7 +20,6 @@ side in between. The bootstrap, with seeds rescaled by sqrt(k / (k - 1)) (Rao an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -28,61 +27,13 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit  # scipy.stats takes a second to import
 
 from seqarena.errors import InputError
+from seqarena.records import ALPHA, Comparison, Interval, Pair
 
-ALPHA = 0.05
 DRAWS = 2000
 CHUNK = 4_000_000  # resampled examples held at once: 32 MB
 NOISE = 1e-12  # of the largest difference: below it, a spread is rounding
 
 Floats = NDArray[np.float64]
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One variant against a reference: the best variant, or a baseline."""
-
-    difference: float  # variant minus reference, in the metric's unit
-    ci95: Interval
-    p: float  # min F', over seeds and examples
-    p_holm: float  # corrected for the other pairs of the family; decides
-    p_seeds: float  # paired t-test over seeds alone, to be read beside p
-    effect_size: float | None  # Hedges' g of the paired seeds; None where seeds do not vary
-
-    @property
-    def detectable(self) -> bool:
-        """Whether the difference is more than chance at the 5 % level, after correction."""
-        return self.p_holm < ALPHA
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All variants against the best one, and against each baseline."""
-
-    best: str  # by mean
-    best_set: tuple[str, ...]  # not detectably different from the best, by mean, itself first
-    pairs: dict[str, Pair]  # every other variant minus the best
-    baselines: dict[str, dict[str, Pair]]  # baseline -> every variant minus it
-    top_share: dict[str, float]  # share of resamplings in which the variant came out on top
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, raw: dict[str, Any]) -> Comparison:
-        """Read back what `to_dict` gave."""
-        return cls(
-            best=raw["best"],
-            best_set=tuple(raw["best_set"]),
-            pairs=_read_pairs(raw["pairs"]),
-            baselines={name: _read_pairs(pairs) for name, pairs in raw["baselines"].items()},
-            top_share=raw["top_share"],
-        )
-
-
-def _read_pairs(raw: dict[str, Any]) -> dict[str, Pair]:
-    return {name: Pair(**{**pair, "ci95": tuple(pair["ci95"])}) for name, pair in raw.items()}
 
 
 def best_of(values: Mapping[str, float], greater_is_better: bool) -> str:

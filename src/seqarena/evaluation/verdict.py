@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from seqarena.evaluation.statistics import Comparison, Pair
 from seqarena.plots.formats import Format, listed, metric_name, p_value
+from seqarena.records import Comparison, Pair, VariantSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +15,7 @@ class _Case:
 
     metric: str
     greater_is_better: bool
-    variants: Mapping[str, Mapping[str, Any]]
+    variants: Mapping[str, VariantSummary]
     comparison: Comparison
     baselines: Mapping[str, float]  # best first
     form: Format
@@ -26,10 +25,10 @@ class _Case:
         return self.comparison.best
 
     def mean(self, variant: str) -> float:
-        return float(self.variants[variant]["mean"])
+        return self.variants[variant].mean
 
     def interval(self, variant: str) -> str:
-        return f"95% interval {self.form.interval(self.variants[variant]['ci95'])}"
+        return f"95% interval {self.form.interval(self.variants[variant].ci95)}"
 
     def reached(self, value: float) -> str:
         return f"{metric_name(self.metric)} {self.form.with_unit(value)}"
@@ -47,7 +46,7 @@ class _Case:
 def verdict(
     metric: str,
     greater_is_better: bool,
-    variants: Mapping[str, Mapping[str, Any]],
+    variants: Mapping[str, VariantSummary],
     comparison: Comparison,
     baselines: Mapping[str, float],
     unit: str = "",
@@ -55,9 +54,8 @@ def verdict(
 ) -> str:
     """Say which variants are best, by how much, and how they stand to the best baseline.
 
-    `variants` are those of the experiment's summary (``mean``, ``ci95``). A difference is told as
-    one only where the comparison detects it after correction; a baseline that the comparison lacks
-    is quoted without a claim; one that is `left_out` could not be fitted.
+    A difference is told as one only where the comparison detects it after correction; a baseline
+    that the comparison lacks is quoted without a claim; one that is `left_out` could not be fitted.
     """
     ranked = sorted(baselines, key=lambda name: baselines[name], reverse=greater_is_better)
     case = _Case(
@@ -66,7 +64,7 @@ def verdict(
         variants=variants,
         comparison=comparison,
         baselines={name: baselines[name] for name in ranked},
-        form=Format([*(v["mean"] for v in variants.values()), *baselines.values()], unit),
+        form=Format([*(v.mean for v in variants.values()), *baselines.values()], unit),
     )
     pairs = comparison.baselines.get(ranked[0], {}) if ranked else {}
     if pairs and all(case.loses(pair) for pair in pairs.values()):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from seqarena.records import Summary
 
 DECIMALS = ((1.0, 3), (10.0, 2), (1000.0, 1))  # up to this size: so many decimals
 
@@ -37,10 +38,9 @@ class Format:
         return f"{low} to {high}" if "-" in low + high else f"{low}–{high}"
 
 
-def format_of(summary: Mapping[str, Any], unit: str = "") -> Format:
+def format_of(summary: Summary, unit: str = "") -> Format:
     """Return the format that suits all variants and baselines of an experiment's summary."""
-    means = [variant["mean"] for variant in summary["variants"].values()]
-    return Format([*means, *summary["baselines"].values()], unit)
+    return Format([*summary.means.values(), *summary.baselines.values()], unit)
 
 
 def metric_name(metric: str) -> str:

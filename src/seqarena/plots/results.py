@@ -26,19 +26,18 @@ from seqarena.plots.style import (
     picture,
     shortened,
 )
+from seqarena.records import Summary, VariantSummary
 
 Curves = Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 
 
-def scores(summary: Mapping[str, Any], path: Path) -> None:
+def scores(summary: Summary, path: Path) -> None:
     """Draw the comparison of one experiment's summary: a row per variant, best on top.
 
     Dots are seeds, the bar is the 95 % interval of their mean, the upright lines are baselines.
     """
-    variants: Mapping[str, Any] = summary["variants"]
-    better = summary["greater_is_better"]
-    order = sorted(variants, key=lambda name: variants[name]["mean"], reverse=not better)
-    baselines: Mapping[str, float] = summary["baselines"]
+    variants, baselines, means = summary.variants, summary.baselines, summary.means
+    order = sorted(variants, key=lambda name: means[name], reverse=not summary.greater_is_better)
     form = format_of(summary)
     height = 1.1 + 0.36 * len(order) + 0.24 * len(baselines)
     with picture(path, 9.0, height) as figure:
@@ -57,23 +56,22 @@ def scores(summary: Mapping[str, Any], path: Path) -> None:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x")
-        axes.set_xlabel(
-            f"{metric_name(summary['metric'])}, {'more' if better else 'less'} is better"
-        )
-        _value_labels(axes, [form(variants[name]["mean"]) for name in order])
+        better = "more" if summary.greater_is_better else "less"
+        axes.set_xlabel(f"{metric_name(summary.metric)}, {better} is better")
+        _value_labels(axes, [form(means[name]) for name in order])
 
 
-def _score_row(axes: Axes, row: int, variant: Mapping[str, Any]) -> None:
-    axes.plot(variant["ci95"], [row, row], color=BLUE, lw=6, alpha=0.25, solid_capstyle="round")
-    axes.plot(variant["values"], [row] * len(variant["values"]), "o", color=BLUE, ms=4.5, alpha=0.7)
-    axes.plot([variant["mean"]], [row], "|", color=INK, ms=13, mew=2)
+def _score_row(axes: Axes, row: int, variant: VariantSummary) -> None:
+    axes.plot(variant.ci95, [row, row], color=BLUE, lw=6, alpha=0.25, solid_capstyle="round")
+    axes.plot(variant.values, [row] * len(variant.values), "o", color=BLUE, ms=4.5, alpha=0.7)
+    axes.plot([variant.mean], [row], "|", color=INK, ms=13, mew=2)
 
 
 def _score_range(
-    variants: Sequence[Mapping[str, Any]], baselines: Mapping[str, float]
+    variants: Sequence[VariantSummary], baselines: Mapping[str, float]
 ) -> tuple[float, float]:
     """Span variants and baselines, but let no far baseline press the variants together."""
-    shown = np.array([[*variant["values"], *variant["ci95"]] for variant in variants])
+    shown = np.array([[*variant.values, *variant.ci95] for variant in variants])
     low, high = float(shown.min()), float(shown.max())
     span = (high - low) or 0.1 * abs(high) or 1.0
     near = [value for value in baselines.values() if low - 2 * span <= value <= high + 2 * span]
