@@ -119,11 +119,11 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     for final in finals:
         variant, place = final["variant"], SEEDS.index(final["seed"])
         predictor = Predictor(experiment.models / variant / str(final["seed"]))
-        answers = predictor.predict([test.sequence(index) for index in range(TESTED)])
-        said = [predictor.spec.classes.index(answer["label"]) for answer in answers]
+        predictions = predictor.predict([test.sequence(index) for index in range(TESTED)])
+        predicted = [predictor.spec.classes.index(one["label"]) for one in predictions]
         right = {
-            "accuracy": pytest.approx(accuracy_score(truth, said)),
-            "macro_f1": pytest.approx(f1_score(truth, said, average="macro", zero_division=0)),
+            "accuracy": pytest.approx(accuracy_score(truth, predicted)),
+            "macro_f1": pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0)),
         }
         assert summary.variants[variant].values[place] == right["accuracy"]
         assert comparison.metrics.variants[variant][place] == right
@@ -148,8 +148,8 @@ def test_a_baseline_that_cannot_be_fitted_is_told_and_left_out(trained: Trained)
         path = trained.experiment.prepared / split / "examples.jsonl"
         lines = path.read_text().splitlines()
         path.write_text("".join(json.dumps({**json.loads(x), "text": "a b"}) + "\n" for x in lines))
-    told = r"baselines: tfidf_logistic cannot be fitted, and is left out: empty vocabulary[^\n]*$"
-    with pytest.warns(InputWarning, match=told):
+    message = r"^baselines: tfidf_logistic cannot be fitted, and is left out: empty voc[^\n]*$"
+    with pytest.warns(InputWarning, match=message):
         summary = trained.evaluate()
     assert summary.baselines.keys() == {"majority"}
     path = trained.experiment.results / "comparison.json"
@@ -175,9 +175,9 @@ def test_what_was_trained_in_bfloat16_is_tested_where_there_is_none(
 ) -> None:
     protocol = trained.experiment.config.protocol.model_copy(update={"precision": "bfloat16"})
     config = trained.experiment.config.model_copy(update={"protocol": protocol})
-    told = r"protocol\.precision: bfloat16, but this cpu does not .*; float32 is used$"
+    message = r"protocol\.precision: bfloat16, but this cpu does not .*; float32 is used$"
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
-    with pytest.warns(InputWarning, match=told) as warned:
+    with pytest.warns(InputWarning, match=message) as warned:
         summary = replace(trained, experiment=replace(trained.experiment, config=config)).evaluate()
     assert len([one for one in warned if one.category is InputWarning]) == 1
     assert summary == trained.evaluate()  # in float32

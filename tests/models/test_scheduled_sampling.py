@@ -59,14 +59,14 @@ def test_with_a_share_of_one_it_reads_its_own_tokens_alone(
 ) -> None:
     decoder, (encoded, batch) = build(attention, input_feeding), given()
     taught, _ = decoder.eval()(encoded, batch)
-    said = taught.argmax(-1)
-    assert not torch.equal(said, batch.targets)
+    predicted = taught.argmax(-1)
+    assert not torch.equal(predicted, batch.targets)
     decoder.train().progress = 1.0
     read, logits = read_by(decoder, encoded, batch)
     torch.testing.assert_close(
-        read, torch.cat([after_begin(batch.targets), after_begin(said)], dim=1)
+        read, torch.cat([after_begin(batch.targets), after_begin(predicted)], dim=1)
     )
-    expected, _ = decoder.eval()(encoded, batch._replace(targets=said))
+    expected, _ = decoder.eval()(encoded, batch._replace(targets=predicted))
     torch.testing.assert_close(logits, expected)
 
 
@@ -75,13 +75,13 @@ def test_before_training_has_gone_on_it_is_taught_by_the_truth_alone(
     attention: str | None, input_feeding: bool
 ) -> None:
     encoded, batch = given()
-    told = []
+    outputs = []
     for sampling, progress in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)):
         decoder = build(attention, input_feeding, sampling=sampling, dropout=0.3).train()
         decoder.progress = progress
         torch.manual_seed(2)
-        told.append(decoder(encoded, batch)[0])
-    plain, *same, other = told
+        outputs.append(decoder(encoded, batch)[0])
+    plain, *same, other = outputs
     assert all(torch.equal(each, plain) for each in same)
     assert not torch.equal(other, plain)
 
@@ -101,16 +101,16 @@ def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
     decoder, (encoded, batch) = build("additive", False, sampling=0.5).train(), given()
     many = Batch(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in batch))
     wide = Encoded(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in encoded[:3]))
-    said = after_begin(decoder(encoded, batch)[0].argmax(-1)).repeat(800, 1)
+    predicted = after_begin(decoder(encoded, batch)[0].argmax(-1)).repeat(800, 1)
     truth = after_begin(many.targets)
-    different = said != truth
+    different = predicted != truth
     shares = []
     for progress in (0.2, 0.6, 1.0):
         decoder.progress = progress
         torch.manual_seed(3)
         read = read_by(decoder, wide, many)[0][:, 5:]
-        assert bool(((read == truth) | (read == said)).all())
-        shares.append(float((read == said)[different].float().mean()))
+        assert bool(((read == truth) | (read == predicted)).all())
+        shares.append(float((read == predicted)[different].float().mean()))
     assert shares == pytest.approx([0.1, 0.3, 0.5], abs=0.02)
     torch.manual_seed(3)
     assert torch.equal(read_by(decoder, wide, many)[0][:, 5:], read)
@@ -127,9 +127,9 @@ def test_every_parameter_learns(attention: str | None, input_feeding: bool) -> N
 
 def test_what_is_read_by_hand() -> None:
     tokens = torch.tensor([[END, 4, 5], [END, 6, END]], dtype=torch.int32)
-    told = torch.zeros(2, 3, 9)
-    for row, step, said in ((0, 0, 7), (0, 1, 8), (0, 2, 3), (1, 0, 6), (1, 1, 3), (1, 2, 3)):
-        told[row, step, said] = 1.0
-    assert mixed(tokens, told, 1.0).tolist() == [[END, 7, 8], [END, 6, 3]]
-    assert mixed(tokens, told, 0.0).tolist() == tokens.tolist()
-    assert mixed(tokens[:, :1], told[:, :1], 1.0).tolist() == [[END], [END]]
+    logits = torch.zeros(2, 3, 9)
+    for row, step, token in ((0, 0, 7), (0, 1, 8), (0, 2, 3), (1, 0, 6), (1, 1, 3), (1, 2, 3)):
+        logits[row, step, token] = 1.0
+    assert mixed(tokens, logits, 1.0).tolist() == [[END, 7, 8], [END, 6, 3]]
+    assert mixed(tokens, logits, 0.0).tolist() == tokens.tolist()
+    assert mixed(tokens[:, :1], logits[:, :1], 1.0).tolist() == [[END], [END]]

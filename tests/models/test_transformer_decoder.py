@@ -76,7 +76,7 @@ def test_it_is_the_decoder_of_torch() -> None:
     seen: list[Any] = []
     last = theirs.layers[-1].multihead_attn
     last.register_forward_pre_hook(lambda _, args, kw: seen.append((args, kw)), with_kwargs=True)
-    told, weights = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
+    logits, weights = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
     before = torch.cat([torch.full((3, 1), END), TARGETS[:, :-1]], 1)
     x = decoder.input_projection(decoder.embedding(before), positions(5, WIDTH))
     states = theirs(
@@ -85,7 +85,7 @@ def test_it_is_the_decoder_of_torch() -> None:
         tgt_mask=nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64),
         memory_key_padding_mask=~mask_of(LENGTHS, 7),
     )
-    torch.testing.assert_close(told, decoder.output(states))
+    torch.testing.assert_close(logits, decoder.output(states))
     ((args, kw),) = seen
     _, wanted = last(*args, **{**kw, "need_weights": True, "average_attn_weights": False})
     torch.testing.assert_close(weights, wanted)
@@ -93,12 +93,12 @@ def test_it_is_the_decoder_of_torch() -> None:
 
 def test_no_token_looks_ahead() -> None:
     decoder, encoded = build()
-    told, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
+    logits, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, TARGETS))
     other = TARGETS.clone()
     other[:, 2] = 8
     changed, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, other))
-    torch.testing.assert_close(changed[:, :3], told[:, :3])
-    assert not torch.allclose(changed[:, 3], told[:, 3])
+    torch.testing.assert_close(changed[:, :3], logits[:, :3])
+    assert not torch.allclose(changed[:, 3], logits[:, 3])
 
 
 def test_hypotheses_side_by_side_keep_what_each_has_said() -> None:
@@ -108,12 +108,12 @@ def test_hypotheses_side_by_side_keep_what_each_has_said() -> None:
     first = decoder.advance(torch.full((3, 1), END), source, decoder.init_state(source))[1]
     carried = tuple(type(cache)(*(part.repeat(1, 2, 1, 1, 1) for part in cache)) for cache in first)
     for step in range(4):
-        told, carried, weights = decoder.advance(both[:, :, step], source, carried)
+        logits, carried, weights = decoder.advance(both[:, :, step], source, carried)
         assert carried[0].keys.shape == (3, 2, HEADS, step + 2, WIDTH // HEADS)
     assert weights is not None and weights.shape == (3, HEADS, 2, 7)
     for place in range(2):
         taught, _ = decoder(encoded, Batch(LENGTHS, LENGTHS, both[:, place]))
-        torch.testing.assert_close(told[:, place], taught[:, 4])
+        torch.testing.assert_close(logits[:, place], taught[:, 4])
 
 
 def test_dropout_is_of_training_alone() -> None:

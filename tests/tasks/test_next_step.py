@@ -32,7 +32,7 @@ SENTENCES = [f"{who} {does} the {what}" for who, does in (("she", "reads"), ("he
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sentences")
     with (folder / "examples.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -45,7 +45,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def predictor(told: Path) -> Predictor:
+def predictor(sentences: Path) -> Predictor:
     section = {
         "data": "hutto_sentences",
         "modality": "text",
@@ -56,9 +56,9 @@ def predictor(told: Path) -> Predictor:
     }
     chosen = {"learning_rate": 0.02, "width": 16, "dropout": 0.0, "weight_decay": 0.0}
     chosen |= {"embedding": 8, "embedding_std": 1.0}
-    run = Training(parse(Experiment, section, "test"), Prepared(told), "lstm", chosen, 1)
+    run = Training(parse(Experiment, section, "test"), Prepared(sentences), "lstm", chosen, 1)
     assert list(run.epochs())[-1].train_loss < 0.6
-    return Predictor(save_trained(told / "model", run, "language_modelling", "lstm"))
+    return Predictor(save_trained(sentences / "model", run, "language_modelling", "lstm"))
 
 
 def read(predictor: Predictor, text: str) -> Any:
@@ -66,8 +66,8 @@ def read(predictor: Predictor, text: str) -> Any:
     return steps
 
 
-def test_inputs_and_targets_are_one_step_apart(told: Path) -> None:
-    train = Prepared(told).split("train")
+def test_inputs_and_targets_are_one_step_apart(sentences: Path) -> None:
+    train = Prepared(sentences).split("train")
     for index in range(len(train)):
         inputs, targets = train.sequence(index), train.target(index)
         assert inputs[0] == END == targets[-1]
@@ -92,16 +92,16 @@ def test_a_sentence_is_the_product_of_its_words(predictor: Predictor) -> None:
 
 
 def test_the_likeliest_next_words(predictor: Predictor) -> None:
-    (answer,) = predictor.predict([read(predictor, "she reads the")])
-    likely = list(answer["next"])
+    (prediction,) = predictor.predict([read(predictor, "she reads the")])
+    likely = list(prediction["next"])
     assert set(likely[:4]) == {"book", "film", "show", "play"}
-    assert sum(answer["next"].values()) <= 1 + 1e-6
+    assert sum(prediction["next"].values()) <= 1 + 1e-6
 
 
 def test_it_continues_a_prompt(predictor: Predictor) -> None:
     begun = read(predictor, "he sees")
-    (said,) = predictor.generate(begun, Decoding(), 10)
-    assert said["text"] in SENTENCES
+    (generated,) = predictor.generate(begun, Decoding(), 10)
+    assert generated["text"] in SENTENCES
     ways = [Decoding(method="sample", seed=seed, best=3) for seed in (1, 1, 2)]
     drawn = [[one["text"] for one in predictor.generate(begun, way, 10)] for way in ways]
     assert drawn[0] == drawn[1] and all(text.startswith("he sees") for text in drawn[0])
@@ -144,14 +144,14 @@ def test_frames_are_drawn_key_by_key(
         (straight,) = task.generate(model, begun, spec, Decoding(), 5)
         with pytest.raises(InputError, match="--decoding: frames are drawn"):
             task.generate(model, begun, spec, Decoding(method="beam"), 5)
-    for answers in (one, again):
-        assert [answer["roll"].shape for answer in answers] == [(7, 6)] * 2
-        assert all((answer["roll"][:2] == begun[1:]).all() for answer in answers)
+    for predictions in (one, again):
+        assert [prediction["roll"].shape for prediction in predictions] == [(7, 6)] * 2
+        assert all((prediction["roll"][:2] == begun[1:]).all() for prediction in predictions)
     assert all((a["roll"] == b["roll"]).all() for a, b in zip(one, again, strict=True))
     whole = torch.from_numpy(np.concatenate([begun[:1], straight["roll"]])).float()
-    said = model(Batch(whole[None, :-1], torch.tensor([7]), whole)).logits[0, 2:]
-    assert ((said > 0) == (whole[3:] > 0)).all()
-    logs = -torch.nn.functional.binary_cross_entropy_with_logits(said, whole[3:], reduction="sum")
+    logits = model(Batch(whole[None, :-1], torch.tensor([7]), whole)).logits[0, 2:]
+    assert ((logits > 0) == (whole[3:] > 0)).all()
+    logs = -torch.nn.functional.binary_cross_entropy_with_logits(logits, whole[3:], reduction="sum")
     assert straight["log_probability"] == pytest.approx(float(logs.detach()), rel=1e-5)
     assert math.isfinite(straight["log_probability"])
 
@@ -187,10 +187,10 @@ def test_the_likeliest_next_keys_have_names(
     batch = Batch(torch.from_numpy(steps)[None], torch.tensor([5]), torch.empty(0))
     with torch.inference_mode():
         output = task.forward(model, batch, spec)
-    (answer,) = task.predict(output, spec)
-    assert set(answer["next"]) == {"A0", "A#0", "B0", "C1", "C#1", "D1"}
-    assert list(answer["next"].values()) == sorted(answer["next"].values(), reverse=True)
-    assert next(iter(answer["next"])) == key_name(int(output.logits[0, -1].argmax()))
+    (prediction,) = task.predict(output, spec)
+    assert set(prediction["next"]) == {"A0", "A#0", "B0", "C1", "C#1", "D1"}
+    assert list(prediction["next"].values()) == sorted(prediction["next"].values(), reverse=True)
+    assert next(iter(prediction["next"])) == key_name(int(output.logits[0, -1].argmax()))
     assert (key_name(39), key_name(87)) == ("C4", "C8")
 
 

@@ -98,16 +98,19 @@ def written(count: int, vocabulary: int) -> tuple[Output, Batch]:
     random = np.random.default_rng(0)
     lengths = random.integers(2, 7, count)
     targets = np.zeros((count, 6), np.int32)
-    said = []
+    hypotheses = []
     for row, length in enumerate(lengths):
         targets[row, : length - 1] = random.integers(3, vocabulary, length - 1)
         targets[row, length - 1] = END
         tokens = targets[row, : length - 1].tolist()
-        said.append(Hypothesis(tokens if row % 3 == 0 else [*tokens[1:], 3], -1.0, -1.0, None))
+        if row % 3:
+            tokens = [*tokens[1:], 3]
+        hypotheses.append(Hypothesis(tokens, -1.0, -1.0, None))
     logits = torch.from_numpy(random.normal(size=(count, 6, vocabulary)).astype(np.float32))
     tokens_of = torch.from_numpy(targets), torch.from_numpy(lengths)
     ones = torch.ones(count, dtype=torch.int64)
-    return Output(logits, ones, None, hypotheses=said), Batch(torch.empty(count), ones, *tokens_of)
+    output = Output(logits, ones, None, hypotheses=hypotheses)
+    return output, Batch(torch.empty(count), ones, *tokens_of)
 
 
 def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
@@ -155,11 +158,11 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
     elif not best.is_floating_point():
         classes = (batch.targets.long() - int(name == "labelling")).clamp(min=0)
         best = torch.nn.functional.one_hot(classes, task.outputs(spec)) * 50.0
-    said = [
+    hypotheses = [
         Hypothesis(row[: row.index(END)], 0.0, 0.0, None)
         for row in (batch.targets.tolist() if name == "transduction" else [])
     ]
-    perfect = output._replace(logits=best, hypotheses=said)
+    perfect = output._replace(logits=best, hypotheses=hypotheses)
     scores = task.scores(task.counts(perfect, batch, spec), spec)
     for name, metric in task.metrics.items():
         assert scores[name] == pytest.approx(metric.best)
@@ -169,10 +172,10 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
 
 def test_classification_metrics_are_those_of_scikit_learn() -> None:
     task, spec, output, batch = answered("classification")
-    said, truth = output.logits.argmax(1).numpy(), batch.targets.numpy()
+    predicted, truth = output.logits.argmax(1).numpy(), batch.targets.numpy()
     scores = task.scores(task.counts(output, batch, spec), spec)
-    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
-    assert scores["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
+    assert scores["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
     mean = float(task.per_example("accuracy", output, batch, spec).mean())
     assert mean == pytest.approx(scores["accuracy"])
 
@@ -188,9 +191,9 @@ def test_a_class_that_never_occurs_scores_zero_not_nan() -> None:
 def test_steps_without_a_label_count_for_nothing() -> None:
     task, spec, output, batch = answered("labelling")
     labelled = batch.targets != 0
-    said, truth = output.logits.argmax(2)[labelled] + 1, batch.targets[labelled]
+    predicted, truth = output.logits.argmax(2)[labelled] + 1, batch.targets[labelled]
     scores = task.scores(task.counts(output, batch, spec), spec)
-    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
+    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
     assert task.loss(output, batch)[1] == int(labelled.sum())
     first = task.per_example("accuracy", output, batch, spec)[0]
     right = (output.logits[0].argmax(1) + 1 == batch.targets[0])[labelled[0]]
@@ -227,25 +230,27 @@ def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
             examined = output
         claimed = task.output_from_predictions(task.predictions(examined), batch)
         for part in (claimed, examined):
-            told = task.scores(task.counts(part, batch, spec), spec)
+            scores = task.scores(task.counts(part, batch, spec), spec)
             wanted = task.scores(task.counts(output, batch, spec), spec)
-            assert told == pytest.approx({metric: wanted[metric] for metric in told})
+            assert scores == pytest.approx({metric: wanted[metric] for metric in scores})
 
 
 def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("regression")
-    said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
+    predicted, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
     scores = task.scores(task.counts(output, batch, spec), spec)
-    assert scores["mse"] == pytest.approx(mean_squared_error(truth, said), rel=1e-6)
-    assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
+    assert scores["mse"] == pytest.approx(mean_squared_error(truth, predicted), rel=1e-6)
+    assert scores["mae"] == pytest.approx(mean_absolute_error(truth, predicted), rel=1e-6)
 
 
 def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("forecasting")
-    said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
+    predicted, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
     scores = task.scores(task.counts(output, batch, spec), spec)
-    assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
-    assert scores["rmse"] == pytest.approx(math.sqrt(mean_squared_error(truth, said)), rel=1e-6)
+    assert scores["mae"] == pytest.approx(mean_absolute_error(truth, predicted), rel=1e-6)
+    assert scores["rmse"] == pytest.approx(
+        math.sqrt(mean_squared_error(truth, predicted)), rel=1e-6
+    )
     assert scores["mase"] == pytest.approx(scores["mae"] / 5)
     for metric in ("mae", "mase"):
         mean = float(task.per_example(metric, output, batch, spec).mean())
@@ -257,17 +262,17 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     task, spec, output, batch = answered("transduction")
     assert output.hypotheses is not None
-    said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
+    texts = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
     truth = [
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
         for row in batch.targets.tolist()
     ]
     scores = task.scores(task.counts(output, batch, spec), spec)
-    assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [truth]).score)
-    assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [truth]).score)
-    assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
-    assert scores["wer"] == pytest.approx(jiwer.wer(truth, said))
-    assert scores["cer"] == pytest.approx(jiwer.cer(truth, said))
+    assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(texts, [truth]).score)
+    assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(texts, [truth]).score)
+    assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, texts, truth)) / 30)
+    assert scores["wer"] == pytest.approx(jiwer.wer(truth, texts))
+    assert scores["cer"] == pytest.approx(jiwer.cer(truth, texts))
     log_probabilities = torch.log_softmax(output.logits.double(), 2)
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())
@@ -279,21 +284,21 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
     unknown = batch._replace(
         targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
     )
-    said = output._replace(
+    unlike = output._replace(
         hypotheses=[Hypothesis([1], 0.0, 0.0, None)], logits=torch.zeros(1, 2, task.outputs(spec))
     )
-    assert task.scores(task.counts(said, unknown, spec), spec)["exact_match"] == 0
+    assert task.scores(task.counts(unlike, unknown, spec), spec)["exact_match"] == 0
 
 
 def test_answers_for_people() -> None:
     task, spec, output, _ = answered("classification", 5)
-    for answer, logits in zip(task.predict(output, spec), output.logits, strict=True):
-        assert answer["label"] == spec.classes[int(logits.argmax())]
-        assert answer["probability"] == max(answer["probabilities"].values())
-        assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    for prediction, logits in zip(task.predict(output, spec), output.logits, strict=True):
+        assert prediction["label"] == spec.classes[int(logits.argmax())]
+        assert prediction["probability"] == max(prediction["probabilities"].values())
+        assert sum(prediction["probabilities"].values()) == pytest.approx(1)
     task, spec, output, _ = answered("forecasting", 5)
-    said = [answer["forecast"] for answer in task.predict(output, spec)]
-    np.testing.assert_allclose(said, output.logits.numpy() * 4 + 10, rtol=1e-6)
+    forecasts = [prediction["forecast"] for prediction in task.predict(output, spec)]
+    np.testing.assert_allclose(forecasts, output.logits.numpy() * 4 + 10, rtol=1e-6)
 
 
 def test_an_unknown_task_names_the_nearest() -> None:
