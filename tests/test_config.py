@@ -101,9 +101,9 @@ def test_a_worker_reads_back_what_the_driver_sends() -> None:
     ],
 )
 def test_a_mistake_is_told_in_one_line(change: dict[str, object], message: str) -> None:
-    with pytest.raises(InputError, match=f"^{message}") as told:
+    with pytest.raises(InputError, match=f"^{message}") as error:
         parse(Experiment, {**ENTRY, **change}, "here")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("key", ENTRY)
@@ -126,9 +126,9 @@ def test_a_file_that_is_no_params(tmp_path: Path, text: str | None, message: str
     path = tmp_path / "params.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=message) as told:
+    with pytest.raises(InputError, match=message) as error:
         read_params(path)
-    assert "\n" not in str(told.value) and "params.yaml" in str(told.value)
+    assert "\n" not in str(error.value) and "params.yaml" in str(error.value)
 
 
 def test_yaml_runs_no_code(tmp_path: Path) -> None:

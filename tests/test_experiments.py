@@ -105,9 +105,9 @@ def test_the_plain_variants_compete_in_every_experiment_on_whole_sequences() -> 
 def test_a_mistake_is_told_by_its_place(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"experiments\.toy{message}") as told:
+    with pytest.raises(InputError, match=rf"experiments\.toy{message}") as error:
         load("toy", write(tmp_path, **change))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_an_unknown_experiment_names_the_nearest(tmp_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_a_protocol_is_named_and_single_keys_are_set_otherwise(tmp_path: Path) -
 def test_a_mistake_in_a_protocol_is_told_by_its_place(
     tmp_path: Path, protocols: Any, protocol: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"params\.yaml: {message}") as told:
+    with pytest.raises(InputError, match=rf"params\.yaml: {message}") as error:
         load_with(tmp_path, protocols, protocol)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_data_set_whose_package_is_missing_names_the_extra(

@@ -57,8 +57,11 @@ def test_a_file_stays_until_its_replacement_is_complete(
 
 def test_where_no_file_can_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("old")
-    for path, told in ((tmp_path, "a folder"), (tmp_path / "a.txt" / "b", "cannot be written: ")):
-        with pytest.raises(InputError, match=told), new_file(path):
+    for path, message in (
+        (tmp_path, "a folder"),
+        (tmp_path / "a.txt" / "b", "cannot be written: "),
+    ):
+        with pytest.raises(InputError, match=message), new_file(path):
             pytest.fail("there is nothing to write to")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 

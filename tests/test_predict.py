@@ -47,23 +47,23 @@ def test_a_saved_model_answers_as_it_did(
     predictor = Predictor(folder)
     assert predictor.spec == training.spec
     test = Prepared(prepared[modality]).split("test")
-    answers = predictor.predict([test.sequence(index) for index in range(len(test))])
+    predictions = predictor.predict([test.sequence(index) for index in range(len(test))])
     training.model.eval()
     for indices, batch in Batches(test, 3).in_order():
         with torch.inference_mode():
             output = training.model(batch)
         wanted = training.task.predict(output, training.spec)
         for row, index in enumerate(indices):
-            answer = answers[int(index)]
+            prediction = predictions[int(index)]
             key = "forecast" if modality == "series" else "probability"
-            assert answer[key] == pytest.approx(wanted[row][key], rel=1e-4)
+            assert prediction[key] == pytest.approx(wanted[row][key], rel=1e-4)
             if output.weights is None:
-                assert "attention" not in answer
+                assert "attention" not in prediction
                 continue
             length = int(output.lengths[row])
-            assert answer["attention"].shape[-1] == length
+            assert prediction["attention"].shape[-1] == length
             mine = output.weights[row, ..., :length].numpy()
-            np.testing.assert_allclose(answer["attention"], mine, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(prediction["attention"], mine, rtol=1e-4, atol=1e-6)
 
 
 def test_any_length_and_any_number(trained: Any) -> None:

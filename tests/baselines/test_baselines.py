@@ -52,9 +52,9 @@ def forecasting(
 
 
 def error(name: str, data: Prepared) -> float:
-    answer = BASELINES[name].predict(data)
-    assert answer.shape == data.split("test").targets.shape
-    return float(np.abs(answer - data.split("test").targets).mean())
+    predictions = BASELINES[name].predict(data)
+    assert predictions.shape == data.split("test").targets.shape
+    return float(np.abs(predictions - data.split("test").targets).mean())
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_a_season_is_counted_in_steps(tmp_path: Path) -> None:
 
 def test_persistence_repeats_the_last_value(tmp_path: Path) -> None:
     data = forecasting(tmp_path, np.arange(300.0))
-    answer = BASELINES["persistence"].predict(data)
-    assert answer[0].tolist() == [LOOKBACK - 1.0] * HORIZON
-    assert answer[5].tolist() == [LOOKBACK + 4.0] * HORIZON
+    predictions = BASELINES["persistence"].predict(data)
+    assert predictions[0].tolist() == [LOOKBACK - 1.0] * HORIZON
+    assert predictions[5].tolist() == [LOOKBACK + 4.0] * HORIZON
 
 
 def test_linear_beats_persistence_on_a_trend(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_majority_is_the_commonest_class_of_train(tmp_path: Path) -> None:
         steps = [np.zeros((1, 1), np.float32) for _ in targets]
         write_sequences(tmp_path / split, steps, np.array(targets), ({} for _ in targets))
     write_spec(tmp_path / "spec.json", spec)
-    answer = BASELINES["majority"].predict(Prepared(tmp_path))
-    assert answer.argmax(1).tolist() == [2, 2, 2]
+    predictions = BASELINES["majority"].predict(Prepared(tmp_path))
+    assert predictions.argmax(1).tolist() == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ def test_logistic_regression_learns_what_is_plain(
 ) -> None:
     data = Prepared(prepare(tmp_path / "data", specs[modality], (60, 20, 20)))
     for split in ("train", "valid", "test"):
-        said = ["a good film" if target else "a bad film" for target in data.split(split).targets]
-        lines = [f'{{"text": "{text}"}}\n' for text in said]
+        texts = ["a good film" if target else "a bad film" for target in data.split(split).targets]
+        lines = [f'{{"text": "{text}"}}\n' for text in texts]
         (data.folder / split / "examples.jsonl").write_text("".join(lines))
     test = data.split("test")
-    answer = BASELINES[name].predict(data)
-    np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
-    assert (answer.argmax(1) == test.targets).mean() >= 0.9
+    predictions = BASELINES[name].predict(data)
+    np.testing.assert_allclose(predictions.sum(1), 1, rtol=1e-5)
+    assert (predictions.argmax(1) == test.targets).mean() >= 0.9
 
 
 def test_mean_frames_are_blind_to_order(
@@ -214,11 +214,11 @@ def pairs(folder: Path) -> Prepared:
 def test_the_nearest_text_of_train_lends_its_translation(tmp_path: Path) -> None:
     data = pairs(tmp_path / "pairs")
     words = data.spec.target_vocabulary
-    said = [
+    texts = [
         " ".join(words[token] for token in hypothesis.tokens)
         for hypothesis in BASELINES["nearest_text"].predict(data)
     ]
-    assert said == ["three and six", "six and one"]
+    assert texts == ["three and six", "six and one"]
 
 
 def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_words_of_one_letter_are_words_of_a_text_too(tmp_path: Path) -> None:
     (tmp_path / "examples.csv").write_text("text,target,split\n" + "\n".join(rows) + "\n")
     options = TextOptions(targets="words", min_count=1)
     data = prepare_raw(Text(), tmp_path, tmp_path, options)
-    (said,) = BASELINES["nearest_text"].predict(data)
-    assert [data.spec.target_vocabulary[token] for token in said.tokens] == ["two"]
+    (hypothesis,) = BASELINES["nearest_text"].predict(data)
+    assert [data.spec.target_vocabulary[token] for token in hypothesis.tokens] == ["two"]
 
 
 ASKED = [

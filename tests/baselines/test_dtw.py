@@ -78,14 +78,14 @@ def spec(specs: dict[str, DataSpec]) -> DataSpec:
 
 def test_nearest_answers_with_the_class_of_a_train_sequence(tmp_path: Path, spec: DataSpec) -> None:
     prepared = write(tmp_path, spec, (30, 30, 20), 24)
-    answers = dtw_nearest(prepared)
+    predictions = dtw_nearest(prepared)
     train, test = prepared.split("train"), prepared.split("test")
-    assert answers.shape == (20, 3)
-    assert np.array_equal(answers.sum(1), np.ones(20))
-    assert np.mean(answers.argmax(1) == test.targets) > 0.9
+    assert predictions.shape == (20, 3)
+    assert np.array_equal(predictions.sum(1), np.ones(20))
+    assert np.mean(predictions.argmax(1) == test.targets) > 0.9
     for index in range(5):
         distances = [plain(test.sequence(index), train.sequence(i)) for i in range(30)]
-        assert answers[index].argmax() == train.targets[np.argmin(distances)]
+        assert predictions[index].argmax() == train.targets[np.argmin(distances)]
 
 
 def test_hundreds_against_hundreds_take_seconds(tmp_path: Path, spec: DataSpec) -> None:

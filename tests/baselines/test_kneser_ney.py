@@ -134,10 +134,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def test_a_trigram_beats_the_unigram_on_held_out_text(prepared: Prepared) -> None:
     test = prepared.split("test")
-    answers = [baseline(prepared) for baseline in (unigram, kneser_ney_trigram)]
-    for answer in answers:
-        assert [len(nats) for nats in answer] == test.target_lengths.tolist()
-    alone, trigram = (np.exp(np.concatenate(answer).mean()) for answer in answers)
+    predictions = [baseline(prepared) for baseline in (unigram, kneser_ney_trigram)]
+    for nlls in predictions:
+        assert [len(nats) for nats in nlls] == test.target_lengths.tolist()
+    alone, trigram = (np.exp(np.concatenate(nlls).mean()) for nlls in predictions)
     assert trigram < 0.6 * alone < 0.1 * len(prepared.spec.vocabulary)
 
 

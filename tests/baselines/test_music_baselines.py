@@ -27,13 +27,13 @@ def prepared(tmp_path: Path) -> Prepared:
     return Prepared(tmp_path)
 
 
-def nll(prepared: Prepared, answers: list[Array]) -> float:
+def nll(prepared: Prepared, predictions: list[Array]) -> float:
     """Sum -log p over the keys of all frames of test."""
     test = prepared.split("test")
-    assert [answer.shape for answer in answers] == [(2, 88), (3, 88)]
-    assert {answer.dtype for answer in answers} == {np.dtype(np.float32)}
+    assert [prediction.shape for prediction in predictions] == [(2, 88), (3, 88)]
+    assert {prediction.dtype for prediction in predictions} == {np.dtype(np.float32)}
     sounds = np.concatenate([test.target(index) for index in range(len(test))])
-    logits = np.concatenate(answers).astype(np.float64)
+    logits = np.concatenate(predictions).astype(np.float64)
     return float((np.logaddexp(0, logits) - sounds * logits).sum())
 
 

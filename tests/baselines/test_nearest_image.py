@@ -42,9 +42,9 @@ def data(tmp_path: Path) -> Prepared:
 
 
 def test_the_nearest_picture_of_train_lends_its_target(data: Prepared) -> None:
-    said = [hypothesis.tokens for hypothesis in nearest_image(data)]
-    assert said == [data.split("test").target(index)[:-1].tolist() for index in range(6)]
-    assert said[0] == [6]
+    tokens = [hypothesis.tokens for hypothesis in nearest_image(data)]
+    assert tokens == [data.split("test").target(index)[:-1].tolist() for index in range(6)]
+    assert tokens[0] == [6]
 
 
 def test_the_test_split_is_not_looked_up(data: Prepared) -> None:

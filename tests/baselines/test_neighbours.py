@@ -47,13 +47,15 @@ def write(folder: Path, label: Callable[[int, int], int]) -> Prepared:
     return Prepared(folder)
 
 
-def accuracy(prepared: Prepared, answer: list[Array]) -> float:
+def accuracy(prepared: Prepared, predictions: list[Array]) -> float:
     test = prepared.split("test")
-    assert [rows.shape for rows in answer] == [(length, len(CLASSES)) for length in test.lengths]
-    np.testing.assert_allclose(np.concatenate(answer).sum(1), 1, rtol=1e-5)
+    assert [rows.shape for rows in predictions] == [
+        (length, len(CLASSES)) for length in test.lengths
+    ]
+    np.testing.assert_allclose(np.concatenate(predictions).sum(1), 1, rtol=1e-5)
     labels = np.asarray(test.targets)
-    said = np.concatenate(answer).argmax(1) + 1
-    return float((said == labels)[labels > 0].mean())
+    predicted = np.concatenate(predictions).argmax(1) + 1
+    return float((predicted == labels)[labels > 0].mean())
 
 
 def test_what_stands_before_is_enough(tmp_path: Path) -> None:
@@ -78,9 +80,9 @@ def test_the_majority_is_of_the_labelled_steps_of_train(tmp_path: Path) -> None:
 
 def test_a_label_that_train_lacks_is_never_said(tmp_path: Path) -> None:
     data = write(tmp_path, lambda before, _: 2 * int(before % 2))
-    for answer in (neighbour_logistic(data), left_neighbour_logistic(data)):
-        assert np.concatenate(answer)[:, 1].max() == 0
-        assert accuracy(data, answer) > 0.95
+    for predictions in (neighbour_logistic(data), left_neighbour_logistic(data)):
+        assert np.concatenate(predictions)[:, 1].max() == 0
+        assert accuracy(data, predictions) > 0.95
 
 
 @pytest.mark.parametrize("baseline", [majority_step, neighbour_logistic, left_neighbour_logistic])

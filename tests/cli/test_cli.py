@@ -248,24 +248,24 @@ def test_what_show_prints_is_itself_a_configuration(
 
 
 def test_a_sentence_is_answered(project: Path, seqarena: Callable[..., Ended]) -> None:
-    answers = {}
+    predicted = {}
     for sentence in ("a great film", "an awful film"):
         code, out, _ = seqarena("predict", "reviews", "--input", sentence)
         assert code == 0 and sentence in out and "gru" in out
-        answers[sentence] = next(label for label in ("yes", "no") if f" {label} " in out)
-    assert answers == {"a great film": "yes", "an awful film": "no"}
+        predicted[sentence] = next(label for label in ("yes", "no") if f" {label} " in out)
+    assert predicted == {"a great film": "yes", "an awful film": "no"}
 
 
 def test_a_file_is_answered_into_json(
     project: Path, seqarena: Callable[..., Ended], tmp_path: Path
 ) -> None:
     (tmp_path / "new.txt").write_text("a fine film\na poor film\n")
-    told = tmp_path / "out" / "answers.json"
+    output = tmp_path / "out" / "answers.json"
     code, out, _ = seqarena(
-        "predict", "reviews", "--input", str(tmp_path / "new.txt"), "--output", str(told)
+        "predict", "reviews", "--input", str(tmp_path / "new.txt"), "--output", str(output)
     )
     assert code == 0 and "2 answers" in out
-    first, second = json.loads(told.read_text())
+    first, second = json.loads(output.read_text())
     assert (first["label"], second["label"]) == ("yes", "no")
     assert first["probabilities"].keys() == {"yes", "no"}
     assert first["input"] == "new.txt:1"
@@ -285,43 +285,46 @@ def test_attention_is_drawn(project: Path, seqarena: Callable[..., Ended], tmp_p
 def test_a_series_is_forecast_in_its_unit(
     project: Path, seqarena: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    told = tmp_path / "a.json"
-    arguments = ("predict", "hours", "--input", "files/series.csv", "--output", str(told))
+    output = tmp_path / "a.json"
+    arguments = ("predict", "hours", "--input", "files/series.csv", "--output", str(output))
     assert seqarena(*arguments).code == 0
-    (answer,) = json.loads(told.read_text())
-    assert answer["input"] == "2020-01-17T15:00:00"
-    assert len(answer["forecast"]) == 4 and all(0 < value < 100 for value in answer["forecast"])
-    assert "attention" not in answer
-    assert " ".join(f"{v:.1f}" for v in answer["forecast"]) in seqarena(*arguments[:4]).out
+    (prediction,) = json.loads(output.read_text())
+    assert prediction["input"] == "2020-01-17T15:00:00"
+    assert "attention" not in prediction
+    forecast = prediction["forecast"]
+    assert len(forecast) == 4 and all(0 < value < 100 for value in forecast)
+    assert " ".join(f"{value:.1f}" for value in forecast) in seqarena(*arguments[:4]).out
 
 
 def test_a_recording_is_answered(
     project: Path, seqarena: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    told = tmp_path / "a.json"
-    assert seqarena("predict", "sounds", "--input", "files/sounds", "--output", str(told)).code == 0
-    answers = json.loads(told.read_text())
-    assert len(answers) == 24
-    right = sum(answer["label"] == ("high", "low")[n // 12] for n, answer in enumerate(answers))
+    output = tmp_path / "a.json"
+    arguments = ("predict", "sounds", "--input", "files/sounds", "--output", str(output))
+    assert seqarena(*arguments).code == 0
+    predictions = json.loads(output.read_text())
+    assert len(predictions) == 24
+    labels = [prediction["label"] for prediction in predictions]
+    right = sum(map(str.__eq__, labels, ["high"] * 12 + ["low"] * 12))
     assert right >= 20
 
 
 def test_labels_are_told_where_they_are_asked_for(
     project: Path, seqarena: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    told = tmp_path / "a.json"
+    output = tmp_path / "a.json"
     for word, right, wrong in (("she", "her", "his"), ("he", "his", "her")):
         arguments = ("predict", "gaps", "--input", f"{word} has read ___ book 3")
         code, out, err = seqarena(*arguments)
         assert (code, err) == (0, "")
         assert f"step 4: {right} 0." in out or f"step 4: {right} 1." in out
         assert out.index(right) < out.index(f"  {wrong} 0.")
-        assert seqarena(*arguments, "--output", str(told)).out == f"1 answer in {told}\n"
-        (answer,) = json.loads(told.read_text())
-        assert answer["labels"] == ["_", "_", "_", right, "_", "_"]
-        assert answer["alternatives"].keys() == {"4"}
-        assert list(answer["alternatives"]["4"]) == [right, wrong]
-        assert [p is None for p in answer["probabilities"]] == [True] * 3 + [False] + [True] * 2
+        assert seqarena(*arguments, "--output", str(output)).out == f"1 answer in {output}\n"
+        (prediction,) = json.loads(output.read_text())
+        assert prediction["labels"] == ["_", "_", "_", right, "_", "_"]
+        assert prediction["alternatives"].keys() == {"4"}
+        assert list(prediction["alternatives"]["4"]) == [right, wrong]
+        assert [p is None for p in prediction["probabilities"]] == [True] * 3 + [False] + [True] * 2
     picture, steps = tmp_path / "a.png", ("--variant", "lstm_attention")
     code, out, _ = seqarena(*arguments, *steps, "--attention", str(picture))
     assert code == 0 and out.startswith(f"{picture}: what lstm_attention looked at in he has")
@@ -345,8 +348,8 @@ def test_hypotheses_stand_in_the_order_of_their_score(
     code, out, _ = seqarena(*arguments)
     assert code == 0 and " score " in out and " log probability " in out
     assert seqarena(*arguments, "--output", str(tmp_path / "a.json")).code == 0
-    (answer,) = json.loads((tmp_path / "a.json").read_text())
-    scores = [each["score"] for each in (answer, *answer["n_best"])]
+    (prediction,) = json.loads((tmp_path / "a.json").read_text())
+    scores = [each["score"] for each in (prediction, *prediction["n_best"])]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert " score " not in seqarena(*arguments[:4]).out  # greedy has no other than its probability
 

@@ -79,12 +79,12 @@ def test_an_epoch_may_draw_fewer(split: Split) -> None:
 
 
 def test_in_order_gives_each_once_with_its_index(split: Split) -> None:
-    told: list[int] = []
+    seen: list[int] = []
     for indices, batch in Batches(split, 4).in_order():
         check_content(batch)
         assert batch.targets.tolist() == indices.tolist()
-        told += indices.tolist()
-    assert sorted(told) == list(range(11))
+        seen += indices.tolist()
+    assert sorted(seen) == list(range(11))
 
 
 def test_overlapping_windows_are_views_of_one_series(tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ def test_what_cannot_be_spelled_has_no_probability_and_no_gradient() -> None:
     assert not logits.grad[0].any() and logits.grad[1].any()
 
 
-@pytest.mark.parametrize(("variant", "told"), [("lstm_ctc", True), ("lstm", False)])
-def test_prepare_tells_what_no_variant_can_spell(variant: str, told: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("variant", "warned"), [("lstm_ctc", True), ("lstm", False)])
+def test_prepare_tells_what_no_variant_can_spell(
+    variant: str, warned: bool, tmp_path: Path
+) -> None:
     entry = {
         "data": "./texts.csv",
         "modality": "text",
@@ -66,4 +68,4 @@ def test_prepare_tells_what_no_variant_can_spell(variant: str, told: bool, tmp_p
         )
     counted = "CTC: cannot spell targets longer than the steps of their sequences: "
     counted += "1 of 2 in train, 1 of 1 in valid"
-    assert done.stderr == (f"warning: {counted}\n" if told else "")
+    assert done.stderr == (f"warning: {counted}\n" if warned else "")

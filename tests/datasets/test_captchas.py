@@ -85,12 +85,12 @@ def test_real_captchas_are_named_after_their_answers(
     mirror.mkdir(parents=True)
     picture = io.BytesIO()
     Image.new("L", (200, 50), 200).save(picture, "PNG")
-    answers = [f"{number:02}abc" for number in range(20)]
+    texts = [f"{number:02}abc" for number in range(20)]
     with zipfile.ZipFile(mirror / "images.zip", "w") as archive:
         top = f"{CaptchaV2.REPOSITORY}-{CaptchaV2.COMMIT}"
         archive.writestr(f"{top}/LICENSE", "MIT")
-        for answer in answers:
-            archive.writestr(f"{top}/{CaptchaV2.FOLDER}{answer}.png", picture.getvalue())
+        for text in texts:
+            archive.writestr(f"{top}/{CaptchaV2.FOLDER}{text}.png", picture.getvalue())
     monkeypatch.setenv("SEQARENA_MIRROR", str(mirror.parent))
     raw = tmp_path / "raw"
     with pytest.raises(InputError, match=r"images\.zip: sha256 is"):
@@ -99,6 +99,6 @@ def test_real_captchas_are_named_after_their_answers(
     content = content_sha256_of(mirror / "images.zip", CaptchaV2.FOLDER)
     monkeypatch.setattr(CaptchaV2, "CONTENT", content)
     CaptchaV2().write(raw)
-    assert [row["target"] for row in rows_of(raw)] == answers
+    assert [row["target"] for row in rows_of(raw)] == texts
     spec = Images().prepare(raw, tmp_path / "out", ImageOptions(targets="characters"), seed=0)
     assert spec.sizes == {"train": 16, "valid": 2, "test": 2}

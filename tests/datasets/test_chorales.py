@@ -91,7 +91,7 @@ def test_divisions_may_change_and_grace_notes_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"no score", r"a\.xml: not a MusicXML score: syntax error"),
         (b"PK\x03\x04 damaged", r"a\.xml: not a MusicXML score: File is not a zip"),
@@ -101,8 +101,8 @@ def test_divisions_may_change_and_grace_notes_take_no_time() -> None:
         (score({"Solo": [note(60, 1)]}, 0), "a note without duration or divisions"),
     ],
 )
-def test_what_cannot_be_read_exactly_is_refused(content: bytes, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_cannot_be_read_exactly_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         read_score(content, "a.xml")
 
 

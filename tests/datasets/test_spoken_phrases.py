@@ -57,9 +57,9 @@ def test_voices_of_valid_and_test_are_unseen(planned: list[Utterance]) -> None:
         for one in planned:
             sides[getattr(one, part)].add(one.split)
         assert all(len(found) == 1 for found in sides.values())
-    said = Counter(one.voice for one in planned if one.split == "test")
-    assert len(said) == 16
-    assert set(said.values()) == {25}
+    per_voice = Counter(one.voice for one in planned if one.split == "test")
+    assert len(per_voice) == 16
+    assert set(per_voice.values()) == {25}
 
 
 def test_rates_and_noise_are_those_stated(planned: list[Utterance]) -> None:

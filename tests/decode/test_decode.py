@@ -64,7 +64,9 @@ def log_probability(model: Bigrams, row: int, tokens: tuple[int, ...]) -> float:
 def every_sequence(vocabulary: int = VOCABULARY) -> list[tuple[int, ...]]:
     """All that end within the longest, and all that are cut there."""
     words = [token for token in range(vocabulary) if token != END]
-    ended = [(*said, END) for n in range(LONGEST) for said in itertools.product(words, repeat=n)]
+    ended = [
+        (*tokens, END) for n in range(LONGEST) for tokens in itertools.product(words, repeat=n)
+    ]
     return ended + list(itertools.product(words, repeat=LONGEST))
 
 
@@ -107,7 +109,7 @@ def test_a_wide_beam_finds_what_brute_force_finds(
             )
 
 
-def said(hypotheses: list[Hypothesis]) -> list[list[int]]:
+def tokens_of(hypotheses: list[Hypothesis]) -> list[list[int]]:
     return [h.tokens for h in hypotheses]
 
 
@@ -116,7 +118,7 @@ def test_a_beam_of_one_is_greedy(vocabulary: int) -> None:
     model = Bigrams(40, vocabulary)
     narrow = [best for (best,) in beam_search(model, LONGEST, width=1)]
     straight = greedy(model, LONGEST)
-    assert said(narrow) == said(straight)
+    assert tokens_of(narrow) == tokens_of(straight)
     for one, other in zip(narrow, straight, strict=True):
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-5)
         assert one.weights is not None and other.weights is not None
@@ -162,7 +164,7 @@ def test_a_wider_beam_never_ranks_lower_than_greedy() -> None:
 def test_a_search_ends_with_its_last_sequence() -> None:
     model = Bigrams()
     model.logits[..., END] = 50.0
-    assert said(greedy(model, LONGEST)) == [[]] * COUNT
+    assert tokens_of(greedy(model, LONGEST)) == [[]] * COUNT
     assert model.calls == 1
     assert [h[0].tokens for h in beam_search(model, LONGEST, width=3)] == [[]] * COUNT
 
@@ -185,10 +187,10 @@ def test_samples_come_as_often_as_they_are_likely() -> None:
 
 def test_a_cold_sample_is_greedy() -> None:
     model = Bigrams(20, 5)
-    straight = said(greedy(model, LONGEST))
-    assert said(sample(model, LONGEST, temperature=1e-4)) == straight
-    assert said(sample(model, LONGEST, top_k=1)) == straight
-    assert said(sample(model, LONGEST, top_p=1e-9)) == straight
+    straight = tokens_of(greedy(model, LONGEST))
+    assert tokens_of(sample(model, LONGEST, temperature=1e-4)) == straight
+    assert tokens_of(sample(model, LONGEST, top_k=1)) == straight
+    assert tokens_of(sample(model, LONGEST, top_p=1e-9)) == straight
 
 
 def test_the_nucleus_is_the_smallest_set_with_the_mass() -> None:

@@ -91,21 +91,21 @@ def test_it_writes_what_it_learned_in_the_order_of_the_other_language(trained: A
 def test_a_beam_tells_what_came_next_to_it(trained: Any, beam: int) -> None:
     _, predictor = trained
     decoding = Decoding(method="beam", beam=beam, best=3, length_penalty=0.0)
-    (answer,) = predictor.predict(read(predictor, "uno y dos"), decoding)
-    told = [answer, *answer["n_best"]]
-    assert answer["text"] == "two and one" and len({each["text"] for each in told}) == 3
-    likely = [each["log_probability"] for each in told]
+    (prediction,) = predictor.predict(read(predictor, "uno y dos"), decoding)
+    hypotheses = [prediction, *prediction["n_best"]]
+    assert prediction["text"] == "two and one" and len({each["text"] for each in hypotheses}) == 3
+    likely = [each["log_probability"] for each in hypotheses]
     assert likely == sorted(likely, reverse=True)
 
 
 def test_samples_repeat_themselves_for_a_seed(trained: Any) -> None:
     _, predictor = trained
     ways = [Decoding(method="sample", temperature=3.0, best=4, seed=seed) for seed in (1, 1, 2)]
-    said = []
+    texts = []
     for way in ways:
-        (answer,) = predictor.predict(read(predictor, "uno y dos"), way)
-        said.append([answer["text"], *(other["text"] for other in answer["n_best"])])
-    assert said[0] == said[1] != said[2]
+        (prediction,) = predictor.predict(read(predictor, "uno y dos"), way)
+        texts.append([prediction["text"], *(other["text"] for other in prediction["n_best"])])
+    assert texts[0] == texts[1] != texts[2]
 
 
 def test_a_model_that_writes_nothing_says_so(
@@ -128,10 +128,12 @@ def test_every_example_is_drawn_also_one_that_was_cut(
     test = Prepared(pairs).split("test")
     steps = int(test.lengths[0])
     whole = torch.softmax(torch.randn(4, 3, steps), 2)  # of four heads
-    said = [Hypothesis([4, 5], -0.5, -0.5, whole) for _ in range(len(test))]
-    said[1] = Hypothesis([4, 5, 4], -0.5, -0.5, whole)  # as many rows as tokens: no end
+    hypotheses = [Hypothesis([4, 5], -0.5, -0.5, whole) for _ in range(len(test))]
+    hypotheses[1] = Hypothesis([4, 5, 4], -0.5, -0.5, whole)  # as many rows as tokens: no end
     weights = {index: whole.numpy() for index in (0, 1)}
-    draw_final(tmp_path / "final", pairs, "transduction", "lstm_attention", said, weights, [0, 1])
+    draw_final(
+        tmp_path / "final", pairs, "transduction", "lstm_attention", hypotheses, weights, [0, 1]
+    )
     names = sorted(path.name for path in (tmp_path / "final").iterdir())
     assert names == ["attention-1.png", "attention-2.png", "predictions.csv"]
     rows = rows_of(tmp_path / "final", "predictions.csv")
@@ -165,9 +167,9 @@ def test_ways_of_writing_are_compared(trained: Any, pairs: Path, tmp_path: Path)
     draw_decodings(tmp_path, predictor, test, "exact_match", 0, at_once)
     rows = {row["decoding"]: row for row in rows_of(tmp_path, "decoding.csv")}
     assert list(rows) == ["greedy", "sample", *(f"beam {w}" for w in (1, 2, 3, 5, 8, 10))]
-    answers = predictor.predict([test.sequence(index) for index in range(len(test))])
+    predictions = predictor.predict([test.sequence(index) for index in range(len(test))])
     truth = [example["target"] for example in test.examples()]
-    right = np.mean([one["text"] == other for one, other in zip(answers, truth, strict=True)])
+    right = np.mean([one["text"] == other for one, other in zip(predictions, truth, strict=True)])
     assert float(rows["greedy"]["exact_match"]) == pytest.approx(right)
     assert rows["beam 1"]["exact_match"] == rows["greedy"]["exact_match"]
     assert all(float(row["milliseconds"]) > 0 for row in rows.values())

@@ -112,11 +112,11 @@ def test_ragged_state_is_that_of_each_last_step(kind: str) -> None:
     _, wanted = kernel.kernel(packed)
     wanted = tuple(part.squeeze(0) for part in (wanted if kind == "lstm" else (wanted,)))
     torch.testing.assert_close(layer(x, lengths=LENGTHS)[1], wanted)
-    told = kernel(x, lengths=LENGTHS)[1]
+    cell_state = kernel(x, lengths=LENGTHS)[1]
     if kind == "lstm":
-        assert told is None, "the kernel does not tell the cell state of ragged sequences"
+        assert cell_state is None, "the kernel does not tell the cell state of ragged sequences"
     else:
-        torch.testing.assert_close(told, wanted)
+        torch.testing.assert_close(cell_state, wanted)
 
 
 def test_ragged_images_keep_their_state() -> None:

@@ -58,11 +58,11 @@ def test_attention(modality, heads, tmp_path):
 @pytest.mark.parametrize("heads", [1, 2, 4])
 @pytest.mark.parametrize("modality", ALIGNMENT_PLOTS)
 def test_alignment(modality, heads, tmp_path):
-    steps, said = STEPS[modality], ["four", "one", "(end)"]
+    steps, tokens = STEPS[modality], ["four", "one", "(end)"]
     labels = [f"{index / 10:.1f}" for index in range(len(steps))]
     weights = RANDOM.dirichlet(np.full(len(steps), 0.2), (heads, 3))
     path = tmp_path / "alignment.png"
-    ALIGNMENT_PLOTS[modality](steps, weights, said, labels, "four one", path)
+    ALIGNMENT_PLOTS[modality](steps, weights, tokens, labels, "four one", path)
     assert_picture(path)
 
 

@@ -14,7 +14,7 @@ from seqarena.errors import InputError
 from seqarena.plots.regions import look_over_image
 
 RANDOM = np.random.default_rng(0)
-SAID = ["man", "cook", "a word far too long for its panel", "$5", "(end)"]
+WORDS = ["man", "cook", "a word far too long for its panel", "$5", "(end)"]
 
 
 def grey(*shape: int) -> Array:
@@ -42,9 +42,9 @@ def test_a_picture_is_made(
 ) -> None:
     path = tmp_path / "attention.png"
     image = RANDOM.integers(0, 256, shape, np.uint8)
-    said = [*"abcdefg"[: tokens - 1], "(end)"]
+    words = [*"abcdefg"[: tokens - 1], "(end)"]
     weights = weights_for(tokens, grid[0] * grid[1])
-    look_over_image(image, weights, said, grid, "a $5 title that is long: " + "so " * 40, path)
+    look_over_image(image, weights, words, grid, "a $5 title that is long: " + "so " * 40, path)
     drawn = (imread(path)[..., :3] < 0.97).any(axis=2)
     edges = (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1])
     assert not any(edge.any() for edge in edges), "something is cut off"
@@ -53,23 +53,23 @@ def test_a_picture_is_made(
 
 def test_a_panel_for_each_token_and_one_for_the_picture(tmp_path: Path) -> None:
     square, long = tmp_path / "square.png", tmp_path / "long.png"
-    look_over_image(grey(3, 48, 48), weights_for(5, 16), SAID, (4, 4), "said", square)
+    look_over_image(grey(3, 48, 48), weights_for(5, 16), WORDS, (4, 4), "a title", square)
     panels = panels_of(square)
-    assert len(panels) == len(SAID) + 1
+    assert len(panels) == len(WORDS) + 1
     assert len({down.start for down, _ in panels}) < len(panels)  # some stand side by side
-    look_over_image(grey(1, 50, 160), weights_for(5, 10), SAID, (1, 10), "said", long)
+    look_over_image(grey(1, 50, 160), weights_for(5, 10), WORDS, (1, 10), "a title", long)
     panels = panels_of(long)
     assert len({across.start for _, across in panels}) == 1 < len(panels)  # below each other
-    assert len(panels) == len(SAID) + 1
+    assert len(panels) == len(WORDS) + 1
 
 
 @pytest.mark.parametrize("heads", [2, 4])
 def test_every_head_has_panels_of_its_own(heads: int, tmp_path: Path) -> None:
     square, long = tmp_path / "square.png", tmp_path / "long.png"
-    look_over_image(grey(3, 48, 48), weights_for(5, 16, heads), SAID, (4, 4), "said", square)
-    assert len(panels_of(square)) == heads * (len(SAID) + 1)
-    look_over_image(grey(1, 50, 160), weights_for(5, 10, heads), SAID, (1, 10), "said", long)
-    assert len(panels_of(long)) == heads * (len(SAID) + 1)
+    look_over_image(grey(3, 48, 48), weights_for(5, 16, heads), WORDS, (4, 4), "a title", square)
+    assert len(panels_of(square)) == heads * (len(WORDS) + 1)
+    look_over_image(grey(1, 50, 160), weights_for(5, 10, heads), WORDS, (1, 10), "a title", long)
+    assert len(panels_of(long)) == heads * (len(WORDS) + 1)
 
 
 @pytest.mark.parametrize(("grid", "region"), [((2, 2), 1), ((2, 2), 2), ((1, 5), 3), ((3, 1), 0)])
@@ -88,7 +88,7 @@ def test_weights_lie_over_their_region(grid: tuple[int, int], region: int, tmp_p
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: 5 x 15 weights for 5 tokens over 4 x 4 regions"):
-        look_over_image(grey(3, 48, 48), weights_for(5, 15), SAID, (4, 4), "", tmp_path / "a.png")
+        look_over_image(grey(3, 48, 48), weights_for(5, 15), WORDS, (4, 4), "", tmp_path / "a.png")
     with pytest.raises(InputError, match=r"4 x 16 weights for 5 tokens"):
-        look_over_image(grey(3, 48, 48), weights_for(4, 16), SAID, (4, 4), "", tmp_path / "a.png")
+        look_over_image(grey(3, 48, 48), weights_for(4, 16), WORDS, (4, 4), "", tmp_path / "a.png")
     assert not list(tmp_path.iterdir())

@@ -141,11 +141,11 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_recording_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
-    make, told = BAD[kind]
+    make, message = BAD[kind]
     make(tmp_path / "bad.wav")
     with pytest.raises(InputError) as caught:
         decode(tmp_path / "bad.wav", OPTIONS)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "bad.wav" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -203,11 +203,11 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_picture_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
-    make, told = BAD[kind]
+    make, message = BAD[kind]
     make(tmp_path / "bad.png")
     with pytest.raises(InputError) as caught:
         decode(tmp_path / "bad.png", OPTIONS)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "bad.png" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -215,7 +215,7 @@ def test_bad_picture_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
 def test_no_damage_gets_past(tmp_path: Path) -> None:
     """Bytes changed anywhere give pixels or an `InputError` of one line, nothing else."""
     random = np.random.default_rng(0)
-    told = []
+    errors = []
     for kind in ("PNG", "JPEG"):
         noise(24).save(tmp_path / "whole", format=kind)
         whole = (tmp_path / "whole").read_bytes()
@@ -226,9 +226,9 @@ def test_no_damage_gets_past(tmp_path: Path) -> None:
             try:
                 assert decode(tmp_path / "bad", OPTIONS).shape == (1, 3, 16, 24)
             except InputError as error:
-                told.append(str(error))
-    assert 100 < len(told) < 200
-    assert not any("\n" in message for message in told)
+                errors.append(str(error))
+    assert 100 < len(errors) < 200
+    assert not any("\n" in message for message in errors)
 
 
 def test_one_bad_picture_ends_prepare_with_its_name(raw: Path, tmp_path: Path) -> None:

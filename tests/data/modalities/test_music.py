@@ -238,11 +238,11 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_file_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
-    make, told = BAD[kind]
+    make, message = BAD[kind]
     make(tmp_path / "bad.mid")
     with pytest.raises(InputError) as caught:
         piano_roll(tmp_path / "bad.mid", 2)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "bad.mid" in str(caught.value)
     assert "\n" not in str(caught.value)
 

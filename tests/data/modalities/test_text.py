@@ -126,9 +126,9 @@ def test_input_that_says_nothing_is_refused(raw: Path) -> None:
 def test_what_is_not_read_as_it_stands_is_told(raw: Path) -> None:
     _, spec = prepared(raw, max_length=3)
     (raw / "new.txt").write_text("a zorblax film\ngood good bad zorblax number\nqwxyz number\n")
-    with pytest.warns(InputWarning) as told:
+    with pytest.warns(InputWarning) as warned:
         TEXT.read(str(raw / "new.txt"), spec)
-    assert [str(warning.message) for warning in told] == [
+    assert [str(warning.message) for warning in warned] == [
         "not in the vocabulary, read as <unk>: a, zorblax, qwxyz",
         "1 of 3 texts: only the first 3 tokens are read",
     ]
@@ -190,12 +190,12 @@ def test_a_text_may_be_the_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])  # str.splitlines ends at each
 def test_a_text_with_a_line_separator_is_one_text(raw: Path, separator: str) -> None:
-    told = f"good{separator}film"
+    text = f"good{separator}film"
     with (raw / "examples.csv").open("a") as file:
-        file.write(f'"{told}",positive,test\n')
+        file.write(f'"{text}",positive,test\n')
     out, spec = prepared(raw)
-    assert [example["text"] for example in Split(out / "test").examples()][-1] == told
-    (raw / "asked.txt").write_text(f"{told}\nbad film\n")
+    assert [example["text"] for example in Split(out / "test").examples()][-1] == text
+    (raw / "asked.txt").write_text(f"{text}\nbad film\n")
     assert [name for name, _ in TEXT.read(str(raw / "asked.txt"), spec)] == [
         "asked.txt:1",
         "asked.txt:2",

@@ -126,11 +126,11 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_clip_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
-    make, told = BAD[kind]
+    make, message = BAD[kind]
     make(tmp_path / "bad.mp4")
     with pytest.raises(InputError) as caught:
         decode(tmp_path / "bad.mp4")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "bad.mp4" in str(caught.value)
     assert "\n" not in str(caught.value)
 
