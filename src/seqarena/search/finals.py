@@ -80,7 +80,7 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
     trainings = [FinalTraining(experiment, job, spec) for job in jobs]
     records = Records(experiment, recorder, task_for(config.task).metrics[config.metric])
     display = Progress(f"train {experiment.name}", len(jobs))
-    with display, pool_for(experiment) as pool:
+    with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
         Execution(records, display).run(trainings, pool)
     recorder.update()
     failed = [training for training in trainings if training.result.best is None]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+import seqarena
 from seqarena.config import Resources
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment
+from seqarena.search.delivery import DataAddress, Shipment
 from seqarena.search.worker import Progress, Worker
 
 CHECKPOINT = 30.0  # seconds of training after which the driver is given the state to keep
@@ -81,8 +85,8 @@ class Seat:
 class Pool:
     """Keeps as many workers as there is work and room for."""
 
-    def __init__(self, make: Callable[[], Any], slot: Slot) -> None:
-        self.make, self.slot = make, slot
+    def __init__(self, make: Callable[[], Any], slot: Slot, shipment: Shipment) -> None:
+        self.make, self.slot, self.shipment = make, slot, shipment
         self.seats: list[Seat] = []
         self.broken = 0
         self.room, self.looked = 0, -math.inf
@@ -133,14 +137,17 @@ class Pool:
 
     def _welcome(self, seat: Seat, call: Any) -> None:
         try:
-            ray.get(call)
+            has_data = ray.get(call)
         except RayError as error:
             self.end(seat)
             self.broken += 1
             if self.broken == BROKEN:
                 raise RunError(f"no worker can start: {_last_line(error)}") from error
             return
-        seat.started, self.broken = True, 0
+        if has_data:
+            seat.started, self.broken = True, 0
+        else:
+            seat.ask("receive", self.shipment.files)
 
     def _result(self, seat: Seat, call: Any) -> Progress:
         try:
@@ -165,17 +172,27 @@ class Pool:
 
 
 @contextmanager
-def pool_for(experiment: ResolvedExperiment) -> Iterator[Pool]:
+def pool_for(experiment: ResolvedExperiment, data_digest: str) -> Iterator[Pool]:
     """Yield a pool of workers that train on the data of an experiment; they end with the block."""
     slot = slot_of(experiment.config.resources, f"{experiment.where}.resources")
-    worker = ray.remote(Worker).options(num_cpus=slot.cpus, num_gpus=slot.gpus, max_restarts=0)
-    prepared = str(experiment.prepared.resolve())
-    arguments = (experiment.config, prepared, slot.threads, CHECKPOINT)
-    pool = Pool(partial(worker.remote, *arguments), slot)
+    address = DataAddress.of(experiment.prepared, data_digest)
+    arguments = (experiment.config, address, slot.threads, CHECKPOINT)
+    pool = Pool(partial(_make, slot, arguments), slot, Shipment(experiment.prepared, address.sizes))
     try:
         yield pool
     finally:
         pool.close()
+
+
+def _make(slot: Slot, arguments: tuple[Any, ...]) -> Any:
+    """Start a worker, with this process's code where it may come to run on another machine."""
+    here = socket.gethostname()
+    elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
+    code = {"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None
+    worker = ray.remote(Worker).options(
+        num_cpus=slot.cpus, num_gpus=slot.gpus, max_restarts=0, runtime_env=code
+    )
+    return worker.remote(*arguments)
 
 
 def _last_line(error: BaseException) -> str:

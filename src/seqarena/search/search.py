@@ -50,7 +50,7 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     standing = Standing(config.metric, metric, records)
     display = Progress(f"search {experiment.name}", protocol.trials * len(studies))
     execution = Execution(records, display, timeout=protocol.timeout, after=standing.take)
-    with display, pool_for(experiment) as pool:
+    with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
         execution.run(studies, pool)
     recorder.update()
     return SearchResult(studies=tuple(_best(experiment.name, study) for study in studies[::-1]))

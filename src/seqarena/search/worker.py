@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,7 @@ from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.fit import Epoch, Training
 from seqarena.runs import Job
+from seqarena.search.delivery import DataAddress, receive
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,31 @@ class Worker:
     """Trains one job at a time, call by call."""
 
     def __init__(
-        self, config: Experiment, prepared: str, threads: int, checkpoint_every: float
+        self, config: Experiment, address: DataAddress, threads: int, checkpoint_every: float
     ) -> None:
         torch.set_num_threads(threads)
         self.checkpoint_every = checkpoint_every  # seconds
-        self.config, self.prepared = config, Prepared(Path(prepared))
+        self.config, self.address = config, address
+        self.prepared: Prepared | None = None
         self.training: Training | None = None
         self.keep_weights = False
         self.saved = 0.0
 
-    def ready(self) -> None:
-        """Answer once the process has started."""
+    def ready(self) -> bool:
+        """Tell, once the process has started, whether the data is there."""
+        folder = self.address.find()
+        self.prepared = Prepared(folder) if folder else None
+        return self.prepared is not None
+
+    def receive(self, files: Mapping[str, list[Any]]) -> bool:
+        """Take the data that this node lacks."""
+        self.prepared = Prepared(receive(self.address, files))
+        return True
 
     def start(self, job: Job, state: bytes | None) -> Progress:
         """Begin a training, or go on from a state, up to the end of its epoch."""
         self.training = None  # the memory of the last one is free before this one needs it
+        assert self.prepared is not None
         self.training = Training(
             self.config, self.prepared, job.variant, dict(job.hyperparameters), job.seed
         )
