@@ -10,10 +10,10 @@ import pytest
 
 from seqarena.config import Dimension, Range
 from seqarena.evaluation.best_of_n import designed_scores, expected_best
-from seqarena.evaluation.importance import FEWEST, importances
+from seqarena.evaluation.importance import importances
 from seqarena.evaluation.places import places, searched, share
 from seqarena.evaluation.tuning import tuning_of
-from seqarena.evaluation.tuning_record import read_tuning
+from seqarena.evaluation.tuning_record import FEWEST, read_tuning
 from seqarena.runs import DESIGNED, Final, StudyResult, TriedTrial, write_record
 from seqarena.tasks.metric import ERROR, SHARE, Metric
 from support import study_of, tried

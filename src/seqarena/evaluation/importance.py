@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from scipy.stats import rankdata
 
 from seqarena.config import Dimension, Range
+from seqarena.evaluation.tuning_record import FEWEST
 from seqarena.runs import TriedTrial
 from seqarena.tasks.metric import Metric
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-FEWEST = 10  # scored trials; with fewer, what comes first is chance
 
 
 def importances(
@@ -31,6 +30,7 @@ def importances(
         return {}
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {name: _distribution(dimension) for name, dimension in space.items()}
     study = optuna.create_study(direction="maximize")
     for trial, rank in zip(scored, ranks, strict=True):

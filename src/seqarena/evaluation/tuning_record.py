@@ -9,6 +9,7 @@ from seqarena.config import Strict, parse
 from seqarena.files import read_json
 
 FILE = "tuning.json"
+FEWEST = 10  # scored trials of a variant; with fewer, what comes first in importance is chance
 
 
 class Spent(Strict):

@@ -18,6 +18,7 @@ from seqarena.errors import InputError
 from seqarena.evaluation.statistics import ALPHA, DRAWS, Comparison, Pair, best_of
 from seqarena.files import new_folder, read_json, write_json
 from seqarena.plots.formats import Format, format_of, listed, metric_name, p_value
+from seqarena.report.searched import searched
 
 Summary = dict[str, Any]
 KEYS = {"metric", "greater_is_better", "baselines", "variants", "verdict"}
@@ -32,6 +33,10 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "gates": "Gates over one sequence",
     "gradients": "How far back gradients reach",
     "curves": "Learning curves",
+    "tuning": "Would more trials help?",
+    "importances": "Which hyperparameters mattered",
+    "places": "Where the best values lie",
+    "tried": "What was tried",
 }
 
 
@@ -118,6 +123,7 @@ def _section(folder: Path, pictures: Path) -> dict[str, Any]:
         "metric": metric_name(summary["metric"]),
         "headline": _cells(summary),
         "rows": _rows(summary, comparison),
+        "searched": searched(folder),
         "pictures": _pictures(folder / "plots", pictures),
     }
 
