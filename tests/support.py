@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seqarena.config import Strict
 from seqarena.data.modalities.base import Modality
 from seqarena.data.store import Prepared, write_spec
 from seqarena.fit import Epoch, Training
 from seqarena.predict import save_model
-from seqarena.runs import Final
+from seqarena.runs import Final, Hyperparameters, StudyResult, TriedTrial
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,3 +63,36 @@ def final_of(
 def script_environment(**more: str) -> dict[str, str]:
     """Return the environment of a child process that imports this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
+
+
+def tried(
+    score: float | None,
+    outcome: Literal["finished", "pruned", "failed"] = "finished",
+    chosen: Hyperparameters | None = None,
+) -> TriedTrial:
+    """Return the record of a trial of two seconds and three epochs."""
+    return TriedTrial(
+        hyperparameters=chosen or {}, outcome=outcome, score=score, epochs=3, seconds=2.0
+    )
+
+
+def study_of(variant: str, repetition: int, trials: tuple[TriedTrial, ...]) -> StudyResult:
+    """Return the record of a study of such trials, the greatest score of which is the best."""
+    scored = [trial for trial in trials if trial.score is not None]
+    best = max(scored, key=lambda trial: trial.score or 0.0)
+    outcomes = [trial.outcome for trial in trials]
+    return StudyResult(
+        variant=variant,
+        repetition=repetition,
+        hyperparameters=best.hyperparameters,
+        score=best.score or 0.0,
+        loss=1.0,
+        run="run",
+        trials=len(trials),
+        pruned=outcomes.count("pruned"),
+        failed=outcomes.count("failed"),
+        epochs=sum(trial.epochs for trial in trials),
+        steps=10 * len(trials),
+        seconds=sum(trial.seconds for trial in trials),
+        tried=trials,
+    )

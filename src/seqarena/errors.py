@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import signal
 import sys
@@ -9,6 +10,8 @@ import warnings
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # to write a file
 
 
 class InputError(Exception):
@@ -45,8 +48,8 @@ def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> InputErro
 def exit_with_one_line(main: Callable[[], None]) -> None:
     """Run `main`; bad input ends with one line and exit code 2, a failed run with 1.
 
-    Ctrl-C ends with 130. A termination unwinds like Ctrl-C does, so that what was started is
-    ended and recorded. An `InputWarning` is one line too.
+    A disk without room is a failed run. Ctrl-C ends with 130. A termination unwinds like Ctrl-C
+    does, so that what was started is ended and recorded. An `InputWarning` is one line too.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -76,6 +79,11 @@ def _exit_with_one_line(main: Callable[[], None]) -> None:
         sys.exit(2)
     except RunError as error:
         print(f"failed: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"failed: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -47,8 +47,10 @@ def new_file(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     try:
         yield partial
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # of a write, to that file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     partial.replace(path)
 

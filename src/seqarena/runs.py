@@ -28,6 +28,7 @@ CODE = (
     "optimizer",
     "tasks",
 )
+DESIGNED = 4  # first trials of a study, of its design: from then on it learns from its own
 OF_PRUNING = ("grace", "reduction")
 NOT_OF_TRAINING = ("name", "seed", "repetitions", "trials", "search", "timeout")
 

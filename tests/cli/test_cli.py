@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import signal
 import subprocess
@@ -223,6 +224,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
     code, out, _ = seqarena("show", "reviews")
     shown = yaml.safe_load(out)["reviews"]
     assert code == 0
+    assert re.match(r"# \d variants, \d repetitions\n# \d+ studies of \d+ trials: ", out)
     assert shown["prepare"] == {
         "targets": "label",
         "valid": 0.1,

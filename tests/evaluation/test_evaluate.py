@@ -18,17 +18,20 @@ from seqarena.baselines.registry import BASELINES
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.errors import InputWarning
 from seqarena.evaluation.evaluate import evaluate_finals, headline
+from seqarena.evaluation.tuning_record import FILE, Tuning
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.figures import FIGURES
 from seqarena.figures.pool import PlotPool
 from seqarena.fit import fit
 from seqarena.predict import Predictor, save_model
 from seqarena.records import ComparisonRecord, Headline, Summary
-from seqarena.runs import Final, Finals
+from seqarena.runs import DESIGNED, Final, Finals, SearchResult
+from seqarena.search.design import Design
+from seqarena.spaces import space_of
 from seqarena.tasks import TASKS
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
-from support import final_of
+from support import final_of, study_of, tried
 
 VARIANTS = ("conv1d", "gru")
 SEEDS = (1, 2)
@@ -75,7 +78,21 @@ def trained(
         train(experiment, ledger, v, s, hyperparameters(v, "text")) for v in VARIANTS for s in SEEDS
     ]
     Finals(finals=tuple(finals)).write(experiment.models / "finals.json")
+    searches(experiment).write(experiment.results / "search.json")
     return Trained(experiment, ledger)
+
+
+def searches(experiment: ResolvedExperiment) -> SearchResult:
+    """Make a search of what its first points would have come to, the more the greater the rate."""
+    studies = []
+    for variant in VARIANTS:
+        space = space_of(experiment.config, variant, "toy")
+        fixed = {name: d for name, d in space.items() if isinstance(d, (int, float, str))}
+        for repetition in range(1, len(SEEDS) + 1):
+            points = [Design(0, repetition).point(space, n) for n in range(1, DESIGNED + 1)]
+            trials = [tried(float(p["learning_rate"]), chosen={**fixed, **p}) for p in points]
+            studies.append(study_of(variant, repetition, tuple(trials)))
+    return SearchResult(studies=tuple(studies))
 
 
 def train(
@@ -131,6 +148,12 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
         assert verdict.metrics[f"test_accuracy/{name}"] == pytest.approx(value)
     drawn = {path.name for path in (experiment.results / "plots").iterdir()}
     assert {"scores.png", "curves.png", "lengths.png"} <= drawn
+    assert {"tried.png", "tuning.png", "places.png"} <= drawn
+    assert "importances.png" not in drawn  # of so few trials
+    tuning = Tuning.read(experiment.results / FILE)
+    for spent in tuning.spent:
+        assert (spent.trials, spent.final_seconds) == (DESIGNED * len(SEEDS), len(SEEDS))
+        assert verdict.metrics[f"search_seconds/{spent.variant}"] == spent.search_seconds
     assert {path.name for path in (experiment.results / "finals").iterdir()} == {
         f"{variant}-{SEEDS[0]}" for variant in VARIANTS
     }

@@ -10,9 +10,11 @@ from seqarena.plots.attention import ATTENTION_PLOTS
 from seqarena.plots.decodings import trade_off
 from seqarena.plots.diagnostics import Reach, by_length, reaches
 from seqarena.plots.gates import gate_maps
+from seqarena.plots.parallel import Scale, parallel
 from seqarena.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
+from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
 
 RANDOM = np.random.default_rng(0)
 STEPS = {
@@ -231,4 +233,57 @@ def test_ways_of_writing(tmp_path):
     path = tmp_path / "decoding.png"
     points = {"greedy": (0.9, 30.0), "sample": (0.9, 21.0), "beam 1": (1.0, 30.0)}
     trade_off({**points, "beam 10": (9.0, 31.5)}, "bleu", True, 128, path)
+    assert_picture(path)
+
+
+TICKS = [(0.0, "1e-05"), (0.5, "0.001"), (1.0, "0.1")]
+
+
+@pytest.mark.parametrize("greater", [True, False])
+@pytest.mark.parametrize("count", [1, 2, 270])
+def test_all_trials(count, greater, tmp_path):
+    path = tmp_path / "tried.png"
+    lacking = np.where(np.arange(count) % 3, np.nan, RANDOM.random(count))
+    listed = (np.arange(count) % 2).astype(float)
+    scales = [
+        Scale("learning_rate", RANDOM.random(count), TICKS, False),
+        Scale("layers", lacking, TICKS, False),
+        Scale("width", listed, [(0.0, "32"), (1.0, "64")], True),
+        Scale("kernel", np.full(count, np.nan), [(0.0, "3"), (1.0, "5")], True),
+    ]
+    parallel(scales, RANDOM.random(count), "accuracy", greater, path)
+    assert_picture(path)
+
+
+def test_no_trials_cannot_be_drawn(tmp_path):
+    with pytest.raises(InputError, match="expected at least one trial"):
+        parallel([], np.array([]), "accuracy", True, tmp_path / "tried.png")
+
+
+@pytest.mark.parametrize(("variants", "count"), [(1, 1), (2, 2), (9, 20)])
+def test_best_of_n(variants, count, tmp_path):
+    path = tmp_path / "tuning.png"
+    expected = 0.5 + 0.4 * np.sort(RANDOM.random(count))
+    curve = Curve(expected, expected - 0.2, np.ones(count))
+    best_of_n({f"variant_{n}": curve for n in range(variants)}, 4, "macro_f1", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("of", [{"width": {"gru": 1.0}}, {"a": {"gru": 0.0, "rnn": 0.0}}])
+def test_importances(of, tmp_path):
+    path = tmp_path / "importances.png"
+    importance_bars({"learning_rate": {"gru": 0.8, "lstm": 0.6}, **of}, path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("variants", [1, 9])
+def test_places_of_the_best(variants, tmp_path):
+    path = tmp_path / "places.png"
+    names = [f"variant_{n}" for n in range(variants)]
+    strips = {
+        "learning_rate": {name: Strip((0.2, 1.0, 0.97), True) for name in names},
+        "width": {name: Strip((0.0,) * 40, False) for name in names},
+        "kernel": {names[0]: Strip((0.0, 1.0), False)},
+    }
+    best_places(strips, dict.fromkeys(strips, TICKS), path)
     assert_picture(path)

@@ -67,6 +67,45 @@ def test_table_tells_variants_from_baselines_and_marks_the_best(results, tmp_pat
     assert "p&lt;0.001" in rows[3]
 
 
+def test_what_the_search_spent_and_which_range_is_narrow(results, tmp_path):
+    out = tmp_path / "report"
+    spent = {"trials": 12, "finished": 9, "pruned": 2, "failed": 1, "epochs": 30, "steps": 4000}
+    rate = {"hyperparameter": "learning_rate", "listed": False, "low": 0.1, "high": 1}
+    rate |= {"shares": (1, 1, 0.5), "end": "high"}
+    width = {**rate, "hyperparameter": "width", "listed": True, "end": "low"}
+    nowhere = {**width, "end": ""}
+    expected = {"expected": (0.5, 0.6, 0.7, 0.75), "low": (0,) * 4, "high": (1,) * 4}
+    tuning = {
+        "metric": "accuracy",
+        "trials": 2,
+        "spent": [
+            {"variant": name, **spent, "search_seconds": 1234.5, "final_seconds": 60}
+            for name in ("gru", "lstm")
+        ],
+        "expected": [{"variant": "gru", **expected}],
+        "importances": [],
+        "places": [
+            {"variant": "gru", **rate},
+            {"variant": "lstm", **rate},
+            {"variant": "gru", **width},
+            {"variant": "lstm", **nowhere},
+        ],
+    }
+    write_json(results / "sentiment" / "tuning.json", tuning)
+    write_report(results, EXPERIMENTS, out)
+    page, text = (out / "index.html").read_text(), (out / "report.md").read_text()
+    assert "| gru | 12 | 9 / 2 / 1 | 30 | 4,000 | 1,234 | 60 | 0.600 | 0.750 |" in text
+    assert "| lstm | 12 | 9 / 2 / 1 | 30 | 4,000 | 1,234 | 60 | – | – |" in text
+    for told in (
+        "The best values of learning rate in every variant lie at the upper end of the range: "
+        "widen it.",
+        "The best values of width in gru are the smallest of the list: add smaller ones.",
+        "Which hyperparameters mattered is not shown: it takes 10 trials of a variant",
+    ):
+        assert told in page and told in text
+    assert page.count("What the search spent") == text.count("What the search spent") == 1
+
+
 def test_what_was_not_run_is_said(results, tmp_path):
     out = tmp_path / "report"
     summaries = write_report(results, EXPERIMENTS, out)

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from seqarena.config import Dimension, Range
-from seqarena.search.design import TRIALS, Design
+from seqarena.runs import DESIGNED
+from seqarena.search.design import Design
 from seqarena.spaces import COMMON
 
 Space = dict[str, Dimension]
@@ -19,7 +20,7 @@ SPACE: Space = {
     "patch": 4,
     "kernel": Range(low=3, high=9, integer=True),
 }
-NUMBERS = range(1, TRIALS + 1)
+NUMBERS = range(1, DESIGNED + 1)
 
 
 def points(space: Space, repetition: int = 1, seed: int = 0) -> list[dict[str, object]]:
@@ -54,8 +55,8 @@ def test_each_dimension_is_tried_in_every_part(name: str) -> None:
     """The range cut in as many parts as there are trials: one in each."""
     for repetition in range(1, 20):
         values = [p[name] for p in points({name: Range(low=0.0, high=1.0)}, repetition)]
-        parts = sorted(math.floor(float(str(value)) * TRIALS) for value in values)
-        assert parts == list(range(TRIALS))
+        parts = sorted(math.floor(float(str(value)) * DESIGNED) for value in values)
+        assert parts == list(range(DESIGNED))
 
 
 def test_what_all_variants_have_is_spread_over_all_of_it_together() -> None:
@@ -72,4 +73,4 @@ def test_what_all_variants_have_is_spread_over_all_of_it_together() -> None:
 
 def test_a_choice_is_tried_as_often_as_the_others() -> None:
     widths = [p["width"] for p in points(SPACE)]
-    assert widths.count(8) == widths.count(16) == TRIALS / 2
+    assert widths.count(8) == widths.count(16) == DESIGNED / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -216,6 +217,52 @@ def test_a_training_goes_on_from_its_checkpoint(
     runs = recorder.ledger.runs("trial").values()
     assert [run.status for run in runs] == ["FINISHED"] * 2
     assert not list(tmp_path.rglob("*.pt"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is the disk without room")
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+    prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
+) -> None:
+    root = make_project(tmp_path, prepared["audio"])
+    ledger = ledger_of(root).path
+    ledger.parent.mkdir(parents=True)
+    ledger.symlink_to("/dev/full")
+    process = start(root, "search")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lines = errors.strip().splitlines()
+    assert lines[-1] == "failed: results/toy/ledger.jsonl: No space left on device"
+    assert "Traceback" not in errors
+    ledger.unlink()
+    for stage in STAGES:
+        finish(root, stage)
+    assert comparable(root) == comparable(uninterrupted)
+
+
+def test_a_checkpoint_that_finds_no_room_is_named(
+    prepared: dict[str, Path],
+    experiment: Callable[..., Experiment],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ray_here: None,
+) -> None:
+    """The ledger has room: what it holds then is true, and a second search goes on from there."""
+    protocol = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
+    config = experiment("audio", ("gru",), **protocol)
+    toy, recorder = over(config, prepared["audio"], tmp_path), recorder_at(tmp_path)
+
+    def no_room(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "CHECKPOINT", 0.0)
+        patch.setattr(Path, "write_bytes", no_room)
+        with pytest.raises(OSError, match=r"No space left on device: '.*checkpoints/.*\.pt'"):
+            search(toy, recorder)
+    assert {run.status for run in recorder.ledger.runs().values()} == {"FAILED"}
+    assert not list(tmp_path.rglob("*.p*t*"))
+    assert len(search(toy, recorder).studies) == 2
+    assert {run.status for run in recorder.ledger.runs().values()} == {"FINISHED"}
 
 
 @pytest.fixture

@@ -64,13 +64,17 @@ def check() -> None:
 
 @app.command()
 def show(experiment: Name) -> None:
-    """Show the resolved configuration of an experiment, every default visible."""
+    """Show what an experiment costs and its configuration, every default visible."""
     import yaml
 
+    from seqarena.cli.cost import lines
     from seqarena.experiments import load
     from seqarena.validation import resolved
 
-    plain = json.loads(json.dumps(resolved(load(experiment))))
+    found = load(experiment)
+    plain = json.loads(json.dumps(resolved(found)))
+    for line in lines(found):
+        print(f"# {line}")
     print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
 
 

@@ -21,6 +21,7 @@ from seqarena.evaluation.scoring import (
     test_baseline,
     test_model,
 )
+from seqarena.evaluation.searches import record_spent, show_searches
 from seqarena.evaluation.statistics import best_of, compare, mean_interval
 from seqarena.evaluation.verdict import verdict
 from seqarena.experiments import ResolvedExperiment
@@ -51,8 +52,8 @@ def evaluate_finals(
 ) -> Summary:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
-    Writes ``summary.json``, ``comparison.json``, ``scores.csv``, ``plots/`` and ``finals/`` under
-    ``results/<experiment>``.
+    Writes ``summary.json``, ``comparison.json``, ``tuning.json``, ``scores.csv``, ``plots/`` and
+    ``finals/`` under ``results/<experiment>``.
     """
     torch.set_num_threads(plot_pool.threads_left)
     protocol = computable(experiment.config.protocol, torch.device("cpu"))  # where a `Predictor` is
@@ -65,11 +66,13 @@ def evaluate_finals(
             baselines, unfitted = evaluation.test_baselines()
             comparison, summary = evaluation.summarise(tested, baselines, unfitted)
             evaluation.draw(summary, partial)
+            tuning = show_searches(experiment, _all(evaluation.finals), partial, plot_pool)
             evaluation.diagnose(tested, baselines, comparison, partial)
             plot_pool.wait()
             pictures = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
         evaluation.record(run, summary, pictures)
+        record_spent(recorder.ledger, run, tuning, experiment.results)
     return summary
 
 

@@ -19,6 +19,7 @@ from seqarena.files import new_folder
 from seqarena.plots.formats import metric_name
 from seqarena.records import ALPHA, ComparisonRecord, Summary, write_summaries
 from seqarena.report.rows import Overview, Row, overview_of, rows_of
+from seqarena.report.searched import Searched, searched
 
 GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over them
     "attention": "What it attended to",
@@ -31,6 +32,10 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "gates": "Gates over one sequence",
     "gradients": "How far back gradients reach",
     "curves": "Learning curves",
+    "tuning": "Would more trials help?",
+    "importances": "Which hyperparameters mattered",
+    "places": "Where the best values lie",
+    "tried": "What was tried",
 }
 
 
@@ -51,6 +56,7 @@ class Section:
     metric: str
     overview: Overview
     rows: list[Row]  # best first
+    searched: Searched | None
     pictures: dict[str, list[Picture]]  # of each kind
 
 
@@ -116,6 +122,7 @@ def _section(folder: Path, pictures: Path) -> Section:
         metric=metric_name(summary.metric),
         overview=overview_of(summary),
         rows=rows_of(summary, comparison),
+        searched=searched(folder),
         pictures=_pictures(folder / "plots", pictures),
     )
 

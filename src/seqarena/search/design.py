@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import qmc
 
 from seqarena.config import Dimension, Range, Scalar
+from seqarena.runs import DESIGNED, Hyperparameters
 from seqarena.spaces import COMMON
-
-if TYPE_CHECKING:
-    from seqarena.runs import Hyperparameters
-
-TRIALS = 4  # of a study that are of the design; from then on it learns from its own
 
 
 class Design:
@@ -32,10 +27,10 @@ class Design:
     def __init__(self, seed: int, repetition: int) -> None:
         self.seed, self.repetition = seed, repetition
         sobol = qmc.Sobol(len(COMMON), rng=np.random.default_rng([seed, repetition]))
-        self.shared = dict(zip(COMMON, sobol.random(TRIALS).T, strict=True))
+        self.shared = dict(zip(COMMON, sobol.random(DESIGNED).T, strict=True))
 
     def point(self, space: dict[str, Dimension], number: int) -> Hyperparameters:
-        """Return trial `number` (from 1, at most `TRIALS`): all that is not fixed in a space."""
+        """Return trial `number` (from 1, at most `DESIGNED`): all that is not fixed in a space."""
         return {
             name: _value(dimension, self._share(name, number))
             for name, dimension in space.items()
@@ -48,7 +43,7 @@ class Design:
             return float(self.shared[name][number - 1])
         word = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
         random = np.random.default_rng([self.seed, self.repetition, word])
-        shares = (random.permutation(TRIALS) + random.random(TRIALS)) / TRIALS
+        shares = (random.permutation(DESIGNED) + random.random(DESIGNED)) / DESIGNED
         return float(shares[number - 1])
 
 

@@ -16,8 +16,8 @@ import optuna
 from optuna.trial import TrialState
 
 from seqarena.config import Dimension, Protocol
-from seqarena.runs import Hyperparameters, Job, Result, StudyResult, TriedTrial
-from seqarena.search.design import TRIALS, Design
+from seqarena.runs import DESIGNED, Hyperparameters, Job, Result, StudyResult, TriedTrial
+from seqarena.search.design import Design
 from seqarena.spaces import suggest
 from seqarena.tasks.metric import Metric
 
@@ -63,7 +63,7 @@ class Study:
         number = len(self.results) + 1
         if number > self.protocol.trials:
             return None
-        if number <= TRIALS:
+        if number <= DESIGNED:
             self.study.enqueue_trial(self.design.point(self.space, number))
         # A sampler of its own for each trial: a draw does not depend on how many were drawn before
         # in this process.
@@ -71,7 +71,7 @@ class Study:
             seed=seed_of(self.protocol.seed, self.repetition, number),
             multivariate=True,
             group=True,
-            n_startup_trials=TRIALS,
+            n_startup_trials=DESIGNED,
         )
         self.trial, self.reported = self.study.ask(), 0
         seed = seed_of(self.protocol.seed, self.repetition, number)

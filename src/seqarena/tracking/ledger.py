@@ -216,9 +216,12 @@ class Ledger:
         text = json.dumps(record, ensure_ascii=False, allow_nan=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Opened anew each time (tens of microseconds), so that no state outlives a failed write.
-        with self.path.open("a+b") as file:
-            _drop_torn_line(file.fileno())
-            file.write(text.encode() + b"\n")
+        try:
+            with self.path.open("a+b") as file:
+                _drop_torn_line(file.fileno())
+                file.write(text.encode() + b"\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
 
 @lru_cache(maxsize=1)
