@@ -267,7 +267,7 @@ def test_metrics_and_plots_are_known_to_dvc(project: Project) -> None:
     ("path", "value", "stale"),
     [
         (("protocol", "trials"), 3, {"search", "train"}),
-        (("space", "width"), 16, {"search"}),
+        (("space", "width"), 16, {"search", "evaluate"}),
         (("metric",), "rmse", {"search", "train", "evaluate"}),
         (("baselines",), ["linear"], {"evaluate"}),
         (("prepare", "horizon"), 4, {"prepare"}),

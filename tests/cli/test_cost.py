@@ -47,7 +47,7 @@ def test_time_is_told_once_something_ran(
         ledger.end(run, "FINISHED", result={"seconds": seconds})
     ledger.start("trial", "gru", params={"variant": "gru"})  # still runs
     # Of both variants: 12 trials of 20 s, 3 finals of 40 s, two at a time.
-    told = "about 6 minutes from the beginning, 2 at a time, by 2 trials and 1 final that ran"
+    told = "about 6 minutes of training in all, 2 at a time, by 2 trials and 1 final that ran"
     assert list(lines(found)) == [*counted, told]
 
 

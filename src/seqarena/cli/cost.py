@@ -53,7 +53,7 @@ def lines(experiment: ResolvedExperiment) -> Iterator[str]:
         slots = slots_here(config.resources)
         took = duration(estimate(config, trials, finals, slots))
         basis = f"{_count(ran[0], 'trial')} and {_count(ran[1], 'final')} that ran"
-        yield f"about {took} from the beginning, {slots:g} at a time, by {basis}"
+        yield f"about {took} of training in all, {slots:g} at a time, by {basis}"
 
 
 def seconds_of(experiment: ResolvedExperiment, kind: Literal["trial", "final"]) -> Seconds:

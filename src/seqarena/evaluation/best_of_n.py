@@ -35,9 +35,9 @@ def expected_best(scores: Sequence[float], metric: Metric) -> tuple[Array, Array
 
     The expectation over draws without replacement from all scores, which is unbiased (Tang et al.
     2020). The band holds for all n at once: the expectations of the distributions on the border of
-    the Kolmogorov-Smirnov band (Lourie et al. 2024), exact for scores that are drawn independently
-    and wider than needed where scores are equal. Where a metric has no worst value, the worst score
-    that was seen stands for it.
+    the Kolmogorov-Smirnov band (Lourie et al. 2024). That one is exact for scores drawn
+    independently, so that the curve lies in its own at least as often. Where a metric has no worst
+    value, the worst score that was seen stands for it.
     """
     from opda.nonparametric import EmpiricalDistribution  # scipy.stats: half a second
 
