@@ -26,6 +26,7 @@ from seqarena.tracking.mlflow.projection import Projection
 
 POLL = 0.5  # seconds between looks at the processes
 GRACE = 8.0  # seconds that a process has to end and to record that it was ended
+LATE = ("train", "evaluate")  # stages after the search
 RUNNING = "Running stage '"  # how DVC announces a stage
 COUNTED = re.compile(
     r"(search|train) \S+: (?P<done>\d+/\d+) after \d+ s (?P<best>.*)$"
@@ -125,7 +126,7 @@ def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list
         stack.callback(_end_all, running)
         queue = list(waiting)
         while queue or running:
-            while queue and len(running) < jobs:
+            while queue and _has_room(running, jobs):
                 running.append(_start(queue.pop(0), address))
             time.sleep(POLL)
             for job in list(running):
@@ -137,6 +138,16 @@ def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list
                     failures += _finish(job, display)
             share.look()
     return failures
+
+
+def _has_room(running: list[Job], jobs: int) -> bool:
+    """Tell whether one more experiment may begin.
+
+    Half of them may be on their way to their finals: a search has more to do than there are cores,
+    and two that share these would both come to their verdicts late.
+    """
+    early = [job for job in running if job.stage not in LATE]
+    return len(running) < jobs and len(early) < (jobs + 1) // 2
 
 
 def _start(experiment: ResolvedExperiment, address: str) -> Job:
