@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all test check format ui bench docs install help
+.PHONY: repro repro-all test check format ui chaos bench docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -33,6 +33,9 @@ format: $(INSTALLED)  ## write style and formatting into the files
 
 ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+
+chaos: $(INSTALLED)  ## drivers and workers killed at many moments, all coming to the same result
+	@SEQARENA_CHAOS=20 pytest -n 0 tests/search/test_interrupted.py -k kill
 
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

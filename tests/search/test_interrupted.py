@@ -137,7 +137,7 @@ def check_records(root: Path, uninterrupted: Path) -> None:
     assert not list(root.rglob("*.pt"))
 
 
-@pytest.mark.parametrize("seed", [0])
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SEQARENA_CHAOS", "1"))))
 @pytest.mark.timeout(300)
 def test_kill_the_driver_or_a_worker_at_any_moment(
     seed: int, prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path

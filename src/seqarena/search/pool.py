@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 import seqarena
 from seqarena.config import Resources
@@ -24,6 +24,7 @@ from seqarena.search.worker import Progress, Worker
 
 CHECKPOINT = 30.0  # seconds of training after which the driver is given the state to keep
 LOOK = 2.0  # seconds between looks at what the cluster has
+OUT_OF_MEMORY = "OUT_OF_MEMORY"  # how Ray says why it ended a process
 BROKEN = 3  # workers in a row that do not start: no fault of a machine
 
 
@@ -155,8 +156,10 @@ class Pool:
         except RayTaskError as error:
             self.end(seat)  # what it raised may have left the device unusable
             raise TrainingError(_last_line(error)) from error
-        except RayActorError as error:
+        except (RayActorError, OutOfMemoryError) as error:
             self.end(seat)
+            if OUT_OF_MEMORY in str(error) or isinstance(error, OutOfMemoryError):
+                raise TrainingError("out of memory") from error
             raise WorkerLostError(_last_line(error)) from error
         return progress
 
