@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -14,16 +13,15 @@ from support import script_environment
 
 from .test_interrupted import (
     check_records,
-    comparable,
     finish,
     ledger_of,
     make_project,
     start,
-    uninterrupted,
+    studies,
     wait,
 )
 
-__all__ = ["uninterrupted"]  # a fixture
+LONG = {"trials": 2, "epochs": 60, "patience": 60, "batch_size": 1}
 NODES = """
     import sys
     from ray.cluster_utils import Cluster
@@ -44,11 +42,10 @@ NODES = """
 
 @pytest.mark.timeout(300)
 def test_machines_that_come_and_go_change_no_result(
-    prepared: dict[str, Path],
-    tmp_path: Path,
-    uninterrupted: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    whole = make_project(tmp_path / "whole", prepared["audio"], **LONG)
+    finish(whole, "search")
     token = tmp_path / "token"
     token.write_text("0" * 64)
     token.chmod(0o600)
@@ -69,7 +66,7 @@ def test_machines_that_come_and_go_change_no_result(
         assert cluster.stdout is not None
         assert cluster.stdout.readline().strip() == "done"
 
-    root = make_project(tmp_path / "project", prepared["audio"])
+    root = make_project(tmp_path / "project", prepared["audio"], **LONG)
     ledger = ledger_of(root)
     try:
         monkeypatch.setenv("RAY_ADDRESS", cluster.stdout.readline().strip())
@@ -83,7 +80,5 @@ def test_machines_that_come_and_go_change_no_result(
         assert "Traceback" not in errors
     finally:
         cluster.communicate("stop\n", timeout=60)
-    os.environ.pop("RAY_ADDRESS")
-    finish(root, "train")
-    assert comparable(root) == comparable(uninterrupted)
-    check_records(root, uninterrupted)
+    assert studies(root) == studies(whole)
+    check_records(root, whole)

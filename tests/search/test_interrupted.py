@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import pytest
 import yaml
 
 from seqarena.config import Experiment
+from seqarena.errors import RunError
 from seqarena.files import read_json
 from seqarena.search import pool
 from seqarena.search.records import Checkpoint, Records
@@ -102,17 +104,25 @@ def end_family(process: subprocess.Popen[str], family: list[psutil.Process]) -> 
 
 def comparable(root: Path) -> tuple[Any, Any]:
     """What must be the same whatever happened on the way: all but times and the names of runs."""
-    search = read_json(root / "results" / "toy" / "search.json")["studies"]
     finals = read_json(root / "models" / "toy" / "finals.json")["finals"]
-    trials = [trial for study in search for trial in study["tried"]]
-    for record in (*search, *trials, *finals):
-        for name in ("run", "seconds", "train_seconds"):
-            record.pop(name, None)
+    for record in finals:
+        for name in ("run", "train_seconds"):
+            record.pop(name)
     weights = {
         path.parent.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted((root / "models").rglob("*.safetensors"))
     }
-    return [search, finals], weights
+    return [studies(root), finals], weights
+
+
+def studies(root: Path) -> list[dict[str, Any]]:
+    """The result of the search, but for times and the names of runs."""
+    found: list[dict[str, Any]] = read_json(root / "results" / "toy" / "search.json")["studies"]
+    for study in found:
+        for record in (study, *study["tried"]):
+            record.pop("run", None)
+            record.pop("seconds")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +227,37 @@ def test_a_training_goes_on_from_its_checkpoint(
     runs = recorder.ledger.runs("trial").values()
     assert [run.status for run in runs] == ["FINISHED"] * 2
     assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_a_training_that_no_machine_finishes_is_told_and_may_be_tried_again(
+    prepared: dict[str, Path],
+    experiment: Callable[..., Experiment],
+    tmp_path: Path,
+    ray_here: None,
+) -> None:
+    protocol = {"repetitions": 2, "trials": 1, "epochs": 30, "patience": 30, "batch_size": 1}
+    config = experiment("audio", ("gru",), **protocol)
+    toy, recorder = over(config, prepared["audio"], tmp_path), recorder_at(tmp_path)
+    over_now = threading.Event()
+
+    def kill_all() -> None:
+        while not over_now.wait(0.1):
+            for worker in workers_of(psutil.Process()):
+                if "start" in worker.cmdline()[0] or "go_on" in worker.cmdline()[0]:
+                    worker.kill()
+
+    killer = threading.Thread(target=kill_all)
+    killer.start()
+    try:
+        with pytest.raises(RunError, match="gru repetition . trial 1: its worker was lost 3 times"):
+            search(toy, recorder)
+    finally:
+        over_now.set()
+        killer.join()
+    assert {run.status for run in recorder.ledger.runs().values()} == {"FAILED"}
+    assert len(search(toy, recorder).studies) == 2
+    assert {run.status for run in recorder.ledger.runs().values()} == {"FINISHED"}
+    assert len(recorder.ledger.runs("trial")) == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is the disk without room")

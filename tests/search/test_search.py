@@ -229,6 +229,24 @@ def test_what_fails_is_told_and_ends_failed(
     assert len(of("conv1d", "trial")) == 8, "what failed by itself is not tried again"
 
 
+def test_a_trial_that_takes_too_long_is_ended_and_tried_again_with_more_time(
+    prepared: dict[str, Path], experiment: Make, tmp_path: Path
+) -> None:
+    recorder = recorder_at(tmp_path)
+
+    def run(timeout: float | None) -> SearchResult:
+        protocol = {"repetitions": 2, "trials": 1, "epochs": 40, "patience": 40, "batch_size": 1}
+        config = experiment("audio", ("gru",), timeout=timeout, **protocol)
+        return search(over(config, prepared["audio"], tmp_path), recorder)
+
+    with pytest.raises(SearchError, match=r"it took more than 0\.2 s, protocol\.timeout"):
+        run(0.2)
+    first = recorder.ledger.runs("trial")
+    assert {trial.status for trial in first.values()} == {"FAILED"}
+    assert [study.failed for study in run(None).studies] == [0, 0]
+    assert len(recorder.ledger.runs("trial")) == 4
+
+
 def test_more_than_any_node_has_is_refused(
     searched: Searched, prepared: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -106,6 +106,7 @@ class Execution:
             self._abandon("FAILED")
             raise
         if self.lost:
+            self._abandon("FAILED")
             raise RunError("; ".join(self.lost))
 
     def _go_on(self, work: Work) -> None:
@@ -149,7 +150,7 @@ class Execution:
             self._lose(self.active.pop(seat), str(error))
             return
         except TrainingError as error:
-            self._end(self.active.pop(seat), Result(outcome="failed", reason=str(error)))
+            self._fail(self.active.pop(seat), str(error))
             return
         device = {"parameters": str(progress.parameters), "device": progress.device}
         self.records.about(active.run, device)
@@ -188,6 +189,13 @@ class Execution:
         best = {"best": (history.score, history.loss), "best_epoch": history.best_epoch}
         return spent.model_copy(update={**best, "model": model})
 
+    def _fail(self, active: Active, reason: str, timeout: float | None = None) -> None:
+        """End a training that cannot be finished: its trial is spent."""
+        spent = active.history.seconds + time.monotonic() - active.last
+        epochs = active.history.epochs
+        result = Result(outcome="failed", reason=reason, epochs=epochs, seconds=spent)
+        self._end(active, result.model_copy(update={"timeout": timeout}))
+
     def _end(self, active: Active, result: Result) -> None:
         self.records.end(active.run, active.job, result)
         self._finish(active.work, active.run, active.job, result)
@@ -219,14 +227,7 @@ class Execution:
             if active.history.seconds + time.monotonic() - active.last > self.timeout:
                 pool.end(seat)
                 reason = f"it took more than {self.timeout:g} s, protocol.timeout"
-                failed = Result(
-                    outcome="failed",
-                    reason=reason,
-                    timeout=self.timeout,
-                    epochs=active.history.epochs,
-                    seconds=self.timeout,
-                )
-                self._end(self.active.pop(seat), failed)
+                self._fail(self.active.pop(seat), reason, self.timeout)
 
     def _abandon(self, status: End) -> None:
         """End every open run with `status`."""

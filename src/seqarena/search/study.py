@@ -46,7 +46,7 @@ class Study:
         self.study = optuna.create_study(
             direction="maximize",
             pruner=optuna.pruners.PercentilePruner(
-                100.0 / protocol.reduction, n_startup_trials=2, n_warmup_steps=protocol.grace - 1
+                100.0 / protocol.reduction, n_startup_trials=2, n_warmup_steps=protocol.grace
             ),
         )
         self.trial: optuna.Trial | None = None
