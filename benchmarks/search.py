@@ -153,7 +153,8 @@ class Memory:
 
         def watched() -> object:
             self.last = psutil.Process().memory_info().rss
-            if not self.first and self.ledger.stat().st_size > 300_000:
+            written = self.ledger.stat().st_size if self.ledger.exists() else 0
+            if not self.first and written > 300_000:
                 self.first = self.last
             return function()
 

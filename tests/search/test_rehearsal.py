@@ -56,7 +56,12 @@ def test_every_variant_learns_and_leaves_no_trace(
 
 @pytest.mark.parametrize("patch", [2, [1, 2]])
 def test_labels_per_step_and_a_patch_are_refused_before_anything_begins(
-    patch: Any, tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
+    patch: Any,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Prepare,
+    experiment: Make,
+    ray_here: None,
 ) -> None:
     tiny(tmp_path / "data", "labelling", specs["signal"], prepare)
     config = asking(experiment, "labelling", "signal", ("conv1d", "gru"), patch=patch)

@@ -34,7 +34,6 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     config, protocol = experiment.config, experiment.config.protocol
     spaces = {variant: space_of(config, variant, experiment.where) for variant in config.variants}
     prepared = Prepared(experiment.prepared)
-    rehearse(config, prepared, spaces, experiment.where)
     metric = task_for(config.task).metrics[config.metric]
     records = Records(experiment, recorder, metric)
     sizes = {
@@ -50,8 +49,11 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     standing = Standing(config.metric, metric, records)
     display = Progress(f"search {experiment.name}", protocol.trials * len(studies))
     execution = Execution(records, display, timeout=protocol.timeout, after=standing.take)
-    with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
-        execution.run(studies, pool)
+    with pool_for(experiment, recorder.tags["data.digest"]) as pool:
+        pool.resize(len(studies))  # workers start meanwhile
+        rehearse(config, prepared, spaces, experiment.where)
+        with display:
+            execution.run(studies, pool)
     recorder.update()
     return SearchResult(studies=tuple(_best(experiment.name, study) for study in studies[::-1]))
 
