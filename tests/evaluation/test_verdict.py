@@ -30,6 +30,26 @@ def test_one_clear_winner(sentence):
     )
 
 
+@pytest.mark.parametrize("means", [{"gru": 0.9, "rnn": 0.7}, {"gru": 0.4, "rnn": 0.3}])
+def test_one_search_for_all_repetitions_is_told(contest, means):
+    summary, comparison = contest(means, {"majority": 0.5})
+    told = [
+        verdict(
+            "accuracy",
+            True,
+            summary.variants,
+            comparison,
+            summary.baselines,
+            left_out=["mean"],
+            tuned_once=once,
+        )
+        for once in (False, True)
+    ]
+    assert "tuned once" not in told[0]
+    added = " This holds for the variants as tuned once: another search is not allowed for."
+    assert told[1] == told[0] + added
+
+
 def test_two_tied_at_the_top(sentence):
     text = sentence({"gru": 0.9, "lstm": 0.9001, "rnn": 0.7}, {"majority": 0.5})
     leaders = text.split(";")[0]

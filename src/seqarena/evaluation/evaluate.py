@@ -180,7 +180,15 @@ class Evaluation:
             greater_is_better=greater,
             baselines=figures,
             variants=variants,
-            verdict=verdict(metric, greater, variants, comparison, figures, left_out=unfitted),
+            verdict=verdict(
+                metric,
+                greater,
+                variants,
+                comparison,
+                figures,
+                left_out=unfitted,
+                tuned_once=self.experiment.config.protocol.search == "shared",
+            ),
         )
         metrics = AllMetrics(
             variants={variant: [t.metrics for t in runs] for variant, runs in tested.items()},

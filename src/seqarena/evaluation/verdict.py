@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from seqarena.plots.formats import Format, listed, metric_name, p_value
 from seqarena.records import Comparison, Pair, VariantSummary
 
+TUNED_ONCE = " This holds for the variants as tuned once: another search is not allowed for."
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
@@ -51,11 +53,13 @@ def verdict(
     baselines: Mapping[str, float],
     unit: str = "",
     left_out: Iterable[str] = (),
+    tuned_once: bool = False,
 ) -> str:
     """Say which variants are best, by how much, and how they stand to the best baseline.
 
     A difference is told as one only where the comparison detects it after correction; a baseline
     that the comparison lacks is quoted without a claim; one that is `left_out` could not be fitted.
+    Where all repetitions rest on one search, `tuned_once`, the sentence says so.
     """
     ranked = sorted(baselines, key=lambda name: baselines[name], reverse=greater_is_better)
     case = _Case(
@@ -68,9 +72,10 @@ def verdict(
     )
     pairs = comparison.baselines.get(ranked[0], {}) if ranked else {}
     if pairs and all(case.loses(pair) for pair in pairs.values()):
-        return _losing(case) + "." + _left_out(list(left_out))
-    parts = [_leaders(case), *([_against(case)] if ranked else [])]
-    return "; ".join(parts) + "." + _left_out(list(left_out))
+        sentence = _losing(case)
+    else:
+        sentence = "; ".join([_leaders(case), *([_against(case)] if ranked else [])])
+    return f"{sentence}.{_left_out(list(left_out))}{TUNED_ONCE if tuned_once else ''}"
 
 
 def _left_out(names: list[str]) -> str:
