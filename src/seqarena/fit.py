@@ -169,9 +169,9 @@ class Training:
         self.ended = not finite or last or (settling and stands_still)
         if self.ended:
             self.model.load_state_dict(self.best.weights)
-        self.epoch += 1
+        number, self.epoch = self.epoch, self.epoch + 1
         return Epoch(
-            self.epoch - 1,
+            number,
             train_loss,
             valid_loss,
             scores,

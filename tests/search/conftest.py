@@ -13,6 +13,7 @@ from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
+from seqarena.runs import SearchResult
 from seqarena.search.cluster import cluster
 from seqarena.tasks import TASKS
 from seqarena.tracking.ledger import Ledger
@@ -60,3 +61,9 @@ def ray_here() -> Iterator[None]:
 def recorder_at(root: Path, **tags: str) -> Recorder:
     """Make a recorder without MLflow; the data always counts as the same."""
     return Recorder(Ledger(root / "ledger.jsonl", "toy"), {"data.digest": "d", **tags})
+
+
+def comparable(result: SearchResult) -> list[dict[str, Any]]:
+    """What must be the same however and wherever a search is run."""
+    times = {"run": True, "seconds": True, "tried": {"__all__": {"seconds"}}}
+    return [study.model_dump(exclude=times) for study in result.studies]

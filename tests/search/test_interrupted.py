@@ -23,15 +23,18 @@ import yaml
 from seqarena.config import Experiment
 from seqarena.errors import RunError
 from seqarena.files import read_json
+from seqarena.runs import SearchResult
 from seqarena.search import pool
 from seqarena.search.records import Checkpoint, Records
 from seqarena.search.search import search
 from seqarena.tracking.ledger import Ledger
 from support import ROOT, script_environment
 
+from . import conftest
 from .conftest import over, recorder_at
 
 STAGES = ("search", "train")
+SHORT = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
 PROTOCOL = {"repetitions": 2, "trials": 3, "epochs": 12, "patience": 12, "grace": 2}
 
 
@@ -117,12 +120,7 @@ def comparable(root: Path) -> tuple[Any, Any]:
 
 def studies(root: Path) -> list[dict[str, Any]]:
     """The result of the search, but for times and the names of runs."""
-    found: list[dict[str, Any]] = read_json(root / "results" / "toy" / "search.json")["studies"]
-    for study in found:
-        for record in (study, *study["tried"]):
-            record.pop("run", None)
-            record.pop("seconds")
-    return found
+    return conftest.comparable(SearchResult.read(root / "results" / "toy" / "search.json"))
 
 
 @pytest.fixture(scope="module")
@@ -189,8 +187,7 @@ def test_a_training_goes_on_from_its_checkpoint(
     ray_here: None,
 ) -> None:
     """The state is kept after every batch here, and all is stopped after some of them."""
-    protocol = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
-    config = experiment("audio", ("gru",), **protocol)
+    config = experiment("audio", ("gru",), **SHORT)
     whole = search(over(config, prepared["audio"], tmp_path / "a"), recorder_at(tmp_path / "a"))
     monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
     states: list[Checkpoint] = []
@@ -221,9 +218,7 @@ def test_a_training_goes_on_from_its_checkpoint(
         assert list(tmp_path.rglob("*.pt"))
     result = search(toy, recorder)
     assert states, "none went on from its checkpoint"
-    for mine, theirs in zip(result.studies, whole.studies, strict=True):
-        spent = {"run": True, "seconds": True, "tried": {"__all__": {"seconds"}}}
-        assert mine.model_dump(exclude=spent) == theirs.model_dump(exclude=spent)
+    assert conftest.comparable(result) == conftest.comparable(whole)
     runs = recorder.ledger.runs("trial").values()
     assert [run.status for run in runs] == ["FINISHED"] * 2
     assert not list(tmp_path.rglob("*.pt"))
@@ -288,8 +283,7 @@ def test_a_checkpoint_that_finds_no_room_is_named(
     ray_here: None,
 ) -> None:
     """The ledger has room: what it holds then is true, and a second search goes on from there."""
-    protocol = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
-    config = experiment("audio", ("gru",), **protocol)
+    config = experiment("audio", ("gru",), **SHORT)
     toy, recorder = over(config, prepared["audio"], tmp_path), recorder_at(tmp_path)
 
     def no_room(self: Path, data: bytes) -> int:

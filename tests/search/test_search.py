@@ -19,7 +19,7 @@ from seqarena.runs import Result, SearchResult
 from seqarena.search.search import SearchError, search
 from seqarena.tracking.ledger import Ledger, Run
 
-from .conftest import over, recorder_at
+from .conftest import comparable, over, recorder_at
 
 VARIANTS = ("window_mlp", "gru")
 REPETITIONS, TRIALS, EPOCHS = 2, 5, 4
@@ -135,13 +135,6 @@ def test_local_and_ray_come_to_the_same_losses(
 
 def _epochs(run: Run) -> dict[int, dict[str, float]]:
     return {n: values for n, values in run.curve.items() if "valid_loss" in values}
-
-
-def comparable(result: SearchResult) -> list[dict[str, Any]]:
-    """What must be the same however and wherever a search is run."""
-    times = {"run": True, "seconds": True, "tried": {"__all__": {"seconds"}}}
-    studies = [study.model_dump(exclude=times) for study in result.studies]
-    return sorted(studies, key=lambda study: (study["variant"], study["repetition"]))
 
 
 @pytest.mark.parametrize("slots", [1, 3])

@@ -72,8 +72,7 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
     spec = Prepared(experiment.prepared).spec
     jobs = [
         Job("final", variant, repetition, 0, study.hyperparameters, protocol.seed + repetition)
-        # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
-        for variant in reversed(config.variants)
+        for variant in config.variants
         for repetition in range(1, protocol.repetitions + 1)
         for study in [found.of(variant, repetition)]
     ]
@@ -81,15 +80,14 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
     records = Records(experiment, recorder, task_for(config.task).metrics[config.metric])
     display = Progress(f"train {experiment.name}", len(jobs))
     with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
-        Execution(records, display).run(trainings, pool)
+        # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
+        Execution(records, display).run(trainings[::-1], pool)
     recorder.update()
     failed = [training for training in trainings if training.result.best is None]
     if failed:
         reasons = "; ".join(f"{each.job.name}: {each.result.reason}" for each in failed)
         raise FinalError(f"{experiment.name}: {reasons}")
     _drop_others(experiment, {training.folder for training in trainings})
-    order = {variant: place for place, variant in enumerate(config.variants)}
-    trainings.sort(key=lambda each: (order[each.job.variant], each.job.repetition))
     return Finals(finals=tuple(_final(training, records) for training in trainings))
 
 

@@ -96,7 +96,7 @@ class Pool:
         """Start workers up to what is wanted and the cluster holds; end idle ones beyond it."""
         if time.monotonic() - self.looked > LOOK:
             self.looked, self.room = time.monotonic(), self._room()
-        for seat in [s for s in self.seats if s.started and s.call is None]:
+        for seat in self.idle():
             if len(self.seats) > wanted:
                 self.end(seat)
         while len(self.seats) < min(wanted, self.room):
