@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all test check format ui chaos bench docs install help
+.PHONY: repro repro-all test check format ui chaos bench calibrate docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -40,6 +40,9 @@ chaos: $(INSTALLED)  ## drivers and workers killed at many moments, all coming t
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@python -m benchmarks
+
+calibrate: $(INSTALLED)  ## how often a verdict errs, by simulation; writes docs/statistics.md
+	@python -m benchmarks.calibration
 
 # pdoc cannot resolve the types of a NamedTuple's fields, and shows them as they are written.
 docs: $(INSTALLED)  ## every class and function, from the docstrings, in build/docs

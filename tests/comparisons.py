@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqarena.evaluation.statistics import compare, mean_interval
+from seqarena.evaluation.cheapest import sentence
+from seqarena.evaluation.compare import compare
+from seqarena.evaluation.ending import ending
+from seqarena.evaluation.estimates import Estimates
 from seqarena.evaluation.verdict import verdict
-from seqarena.records import Comparison, Summary, VariantSummary
+from seqarena.plots.formats import Format
+from seqarena.records import BaselineSummary, Comparison, Summary, VariantSummary, best_of
 
 
 def compete(
@@ -19,7 +23,7 @@ def compete(
     greater_is_better: bool = True,
     spread: float = 0.05,
     unit: str = "",
-    tested: bool = True,
+    margin: float | None = None,
 ) -> tuple[Summary, Comparison]:
     """Return an experiment's summary and comparison; scores scatter around the given means."""
     random = np.random.default_rng(0)
@@ -29,25 +33,36 @@ def compete(
     references = {
         name: mean + spread * random.standard_normal(100) for name, mean in baselines.items()
     }
-    found = compare(scores, greater_is_better, 0, references if tested else None)
-    variants = {}
-    for size, (name, values) in enumerate(scores.items(), start=1):
-        mean, interval = mean_interval(values.mean(axis=1).tolist())
-        variants[name] = VariantSummary(
+    bounds = (-np.inf, np.inf) if greater_is_better else (np.inf, -np.inf)
+    estimates = Estimates.of(scores, references, bounds)
+    found = compare(estimates, list(scores), margin)
+    variants = {
+        name: VariantSummary(
             values=tuple(values.mean(axis=1).tolist()),
-            mean=mean,
-            ci95=interval,
+            mean=float(values.mean()),
+            ci95=estimates.interval(name),
             parameters=1234 * size,
             train_seconds=9.5 * size,
+            milliseconds=0.5 * size,
             test_examples=100,
         )
-    known = {name: float(values.mean()) for name, values in references.items()}
+        for size, (name, values) in enumerate(scores.items(), start=1)
+    }
+    known = {
+        name: BaselineSummary(
+            value=float(values.mean()), ci95=estimates.interval(name), seconds=1.5
+        )
+        for name, values in references.items()
+    }
+    reached = {name: baseline.value for name, baseline in known.items()}
     summary = Summary(
         metric=metric,
         greater_is_better=greater_is_better,
         baselines=known,
         variants=variants,
-        verdict=verdict(metric, greater_is_better, variants, found, known, unit),
+        verdict=verdict(metric, greater_is_better, variants, found, reached, unit, margin=margin),
+        ending=ending(found, best_of(reached, greater_is_better) if reached else None),
+        cost=sentence(variants, found.best_set, Format(means.values(), unit)),
     )
     return summary, found
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqarena.config import Strict
+from seqarena.data.batches import Batch
 from seqarena.data.modalities.base import Modality
-from seqarena.data.store import Prepared, write_spec
+from seqarena.data.store import DataSpec, Prepared, write_spec
 from seqarena.fit import Epoch, Training
 from seqarena.predict import save_model
 from seqarena.runs import Final, Hyperparameters, StudyResult, TriedTrial
+from seqarena.tasks import AnyTask
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +46,7 @@ def final_of(
 ) -> Final:
     """Return the record of a training that ended, as the stage train keeps it."""
     best = training.best.epoch
-    sign = training.task.metrics[training.metric].sign
+    sign = training.task.metrics[training.metric].bounds.sign
     return Final(
         variant=variant,
         repetition=repetition,
@@ -58,6 +60,15 @@ def final_of(
         loss=-training.best.order[1],
         curve=tuple((epoch.epoch, epoch.scores[training.metric]) for epoch in epochs),
     )
+
+
+def scores_of(task: AnyTask, output: Any, batch: Batch, spec: DataSpec) -> dict[str, float]:
+    """Return every score of a task that an output can tell."""
+    return {
+        name: metric.of(metric.statistics(output, batch, spec))
+        for name, metric in task.metrics.items()
+        if isinstance(output, metric.needs)
+    }
 
 
 def script_environment(**more: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from seqarena.files import digest_of
+from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
@@ -170,13 +171,18 @@ def test_the_summary_has_the_keys_that_other_tools_read(project: Project) -> Non
     assert summary.keys() == EXPERIMENTS.keys()
     for name, entry in summary.items():
         config = EXPERIMENTS[name]
-        keys = {"metric", "greater_is_better", "baselines", "variants", "verdict"}
+        keys = {"metric", "greater_is_better", "baselines", "variants"}
+        keys |= {"verdict", "ending", "cost", "remarks"}
         assert entry.keys() == keys
         assert entry["metric"] == config["metric"]
         assert entry["greater_is_better"] is (name == "reviews")
         assert list(entry["baselines"]) == config["baselines"]
         assert list(entry["variants"]) == config["variants"]
         assert entry["verdict"].endswith(".") and "\n" not in entry["verdict"]
+        for baseline in entry["baselines"].values():
+            assert baseline.keys() == {"value", "ci95", "seconds"}
+            assert baseline["ci95"][0] <= baseline["value"] <= baseline["ci95"][1]
+            assert baseline["seconds"] > 0
         for variant in entry["variants"].values():
             assert variant.keys() == {
                 "values",
@@ -184,16 +190,22 @@ def test_the_summary_has_the_keys_that_other_tools_read(project: Project) -> Non
                 "ci95",
                 "parameters",
                 "train_seconds",
+                "milliseconds",
                 "test_examples",
             }
             assert len(variant["values"]) == 2
             assert variant["mean"] == pytest.approx(np.mean(variant["values"]))
             assert variant["ci95"][0] <= variant["mean"] <= variant["ci95"][1]
-            assert variant["test_examples"] > 0
+            assert variant["test_examples"] > 0 and variant["milliseconds"] > 0
         own = json.loads((project.root / "results" / name / "summary.json").read_text())
         assert own == entry
-    assert summary["reviews"]["baselines"]["tfidf_logistic"] > 0.9
-    naive, last = (summary["hours"]["baselines"][b] for b in ("seasonal_naive_day", "persistence"))
+    reached = {
+        name: baseline["value"]
+        for entry in summary.values()
+        for name, baseline in entry["baselines"].items()
+    }
+    assert reached["tfidf_logistic"] > 0.9
+    naive, last = (reached[name] for name in ("seasonal_naive_day", "persistence"))
     assert naive < last / 3
 
 
@@ -228,7 +240,8 @@ def test_every_run_is_ended_and_shown(project: Project) -> None:
         metric = EXPERIMENTS[name]["metric"]
         assert all(f"test_{metric}" in run.metrics for run in finals)
         (verdict,) = ledger.runs("verdict").values()
-        assert verdict.tags["description"] in (project.root / "report" / "report.md").read_text()
+        described = Summary.read(project.root / "results" / name / "summary.json").sentences
+        assert verdict.tags["description"] == described
         assert set(EXPERIMENTS[name]["variants"]) <= {k.split("/")[-1] for k in verdict.metrics}
         searched = [*ledger.runs("search").values(), *ledger.runs("trial").values()]
         assert not any(key.startswith("test_") for run in searched for key in run.metrics)
@@ -266,12 +279,13 @@ def test_metrics_and_plots_are_known_to_dvc(project: Project) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "stale"),
     [
-        (("protocol", "trials"), 3, {"search", "train"}),
+        (("protocol", "trials"), 3, {"search", "train", "evaluate"}),
+        (("margin",), 0.5, {"evaluate"}),
         (("space", "width"), 16, {"search", "evaluate"}),
         (("metric",), "rmse", {"search", "train", "evaluate"}),
         (("baselines",), ["linear"], {"evaluate"}),
-        (("prepare", "horizon"), 4, {"prepare"}),
-        (("data",), "files/reviews.csv", {"fetch"}),
+        (("prepare", "horizon"), 4, {"prepare", "evaluate"}),
+        (("data",), "files/reviews.csv", {"fetch", "evaluate"}),
     ],
 )
 def test_a_change_makes_only_its_own_stages_stale(

@@ -41,6 +41,8 @@ def test_a_summary_is_read_as_it_was_written(summary: Summary, tmp_path: Path) -
         "baselines",
         "variants",
         "verdict",
+        "ending",
+        "cost",
     ]
 
 
@@ -49,13 +51,13 @@ def test_a_comparison_is_read_as_it_was_written(contest: Contest, tmp_path: Path
     metrics = AllMetrics(
         variants={"gru": [{"perplexity": math.inf}]}, baselines={}, unfitted={"tfidf": "no words"}
     )
-    certain = comparison.pairs["lstm"].model_copy(update={"effect_size": None})
-    record = ComparisonRecord(**{**dict(comparison), "pairs": {"lstm": certain}}, metrics=metrics)
+    unseen = comparison.pairs["lstm"].model_copy(update={"visible": None})
+    record = ComparisonRecord(**{**dict(comparison), "pairs": {"lstm": unseen}}, metrics=metrics)
     record.write(tmp_path / "comparison.json")
     assert ComparisonRecord.read(tmp_path / "comparison.json") == record
     written = json.loads((tmp_path / "comparison.json").read_text())
     assert written["metrics"]["variants"]["gru"] == [{"perplexity": "inf"}]
-    assert written["pairs"]["lstm"]["effect_size"] is None
+    assert written["pairs"]["lstm"]["visible"] is None
 
 
 def test_a_headline_has_a_baseline_where_there_is_one(contest: Contest, tmp_path: Path) -> None:
@@ -102,8 +104,8 @@ def without(raw: dict[str, Any], *keys: str) -> None:
             "variants.gru.meen: no such key; did you mean 'mean'?",
         ),
         (
-            lambda raw: raw["baselines"].update(majority="much"),
-            "baselines.majority: input should be a valid number, unable to parse string as a "
+            lambda raw: raw["baselines"]["majority"].update(value="much"),
+            "baselines.majority.value: input should be a valid number, unable to parse string as a "
             "number, found 'much'",
         ),
     ],

@@ -20,7 +20,7 @@ NO_OUTPUT = {
     f"{PACKAGE}/errors.py",  # how a mistake is told
     f"{PACKAGE}/progress.py",  # how far a stage is
     f"{PACKAGE}/validation.py",  # refuses, or does nothing
-    f"{PACKAGE}/tracking",  # the record of runs, which no stage reads
+    f"{PACKAGE}/tracking",  # how runs are recorded, not what of them
 }
 
 
@@ -124,7 +124,8 @@ def test_a_stage_depends_on_what_its_script_imports(stage: str) -> None:
         ("plots/attention.py", {"evaluate"}),
         ("figures/gates.py", {"evaluate"}),
         ("evaluation/verdict.py", {"evaluate"}),
-        ("evaluation/statistics.py", {"evaluate", "compare"}),
+        ("evaluation/remarks.py", {"evaluate"}),
+        ("evaluation/estimates.py", {"evaluate"}),
         ("evaluation/tuning_record.py", {"evaluate", "compare"}),
         ("plots/tuning.py", {"evaluate"}),
         ("spaces.py", {"search", "evaluate"}),

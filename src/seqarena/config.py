@@ -103,6 +103,7 @@ class Experiment(Strict):
     modality: str
     task: str
     metric: str
+    margin: Annotated[float, Field(gt=0)] | None = None  # the smallest difference that matters
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
     baselines: tuple[str, ...] = ()
     prepare: dict[str, Any] = Field(default_factory=dict)  # the modality's options

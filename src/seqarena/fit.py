@@ -19,8 +19,8 @@ from seqarena.decode.stepper import change_all, index
 from seqarena.device import autocast, default_device, keep_freed_memory
 from seqarena.models.model import SequenceModel, count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
-from seqarena.tasks import AnyTask, Counts, Task, add, task_for
-from seqarena.tasks.base import Scored
+from seqarena.tasks import AnyTask, Task, task_for
+from seqarena.tasks.metric import Scored
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Experiment, Protocol
@@ -73,7 +73,7 @@ class Learned(NamedTuple):
 class Best(NamedTuple):
     """The best validation so far and the weights that it belongs to."""
 
-    order: tuple[float, float]  # see `Metric.order`
+    order: tuple[float, float]  # see `Bounds.order`
     epoch: int
     weights: dict[str, Tensor]
 
@@ -151,14 +151,13 @@ class Training:
             self.sums.seconds += time.perf_counter() - began
             return None
         trained = self.sums.seconds + time.perf_counter() - began
-        valid_loss, counts = evaluate(
+        valid_loss, scores = evaluate(
             self.model, self.task, self.valid, self.spec, self.protocol, [self.metric]
         )
-        scores = self.task.scores(counts, self.spec)
         sums, self.sums = self.sums, self._nothing()
         train_loss = float(sums.loss) / sums.terms
         finite = is_finite(train_loss, valid_loss)
-        order = self.task.metrics[self.metric].order(scores[self.metric], valid_loss)
+        order = self.task.metrics[self.metric].bounds.order(scores[self.metric], valid_loss)
         improved = finite and order > self.best.order
         if improved:
             self.best = Best(order, self.epoch, self._weights())
@@ -277,16 +276,19 @@ def evaluate(
     spec: DataSpec,
     protocol: Protocol,
     metrics: Collection[str] | None = None,
-) -> tuple[float, Counts]:
-    """Run a split without training: mean loss and summed counts of `metrics`, by default of all."""
-    wanted = task.metrics if metrics is None else metrics
-    total: dict[str, Tensor] = {}
+) -> tuple[float, dict[str, float]]:
+    """Run a split without training: mean loss and the scores by `metrics`, by default by all."""
+    wanted = list(task.metrics if metrics is None else metrics)
+    rows: dict[str, list[Tensor]] = {name: [] for name in wanted}
     losses, terms = 0.0, 0
     for _, batch, output in predict_split(model, task, split, spec, protocol, wanted):
         loss, count = task.loss(output, batch)
         losses, terms = losses + float(loss), terms + count
-        add(total, task.counts(output, batch, spec, wanted))
-    return losses / terms, total
+        for name in wanted:
+            metric = task.metrics[name]
+            rows[name].append(metric.condensed(metric.statistics(output, batch, spec)))
+    scores = {name: task.metrics[name].of(torch.cat(parts)) for name, parts in rows.items()}
+    return losses / terms, scores
 
 
 def predict_split(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
+from typing import Literal
 
 from seqarena.config import Record, Strict, parse
 from seqarena.errors import InputError
 from seqarena.files import read_json, write_json
 
-ALPHA = 0.05  # a difference whose corrected p is below it is called detectable
+ALPHA = 0.05  # the chance of any wrong claim among those that are made together
 
 Interval = tuple[float, float]
 
@@ -22,7 +25,16 @@ class VariantSummary(Strict):
     ci95: Interval  # of the mean
     parameters: int
     train_seconds: float  # of a final, on average
+    milliseconds: float  # to predict one example alone, on one thread of the CPU
     test_examples: int
+
+
+class BaselineSummary(Strict):
+    """One baseline on the test split."""
+
+    value: float  # of the experiment's metric
+    ci95: Interval  # over the groups of the test split
+    seconds: float  # to fit it and to predict, in one
 
 
 class Summary(Record):
@@ -30,14 +42,33 @@ class Summary(Record):
 
     metric: str
     greater_is_better: bool
-    baselines: dict[str, float]
+    baselines: dict[str, BaselineSummary]
     variants: dict[str, VariantSummary]
     verdict: str
+    ending: str  # how it ended, in three words or so
+    cost: str  # which of the best to take if it must be one; empty for one, or where all lose
+    remarks: tuple[str, ...] = ()  # what the verdict lacks, each with what would help
 
     @property
     def means(self) -> dict[str, float]:
         """The mean of each variant."""
         return {name: variant.mean for name, variant in self.variants.items()}
+
+    @property
+    def references(self) -> dict[str, float]:
+        """The value of each baseline."""
+        return {name: baseline.value for name, baseline in self.baselines.items()}
+
+    @property
+    def strongest(self) -> str | None:
+        """The baseline with the best value, of equal ones the first, if there is any."""
+        return best_of(self.references, self.greater_is_better) if self.baselines else None
+
+    @property
+    def sentences(self) -> str:
+        """The verdict and its cost and, below them, the remarks as a list in Markdown."""
+        told = f"{self.verdict} {self.cost}".strip()
+        return "\n".join([told, "", *(f"- {remark}" for remark in self.remarks)]).strip()
 
 
 class Headline(Record):
@@ -51,30 +82,43 @@ class Headline(Record):
     gap: float | None = None  # positive where the variant is ahead
 
 
+Word = Literal["better", "worse", "equivalent", "not separated"]
+
+
 class Pair(Strict):
-    """One variant against a reference: the best variant, or a baseline."""
+    """One variant against a reference: the best variant by mean, or a baseline."""
 
     difference: float  # variant minus reference, in the metric's unit
-    ci95: Interval
-    p: float  # min F', over seeds and examples
-    p_holm: float  # corrected for the other pairs of the family; decides
-    p_seeds: float  # paired t-test over seeds alone, to be read beside p
-    effect_size: float | None  # Hedges' g of the paired seeds; None where seeds do not vary
-
-    @property
-    def detectable(self) -> bool:
-        """Whether the difference is more than chance at the 5 % level, after correction."""
-        return self.p_holm < ALPHA
+    interval: Interval  # of the difference; with those of the other pairs it holds in 95 % of cases
+    p: float  # over repetitions and test groups
+    p_adjusted: float  # corrected for the other pairs
+    decided: bool  # whether the interval is all on one side of 0
+    word: Word
+    chance: float  # that the variant is ahead in one more repetition on one more test split
+    chance_ci95: Interval
+    visible: (
+        float | None
+    )  # the smallest gap that four of five tries would decide; None: there is none
+    repetitions: int | None  # that would decide this gap in four of five; None: decided, or none
+    groups: int | None  # the same of independent test groups, with the repetitions at hand
 
 
 class Comparison(Strict):
-    """All variants against the best one, and against each baseline."""
+    """All variants against the best one by mean, and against each baseline."""
 
     best: str  # by mean
-    best_set: tuple[str, ...]  # not detectably different from the best, by mean, itself first
-    pairs: dict[str, Pair]  # every other variant minus the best
+    best_set: tuple[str, ...]  # itself first; all that are truly best are in it with 95 %
+    pairs: dict[str, Pair]  # every other variant minus the best, best first
     baselines: dict[str, dict[str, Pair]]  # baseline -> every variant minus it
-    top_share: dict[str, float]  # share of resamplings in which the variant came out on top
+    chances: dict[str, dict[str, float]]  # how likely one competitor beats another, see `Pair`
+
+    @property
+    def visible(self) -> float | None:
+        """The median of the gaps to the best that would have been seen, or else to a baseline."""
+        to_baselines = [pair for pairs in self.baselines.values() for pair in pairs.values()]
+        pairs = self.pairs.values() or to_baselines
+        gaps = [math.inf if pair.visible is None else pair.visible for pair in pairs]
+        return median(gaps) if gaps else None
 
 
 class AllMetrics(Strict):
@@ -89,6 +133,11 @@ class ComparisonRecord(Comparison, Record):
     """comparison.json: the comparison by the experiment's metric, and all other metrics."""
 
     metrics: AllMetrics
+
+
+def best_of(values: Mapping[str, float], greater_is_better: bool) -> str:
+    """Name the best of some values, of equal ones the first."""
+    return (max if greater_is_better else min)(values, key=lambda name: values[name])
 
 
 def read_summaries(path: Path) -> dict[str, Summary]:

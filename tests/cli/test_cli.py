@@ -194,7 +194,7 @@ def run_stages(name: str) -> None:
         best_set=(best,),
         pairs={},
         baselines={},
-        top_share={},
+        chances={},
         metrics=AllMetrics(variants={}, baselines={}, unfitted={}),
     ).write(experiment.results / "comparison.json")
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
+from seqarena.baselines.judging import Judge
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.errors import InputWarning
@@ -111,7 +112,8 @@ def train(
     folder = experiment.model_of(variant, repetition)
     save_model(folder, training.model.state_dict(), training.spec, about)
     with ledger.running("final", f"{variant} seed {seed}", params={"variant": variant}) as run:
-        pass
+        for epoch in epochs:
+            ledger.metrics(run, epoch.epoch, epoch.values())
     return final_of(training, epochs, variant, repetition, seed, run)
 
 
@@ -131,9 +133,12 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
         predictor = Predictor(experiment.model_of(variant, final.repetition))
         answers = predictor.predict([test.sequence(index) for index in range(TESTED)])
         said = [predictor.spec.classes.index(answer["label"]) for answer in answers]
+        chances = [answer["probabilities"][predictor.spec.classes[1]] for answer in answers]
+        present = np.unique(truth)
         right = {
             "accuracy": pytest.approx(accuracy_score(truth, said)),
-            "macro_f1": pytest.approx(f1_score(truth, said, average="macro", zero_division=0)),
+            "macro_f1": pytest.approx(f1_score(truth, said, average="macro", labels=present)),
+            "auroc": pytest.approx(roc_auc_score(truth, chances)),
         }
         assert summary.variants[variant].values[place] == right["accuracy"]
         assert comparison.metrics.variants[variant][place] == right
@@ -143,11 +148,11 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     means = {name: np.mean(entry.values) for name, entry in summary.variants.items()}
     assert comparison.best == max(VARIANTS, key=lambda name: means[name])
     (verdict,) = ledger.runs("verdict").values()
-    assert (verdict.status, verdict.tags["description"]) == ("FINISHED", summary.verdict)
-    for name, value in {**means, **summary.baselines}.items():
+    assert (verdict.status, verdict.tags["description"]) == ("FINISHED", summary.sentences)
+    for name, value in {**means, **summary.references}.items():
         assert verdict.metrics[f"test_accuracy/{name}"] == pytest.approx(value)
     drawn = {path.name for path in (experiment.results / "plots").iterdir()}
-    assert {"scores.png", "curves.png", "lengths.png"} <= drawn
+    assert {"scores.png", "pairs.png", "costs.png", "curves.png", "lengths.png"} <= drawn
     assert {"tried.png", "tuning.png", "places.png"} <= drawn
     assert "importances.png" not in drawn  # of so few trials
     tuning = Tuning.read(experiment.results / FILE)
@@ -175,10 +180,28 @@ def test_a_baseline_that_cannot_be_fitted_is_told_and_left_out(trained: Trained)
     assert summary.verdict.endswith(" The baseline tfidf_logistic could not be fitted.")
 
 
+def test_what_the_verdict_lacks_stands_below_it(trained: Trained) -> None:
+    """Of 12 test sentences, and of finals that stood still from their first epoch on."""
+    protocol = trained.experiment.config.protocol.model_copy(update={"name": "preview"})
+    config = trained.experiment.config.model_copy(update={"protocol": protocol, "baselines": ()})
+    experiment = replace(trained.experiment, config=config)
+    for final in Finals.read(experiment.models / "finals.json").finals:
+        for epoch in range(1, protocol.epochs + 1):
+            trained.ledger.metrics(final.run, epoch, {"train_loss": 0.7, "valid_loss": 0.7})
+    summary = replace(trained, experiment=experiment).evaluate()
+    assert Summary.read(experiment.results / "summary.json").remarks == summary.remarks
+    first, second, *others = summary.remarks
+    assert first.startswith(f"This is a preview ({len(SEEDS)} repetitions of 4 trials): ")
+    assert second.startswith("Both finals of conv1d and both finals of gru did no better than")
+    assert any(f"has {TESTED} independent groups" in remark for remark in others)
+    (verdict,) = trained.ledger.runs("verdict").values()
+    assert verdict.tags["description"].split("\n- ")[1:] == list(summary.remarks)
+
+
 def test_a_mistake_of_a_baseline_is_not_taken_for_the_datas(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(prepared: Prepared) -> Any:
+    def broken(prepared: Prepared, judge: Judge) -> Any:
         raise KeyError("classes")
 
     monkeypatch.setitem(BASELINES, "majority", replace(BASELINES["majority"], predict=broken))
@@ -196,7 +219,8 @@ def test_what_was_trained_in_bfloat16_is_tested_where_there_is_none(
     with pytest.warns(InputWarning, match=told) as warned:
         summary = replace(trained, experiment=replace(trained.experiment, config=config)).evaluate()
     assert len([one for one in warned if one.category is InputWarning]) == 1
-    assert summary == trained.evaluate()  # in float32
+    again = trained.evaluate()  # in float32
+    assert (summary.means, summary.verdict) == (again.means, again.verdict)
 
 
 def test_every_task_has_figures() -> None:

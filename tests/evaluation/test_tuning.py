@@ -15,7 +15,7 @@ from seqarena.evaluation.places import places, searched, share
 from seqarena.evaluation.tuning import tuning_of
 from seqarena.evaluation.tuning_record import FEWEST, Tuning
 from seqarena.runs import DESIGNED, Final, StudyResult, TriedTrial
-from seqarena.tasks.metric import ERROR, SHARE, Metric
+from seqarena.tasks.metric import ERROR, SHARE, Bounds
 from support import study_of, tried
 
 SPACE: dict[str, Dimension] = {
@@ -62,11 +62,11 @@ def test_what_was_spent_adds_up(tmp_path: Path) -> None:
     assert Tuning.read(tmp_path / "tuning.json") == found
 
 
-@pytest.mark.parametrize("metric", [SHARE, ERROR])
-def test_the_expected_best_is_the_mean_over_all_subsets(metric: Metric) -> None:
+@pytest.mark.parametrize("bounds", [SHARE, ERROR])
+def test_the_expected_best_is_the_mean_over_all_subsets(bounds: Bounds) -> None:
     scores = np.random.default_rng(0).random(6).tolist()
-    best = max if metric.greater else min
-    expected, low, high = expected_best(scores, metric)
+    best = max if bounds.greater else min
+    expected, low, high = expected_best(scores, bounds)
     for n, value in enumerate(expected, start=1):
         assert value == pytest.approx(np.mean([best(chosen) for chosen in combinations(scores, n)]))
     assert (low <= expected).all() and (expected <= high).all()
@@ -90,7 +90,7 @@ def test_equal_scores_are_no_trouble() -> None:
     assert expected.tolist() == [0.5] * 4 and (low < 0.5).all()
     expected, low, high = expected_best([3.0], ERROR)
     assert (low <= expected).all() and (expected == high).all() and expected.tolist() == [3.0]
-    expected_best([100 + 1e-12] * 2, Metric(0.0, 100.0))  # what rounding makes of the best BLEU
+    expected_best([100 + 1e-12] * 2, Bounds(0.0, 100.0))  # what rounding makes of the best BLEU
 
 
 def test_only_trials_of_the_design_are_a_sample() -> None:

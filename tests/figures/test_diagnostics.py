@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from seqarena.config import Experiment
 from seqarena.data.batches import Batches
@@ -26,7 +28,7 @@ from seqarena.fit import Training
 from seqarena.models.cells import CELLS
 from seqarena.models.recurrent import Unrolled
 from seqarena.predict import Predictor
-from seqarena.tasks import task_for
+from seqarena.tasks import TASKS, task_for
 from support import save_trained
 
 
@@ -60,22 +62,58 @@ def test_lengths_are_those_of_sequences_or_of_what_pictures_say(
     assert sorted(lengths) == [1] * 4 + [2] * 4 and unit.endswith("in words")
 
 
-def test_quality_over_length_is_drawn_where_lengths_vary(
+def test_quality_over_length_is_the_metric_of_each_bin(
     specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
 ) -> None:
-    data = prepare(tmp_path / "long", replace(specs["signal"], max_length=30), (8, 8, 99))
-    shares = {"gru": np.random.default_rng(0).random((2, 99))}
-    draw_lengths(tmp_path / "lengths.png", "mae", data, shares, {})
-    assert (tmp_path / "lengths.png").is_file()
+    """A root of a mean, which is no mean of roots."""
+    spec = replace(specs["signal"], max_length=30)
+    data = Prepared(prepare(tmp_path / "long", spec, (8, 8, 99)))
+    errors = np.random.default_rng(0).random((3, 99)) ** 2
+    rows = [torch.from_numpy(np.stack([one, np.ones(99)], 1)) for one in errors]
+    drawn: list[Any] = []
+    out, task = tmp_path / "lengths.png", TASKS["forecasting"]
+    draw_lengths(out, "rmse", data, task, {"gru": rows[:2]}, {"median": rows[2:]}, keep(drawn))
+    ((draw, centres, lines, references, unit, name, path),) = drawn
+    bins = bins_of(np.asarray(data.split("test").lengths))
+    wanted = np.sqrt([[one[bin].mean() for bin in bins] for one in errors])
+    np.testing.assert_allclose(lines["gru"], wanted[:2])
+    np.testing.assert_allclose(references["median"], wanted[2:])
+    draw(centres, lines, references, unit, name, path)
+    assert out.is_file()
 
 
-def test_there_is_no_picture_where_lengths_hardly_vary(
-    prepared: dict[str, Path], tmp_path: Path
+def test_a_bin_whose_metric_is_not_defined_is_left_out(
+    specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
 ) -> None:
-    test = Prepared(prepared["series"]).split("test")
-    shares = {"gru": np.ones((2, len(test)))}
-    draw_lengths(tmp_path / "lengths.png", "mae", prepared["series"], shares, {})
-    assert not list(tmp_path.iterdir())
+    """AUROC where all sequences are of one class."""
+    spec = replace(specs["signal"], max_length=30)
+    data = Prepared(prepare(tmp_path / "long", spec, (8, 8, 99)))
+    lengths = np.asarray(data.split("test").lengths)
+    bins, random = bins_of(lengths), np.random.default_rng(0)
+    truth = random.integers(2, size=99)
+    truth[bins[1]] = 1
+    rows = torch.from_numpy(np.stack([random.normal(size=99), truth], 1))
+    drawn: list[Any] = []
+    task = TASKS["classification"]
+    draw_lengths(tmp_path / "x.png", "auroc", data, task, {"gru": [rows]}, {}, keep(drawn))
+    ((_, centres, lines, *_),) = drawn
+    others = [bin for place, bin in enumerate(bins) if place != 1]
+    np.testing.assert_allclose(centres, [lengths[bin].mean() for bin in others])
+    wanted = [roc_auc_score(truth[bin], rows[bin, 0]) for bin in others]
+    np.testing.assert_allclose(lines["gru"], [wanted])
+
+
+def keep(drawn: list[Any]) -> Callable[..., None]:
+    """A pool that draws nothing, and keeps what it was to draw."""
+    return lambda *asked: drawn.append(asked)
+
+
+def test_there_is_no_picture_where_lengths_hardly_vary(prepared: dict[str, Path]) -> None:
+    data, drawn = Prepared(prepared["series"]), list[Any]()
+    rows = [torch.ones(len(data.split("test")), 2)]
+    task = TASKS["forecasting"]
+    draw_lengths(Path("lengths.png"), "mae", data, task, {"gru": rows}, {}, keep(drawn))
+    assert drawn == []
 
 
 @pytest.mark.parametrize("variant", ["gru", "lstm_attention", "conv1d"])

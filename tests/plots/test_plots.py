@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 from seqarena.errors import InputError
 from seqarena.plots.alignments import ALIGNMENT_PLOTS
 from seqarena.plots.attention import ATTENTION_PLOTS
+from seqarena.plots.costs import costs
 from seqarena.plots.decodings import trade_off
 from seqarena.plots.diagnostics import Reach, by_length, reaches
 from seqarena.plots.gates import gate_maps
+from seqarena.plots.labels import Dot, label_dots
+from seqarena.plots.pairs import pairs, ranked
 from seqarena.plots.parallel import Scale, parallel
 from seqarena.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
@@ -201,6 +205,55 @@ def test_scores_of_seeds_that_agree(contest, tmp_path):
     path = tmp_path / "scores.png"
     scores(contest({"gru": 1.0}, {}, spread=0.0)[0], path)
     assert_picture(path)
+
+
+@pytest.mark.parametrize(
+    "baselines", [{}, {"near": 0.8, "far": -40.0}, {"far": -40.0}, {"ahead": 40.0}]
+)
+@pytest.mark.parametrize("count", [1, 2, 11])
+def test_costs(baselines, count, contest, tmp_path):
+    path = tmp_path / "costs.png"
+    summary, comparison = contest({f"variant_{n}": 0.9 - n / 100 for n in range(count)}, baselines)
+    costs(summary, comparison.best_set, path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("references", [[], ["majority"], ["majority", "nearest", "tfidf"]])
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_pairs(references, count, contest, tmp_path):
+    path = tmp_path / "pairs.png"
+    means = {f"variant_{n}": 0.9 - n / 100 for n in range(count)}
+    summary, comparison = contest(means, dict.fromkeys(references, 0.5))
+    if count + len(references) == 1:
+        with pytest.raises(InputError, match="at least two competitors, found 1"):
+            pairs(summary, comparison, path)
+    else:
+        pairs(summary, comparison, path)
+        assert_picture(path)
+
+
+def test_pairs_are_sorted_the_best_first(contest):
+    values = {"a": 2.0, "b": 1.0, "c": 3.0}
+    assert ranked(values, contest(values, {})[0]) == ["c", "a", "b"]
+    losses = contest(values, {}, greater_is_better=False)[0]
+    assert ranked(values, losses) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("count", [2, 11])
+def test_names_of_dots_cover_neither_each_other_nor_the_frame(count, tmp_path):
+    random = np.random.default_rng(1)
+    with picture(tmp_path / "dots.png", 4, 4) as figure:
+        axes = figure.subplots()
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        places = 0.45 + 0.1 * random.random((count, 2))  # so close that they would
+        label_dots(axes, [Dot(f"dot_{n}", x, y, (y, y), "blue") for n, (x, y) in enumerate(places)])
+        boxes = [text.get_window_extent() for text in axes.texts]
+        frame = axes.get_window_extent()
+        assert all(box.count_overlaps(boxes) == 1 for box in boxes), "itself alone"
+        assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+        assert all(frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in boxes)
 
 
 @pytest.mark.parametrize("count", [1, 4, 7])

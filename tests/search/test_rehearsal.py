@@ -85,6 +85,21 @@ def test_a_patch_longer_than_train_is_refused(
         rehearse(config, data, spaces(config), "here")
 
 
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_metric_that_a_split_does_not_define_is_refused(
+    split: str, tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
+) -> None:
+    data = tiny(tmp_path / "data", "classification", specs["signal"], prepare)
+    path = data.folder / split / "targets.npy"
+    np.save(path, np.zeros_like(np.load(path)))
+    config = asking(experiment, "classification", "signal", ("gru",))
+    rehearse(config, data, spaces(config), "here")  # accuracy is defined
+    config = config.model_copy(update={"metric": "auroc"})
+    told = rf"^here\.metric: auroc is not defined on {split}: all sequences are of one class, .*; "
+    with pytest.raises(InputError, match=told):
+        rehearse(config, data, spaces(config), "here")
+
+
 def test_what_a_variant_stumbles_over_is_told_in_one_line(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
 ) -> None:

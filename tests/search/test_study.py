@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from seqarena.config import Dimension, Protocol, Range
 from seqarena.runs import DESIGNED, Job, Result
 from seqarena.search.study import Study
-from seqarena.tasks.metric import ERROR, SHARE, Metric
+from seqarena.tasks.metric import ERROR, SHARE, Bounds
 
 SPACE: dict[str, Dimension] = {
     "learning_rate": Range(low=1e-3, high=1e-1, log=True),
@@ -20,8 +20,8 @@ SPACE: dict[str, Dimension] = {
 }
 
 
-def study(metric: Metric = SHARE, repetition: int = 1, **protocol: Any) -> Study:
-    return Study("gru", repetition, SPACE, metric, Protocol(**{"trials": 9, **protocol}))
+def study(bounds: Bounds = SHARE, repetition: int = 1, **protocol: Any) -> Study:
+    return Study("gru", repetition, SPACE, bounds, Protocol(**{"trials": 9, **protocol}))
 
 
 def result(score: float, loss: float = 1.0, **more: Any) -> Result:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from seqarena.config import Experiment, Protocol, parse
-from seqarena.data.batches import Batch
+from seqarena.data.batches import Batch, Batches
 from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.pitches import key_name
 from seqarena.data.store import DataSpec, Prepared
@@ -74,9 +74,28 @@ def test_rival_texts_are_read_only_for_the_preference(
     protocol = Protocol()
     valid = Prepared(told).split("valid")
     with model.register_forward_hook(lambda *_: read.append(1)):
-        _, counts = evaluate(model, task, valid, spec, protocol, metrics)
+        _, scores = evaluate(model, task, valid, spec, protocol, metrics)
     assert len(read) == runs
-    assert list(task.scores(counts, spec)) == (metrics or list(task.metrics))
+    assert list(scores) == (metrics or list(task.metrics))
+
+
+def test_the_preference_does_not_depend_on_the_batch_size(predictor: Predictor, told: Path) -> None:
+    task, spec, valid = predictor.task, predictor.spec, Prepared(told).split("train")
+    metric = task.metrics["preference"]
+    found = []
+    with torch.inference_mode():
+        for size in (1, 3, 256):
+            rows = [
+                metric.statistics(
+                    task.forward_with_targets(predictor.model, batch, spec, ["preference"]),
+                    batch,
+                    spec,
+                )
+                for _, batch in Batches(valid, size).in_order()
+            ]
+            found.append(metric.of(torch.cat(rows)))
+    assert found == [found[0]] * 3
+    assert 0 < found[0] <= 1
 
 
 def test_inputs_and_targets_are_one_step_apart(told: Path) -> None:
@@ -134,13 +153,45 @@ def test_a_replaced_word_is_another_one() -> None:
     targets = torch.tensor([[5, 6, END, 0], [7, 8, 9, END]])
     inputs = torch.tensor([[END, 5, 6, 0], [END, 7, 8, 9]])
     lengths = torch.tensor([3, 4])
-    other = one_word_replaced(Batch(inputs, lengths, targets, lengths))
+    other = one_word_replaced(Batch(inputs, lengths, targets, lengths), vocabulary=20)
     changed = other.targets != targets
     assert changed.sum(1).tolist() == [1, 1]
     assert not (targets[changed] == END).any() and not (targets[changed] == 0).any()
     assert (
         other.inputs[:, 1:].tolist() == (other.targets * (inputs.roll(-1, 1) != 0))[:, :-1].tolist()
     )
+
+
+def rivals(texts: list[Any], vocabulary: int, size: int) -> list[int]:
+    """Replace a word of each text, so many texts at a time, and return the words put in."""
+    found = []
+    for start in range(0, len(texts), size):
+        group = texts[start : start + size]
+        lengths = torch.tensor([len(text) + 1 for text in group])
+        targets = torch.zeros(len(group), int(lengths.max()), dtype=torch.int32)
+        for row, text in zip(targets, group, strict=True):
+            row[: len(text)], row[len(text)] = torch.from_numpy(text), END
+        inputs = torch.cat([torch.full((len(group), 1), END), targets[:, :-1]], 1)
+        other = one_word_replaced(Batch(inputs, lengths, targets, lengths), vocabulary)
+        for row, text in zip(other.targets.tolist(), group, strict=True):
+            (place,) = (n for n, token in enumerate(text.tolist()) if row[n] != token)
+            found.append(row[place])
+    return found
+
+
+def test_a_rival_depends_on_its_text_alone_and_is_as_common_as_words_are() -> None:
+    words, random = 50, np.random.default_rng(0)
+    texts = [random.integers(3, 3 + words, random.integers(1, 9)) for _ in range(1500)]
+    alone, *others = (rivals(texts, 3 + words, size) for size in (1, 7, 256))
+    assert all(each == alone for each in others)
+    often = np.bincount(alone, minlength=3 + words) / len(texts)
+    zipf = 1 / np.arange(1, words + 1)
+    assert often[:3].sum() == 0
+    np.testing.assert_allclose(often[3:], zipf / zipf.sum(), atol=0.03)
+
+
+def test_an_unknown_word_is_replaced_by_a_known_one() -> None:
+    assert set(rivals([np.array([1])], 5, 1)) <= {3, 4}
 
 
 def test_frames_are_drawn_key_by_key(

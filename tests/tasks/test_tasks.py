@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sacrebleu
 import torch
-from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, mean_squared_error
+from sklearn.metrics import mean_absolute_error, mean_squared_error
 
 from seqarena.data.batches import Batch
 from seqarena.data.modalities import MODALITIES
@@ -19,11 +19,11 @@ from seqarena.data.store import DataSpec
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
-from seqarena.models.outputs import Logits, Output
+from seqarena.models.outputs import CTCLogits, Logits, Output
 from seqarena.tasks import TASKS, AnyTask, StepTask, task_for
 from seqarena.tasks.next_step import NextStep
 from seqarena.tasks.outputs import RivalLikelihood, StepLabels, Taught
-from seqarena.tasks.text_scores import TEXT_SCORES
+from support import scores_of
 
 TOKENS = {"modality": "text", "feature_shape": (), "max_length": 4, "step": "token"}
 SPECS = {
@@ -152,51 +152,27 @@ def test_shards_add_up_to_the_whole(name: str) -> None:
     shards = [task.loss(*part) for part in parts(output, batch)]
     assert sum(c for _, c in shards) == count
     assert sum(float(part) for part, _ in shards) == pytest.approx(float(loss), rel=1e-5)
-    total: dict[str, Any] = {}
-    for part in parts(output, batch):
-        for key, value in task.counts(*part, spec, task.metrics).items():
-            total[key] = total.get(key, 0) + value
-    assert task.scores(total, spec) == pytest.approx(
-        task.scores(task.counts(output, batch, spec, task.metrics), spec)
-    )
+    for metric in task.metrics.values():
+        rows = [metric.statistics(*part, spec) for part in parts(output, batch)]
+        whole = metric.of(metric.statistics(output, batch, spec))
+        assert metric.of(torch.cat(rows)) == pytest.approx(whole)
+        assert metric.of(torch.cat([metric.condensed(part) for part in rows])) == (
+            pytest.approx(whole)
+        )
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_it_gives_every_metric_it_names(name: str) -> None:
     task, spec, output, batch = answered(name)
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+    scores = scores_of(task, output, batch, spec)
     assert scores.keys() == task.metrics.keys()
-    for metric in task.metrics:
-        assert task.per_example(metric, output, batch, spec).shape == (30,)
+    for metric in task.metrics.values():
+        rows = metric.statistics(output, batch, spec)
+        assert len(rows) == 30 and rows.dtype == torch.float64
+        assert metric.derivatives(rows).shape == (30,)
     assert task.modalities <= MODALITIES.keys()
     task, spec, output, _ = predicted(name)
     assert len(task.predict(output, spec)) == 30
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_it_gives_the_metrics_asked_for_alone(name: str) -> None:
-    task, spec, output, batch = answered(name)
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
-    for metric in task.metrics:
-        counts = task.counts(output, batch, spec, [metric])
-        assert task.scores(counts, spec) == {metric: scores[metric]}
-
-
-def test_a_text_score_not_asked_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    task, spec, output, batch = answered("transduction")
-    computed: list[str] = []
-    for name, score in TEXT_SCORES.items():
-        statistics = score.statistics
-
-        def watched(*texts: Any, name: str = name, statistics: Any = statistics) -> Any:
-            computed.append(name)
-            return statistics(*texts)
-
-        monkeypatch.setattr(score, "statistics", watched)
-    task.counts(output, batch, spec, ["exact_match"])
-    assert computed == ["exact_match"]
-    task.counts(output, batch, spec, task.metrics)
-    assert computed[1:] == list(TEXT_SCORES)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -216,49 +192,17 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
         perfect = replace(output, hypotheses=said, truth=replace(output.truth, logits=best))
     else:
         perfect = scored(task, replace(output, logits=best), batch)
-    scores = task.scores(task.counts(perfect, batch, spec, task.metrics), spec)
+    scores = scores_of(task, perfect, batch, spec)
     for name, metric in task.metrics.items():
-        assert scores[name] == pytest.approx(metric.best)
-        assert metric.sign * (metric.best - metric.worst) > 0
+        assert scores[name] == pytest.approx(metric.bounds.best)
     assert float(task.loss(perfect, batch)[0]) == pytest.approx(0, abs=1e-6)
-
-
-def test_classification_metrics_are_those_of_scikit_learn() -> None:
-    task, spec, output, batch = answered("classification")
-    said, truth = output.logits.argmax(1).numpy(), batch.targets.numpy()
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
-    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
-    assert scores["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
-    mean = float(task.per_example("accuracy", output, batch, spec).mean())
-    assert mean == pytest.approx(scores["accuracy"])
-
-
-def test_a_class_that_never_occurs_scores_zero_not_nan() -> None:
-    task, spec, output, _ = answered("classification", 2)
-    logits = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
-    batch = Batch(torch.empty(2), output.lengths, torch.tensor([0, 0]))
-    output = replace(output, logits=logits)
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
-    assert scores == {"accuracy": 1.0, "macro_f1": pytest.approx(1 / 3)}
-
-
-def test_steps_without_a_label_count_for_nothing() -> None:
-    task, spec, output, batch = answered("labelling")
-    labelled = batch.targets != 0
-    said, truth = output.logits.argmax(2)[labelled] + 1, batch.targets[labelled]
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
-    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, said))
-    assert task.loss(output, batch)[1] == int(labelled.sum())
-    first = task.per_example("accuracy", output, batch, spec)[0]
-    right = (output.logits[0].argmax(1) + 1 == batch.targets[0])[labelled[0]]
-    assert float(first) == pytest.approx(float(right.float().mean()))
 
 
 def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
     task, spec, output, batch = predicted("language_modelling")
     chosen = torch.log_softmax(output.logits.double(), 2)
     logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]
-    scores = task.scores(task.counts(scored(task, output, batch), batch, spec, task.metrics), spec)
+    scores = scores_of(task, scored(task, output, batch), batch, spec)
     assert scores["perplexity"] == pytest.approx(math.exp(-float(logs.mean())), rel=1e-5)
 
 
@@ -270,7 +214,7 @@ def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
         keys = batch.targets[row, :length].double()
         total -= float((keys * on.log() + (1 - keys) * (1 - on).log()).sum())
         frames += length
-    scores = task.scores(task.counts(scored(task, output, batch), batch, spec, task.metrics), spec)
+    scores = scores_of(task, scored(task, output, batch), batch, spec)
     assert scores["nll"] == pytest.approx(total / frames, rel=1e-5)
 
 
@@ -278,15 +222,15 @@ def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
     for name in ("labelling", "language_modelling", "music_modelling"):
         task, spec, output, batch = answered(name)
         claimed = task.output_from_predictions(task.predictions(output), batch)
-        told = task.scores(task.counts(claimed, batch, spec, task.metrics), spec)
-        wanted = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+        told = scores_of(task, claimed, batch, spec)
+        wanted = scores_of(task, output, batch, spec)
         assert told == pytest.approx({metric: wanted[metric] for metric in told})
 
 
 def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("regression")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+    scores = scores_of(task, output, batch, spec)
     assert scores["mse"] == pytest.approx(mean_squared_error(truth, said), rel=1e-6)
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
 
@@ -294,15 +238,10 @@ def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
 def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
     task, spec, output, batch = answered("forecasting")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+    scores = scores_of(task, output, batch, spec)
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
     assert scores["rmse"] == pytest.approx(math.sqrt(mean_squared_error(truth, said)), rel=1e-6)
     assert scores["mase"] == pytest.approx(scores["mae"] / 5)
-    for metric in ("mae", "mase"):
-        mean = float(task.per_example(metric, output, batch, spec).mean())
-        assert mean == pytest.approx(scores[metric], rel=1e-5)
-    squares = task.per_example("rmse", output, batch, spec).square()
-    assert math.sqrt(float(squares.mean())) == pytest.approx(scores["rmse"], rel=1e-5)
 
 
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
@@ -312,7 +251,7 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
         for row in batch.targets.tolist()
     ]
-    scores = task.scores(task.counts(output, batch, spec, task.metrics), spec)
+    scores = scores_of(task, output, batch, spec)
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [truth]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [truth]).score)
     assert scores["exact_match"] == pytest.approx(sum(map(str.__eq__, said, truth)) / 30)
@@ -322,6 +261,24 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())
     assert scores["perplexity"] == pytest.approx(math.exp(-mean), rel=1e-5)
+
+
+def test_a_text_that_ctc_cannot_spell_has_no_finite_perplexity() -> None:
+    """What spares training an infinite loss spares no metric."""
+    task, spec, output, batch = answered("transduction", 4)
+    assert batch.target_lengths is not None
+    steps = torch.full((4,), int(batch.target_lengths.max()) * 2)
+    logits = torch.randn(4, int(steps[0]), task.outputs(spec))
+    spelled = replace(output, truth=CTCLogits(logits=logits, lengths=steps))
+    metric = task.metrics["perplexity"]
+    rows = metric.statistics(spelled, batch, spec)
+    assert math.isfinite(metric.of(rows)) and math.isfinite(float(task.loss(spelled, batch)[0]))
+    short = replace(output, truth=CTCLogits(logits=logits, lengths=torch.ones_like(steps)))
+    rows = metric.statistics(short, batch, spec)
+    assert rows[:, 0].isinf().any() and metric.of(rows) == math.inf
+    assert float(task.loss(short, batch)[0]) == math.inf
+    learned, _ = task.training_loss(short.truth, batch, {})
+    assert math.isfinite(float(learned))
 
 
 def test_a_word_that_train_lacks_is_never_said_right() -> None:
@@ -335,7 +292,7 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
         hypotheses=[Hypothesis([1], 0.0, 0.0, None)],
         truth=replace(output.truth, logits=logits),
     )
-    assert task.scores(task.counts(said, unknown, spec, task.metrics), spec)["exact_match"] == 0
+    assert scores_of(task, said, unknown, spec)["exact_match"] == 0
 
 
 def test_answers_for_people() -> None:

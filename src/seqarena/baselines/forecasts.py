@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from seqarena.baselines.judging import Judge
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
 
 CHUNK = 2048  # windows held at once by the linear forecast
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
+ROUNDS = 20  # of ADMM: on bike sharing 40 more lower the mean error of train by 0.05 %
 
 
 def persistence(prepared: Prepared) -> Array:
@@ -36,22 +38,63 @@ def seasonal_naive(hours: int) -> Callable[[Prepared], Array]:
     return predict
 
 
-def linear(prepared: Prepared) -> Array:
-    """Ridge regression from the whole window to the whole horizon (penalty chosen on valid)."""
+def linear(prepared: Prepared, judge: Judge) -> Array:
+    """A linear map from the whole window to the whole horizon.
+
+    Of least squares, or of least absolute errors, whichever is better on valid by the metric, as is
+    the ridge penalty.
+    """
     train, valid, test = (prepared.split(name) for name in ("train", "valid", "test"))
     features = int(train.lengths[0]) * int(np.prod(prepared.spec.feature_shape)) + 1
     products, aims = np.zeros((features, features)), np.zeros((features, prepared.spec.horizon))
     for windows, targets in _windows(train):
-        products += windows.T @ windows
-        aims += windows.T @ targets
-    best: tuple[float, Array] | None = None
-    for penalty in PENALTIES:
-        weights = np.linalg.solve(products + penalty * np.eye(features), aims)
-        error = float(np.mean([np.abs(x @ weights - y).mean() for x, y in _windows(valid)]))
-        if best is None or error < best[0]:
-            best = error, weights
-    assert best is not None
-    return np.concatenate([x @ best[1] for x, _ in _windows(test)]).astype(np.float32)
+        exact = windows.astype(np.float64)  # else rounding leaves no positive matrix
+        products += exact.T @ exact
+        aims += exact.T @ targets
+
+    def quality(weights: Array) -> float:
+        return judge(_forecast(valid, weights))
+
+    ridges = [(products + penalty * np.eye(features)) for penalty in PENALTIES]
+    squares, ridge = max(
+        ((np.linalg.solve(ridge, aims), ridge) for ridge in ridges),
+        key=lambda fitted: quality(fitted[0]),
+    )
+    best = max(squares, _least_absolute(train, ridge, squares), key=quality)
+    return _forecast(test, best)
+
+
+def _least_absolute(train: Split, ridge: Array, weights: Array) -> Array:
+    """Go on from least squares to least absolute errors, by ADMM.
+
+    Boyd et al. (2011), "Distributed optimization and statistical learning via the alternating
+    direction method of multipliers", section 6.1: least squares of other aims again and again, so
+    one factorisation serves all rounds and all steps of the horizon.
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    factor = cho_factor(ridge)
+    errors = _forecast(train, weights) - train.targets
+    scale = np.abs(errors).mean(axis=0)
+    carried = np.zeros_like(errors)
+    for _ in range(ROUNDS):
+        raised = errors + carried
+        shrunk = np.sign(raised) * np.maximum(np.abs(raised) - scale, 0)
+        aims, start = np.zeros(weights.shape), 0
+        for windows, targets in _windows(train):
+            rows = slice(start, start + len(windows))
+            aims += windows.T @ (targets + shrunk[rows] - carried[rows])
+            start = rows.stop
+        weights = cho_solve(factor, aims)
+        errors = _forecast(train, weights) - train.targets
+        carried += errors - shrunk
+    return weights
+
+
+def _forecast(split: Split, weights: Array) -> Array:
+    """Return the forecasts ``(N, H)`` of a linear map ``(T * D + 1, H)``."""
+    weights = weights.astype(np.float32)
+    return np.concatenate([windows @ weights for windows, _ in _windows(split)])
 
 
 def _windows(split: Split) -> Iterable[tuple[Array, Array]]:

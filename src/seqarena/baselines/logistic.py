@@ -1,4 +1,7 @@
-"""Logistic regression over features of a whole sequence; fitted on train, tuned on valid."""
+"""Logistic regression over features of a whole sequence; fitted on train, tuned on valid.
+
+What is predicted are logarithms of probabilities, ``(N, classes)``: the logits of a model.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from seqarena.baselines.judging import Judge
 from seqarena.data.store import Array, Prepared, Split
 
 INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 
-def tfidf_logistic(prepared: Prepared) -> Array:
+def tfidf_logistic(prepared: Prepared, judge: Judge) -> Array:
     """TF-IDF of words and word pairs, then logistic regression (penalty chosen on valid)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -20,11 +24,14 @@ def tfidf_logistic(prepared: Prepared) -> Array:
         return [example["text"] for example in split.examples()]
 
     return _logistic(
-        prepared, text, lambda: TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+        prepared,
+        judge,
+        text,
+        lambda: TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2),
     )
 
 
-def mean_frame_logistic(prepared: Prepared) -> Array:
+def mean_frame_logistic(prepared: Prepared, judge: Judge) -> Array:
     """Mean and deviation of each feature over time, then logistic regression: blind to order."""
     from sklearn.preprocessing import StandardScaler
 
@@ -35,24 +42,33 @@ def mean_frame_logistic(prepared: Prepared) -> Array:
             rows.append(np.concatenate([steps.mean(0), steps.std(0)]))
         return np.array(rows, dtype=np.float32)
 
-    return _logistic(prepared, moments, StandardScaler)
+    return _logistic(prepared, judge, moments, StandardScaler)
 
 
 def _logistic(
-    prepared: Prepared, features: Callable[[Split], Any], scaling: Callable[[], Any]
+    prepared: Prepared,
+    judge: Judge,
+    features: Callable[[Split], Any],
+    scaling: Callable[[], Any],
 ) -> Array:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    train, valid = prepared.split("train"), prepared.split("valid")
-    seen, held_out = features(train), features(valid)
-    best: tuple[float, Any] | None = None
-    for c in INVERSE_PENALTIES:
-        model = make_pipeline(scaling(), LogisticRegression(C=c, max_iter=500))
-        score = float(model.fit(seen, np.asarray(train.targets)).score(held_out, valid.targets))
-        if best is None or score > best[0]:
-            best = score, model
-    assert best is not None
-    probabilities = np.zeros((len(prepared.split("test")), len(prepared.spec.classes)), np.float32)
-    probabilities[:, best[1].classes_] = best[1].predict_proba(features(prepared.split("test")))
-    return probabilities
+    train, valid, test = (prepared.split(name) for name in ("train", "valid", "test"))
+    seen, held_out, classes = features(train), features(valid), len(prepared.spec.classes)
+    models = [
+        make_pipeline(scaling(), LogisticRegression(C=c, max_iter=500)).fit(
+            seen, np.asarray(train.targets)
+        )
+        for c in INVERSE_PENALTIES
+    ]
+    best = max(models, key=lambda model: judge(_logits(model, held_out, classes)))
+    return _logits(best, features(test), classes)
+
+
+def _logits(model: Any, features: Any, classes: int) -> Array:
+    """Return the log-probability of each class, of one that train lacks the least number."""
+    found = model.predict_log_proba(features)
+    logits = np.full((len(found), classes), np.finfo(np.float32).min, np.float32)
+    logits[:, model.classes_] = found
+    return logits

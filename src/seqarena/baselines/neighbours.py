@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from seqarena.baselines.judging import Judge
 from seqarena.baselines.logistic import INVERSE_PENALTIES
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.data.tokens import PAD
@@ -26,34 +27,36 @@ def majority_step(prepared: Prepared) -> list[Array]:
     return [np.tile(probabilities, (length, 1)) for length in prepared.split("test").lengths]
 
 
-def neighbour_logistic(prepared: Prepared) -> list[Array]:
+def neighbour_logistic(prepared: Prepared, judge: Judge) -> list[Array]:
     """Logistic regression over a token and the two on either side, one-hot by position."""
-    return _logistic(prepared, ahead=REACH)
+    return _logistic(prepared, judge, ahead=REACH)
 
 
-def left_neighbour_logistic(prepared: Prepared) -> list[Array]:
+def left_neighbour_logistic(prepared: Prepared, judge: Judge) -> list[Array]:
     """Logistic regression over a token and the two before it, one-hot by position."""
-    return _logistic(prepared, ahead=0)
+    return _logistic(prepared, judge, ahead=0)
 
 
-def _logistic(prepared: Prepared, ahead: int) -> list[Array]:
+def _logistic(prepared: Prepared, judge: Judge, ahead: int) -> list[Array]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    train, valid = (_labelled(prepared.split(name), ahead) for name in ("train", "valid"))
-    best: tuple[float, Any] | None = None
-    for c in INVERSE_PENALTIES:
-        classifier = LogisticRegression(C=c, max_iter=500)
-        model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), classifier).fit(*train)
-        score = float(model.score(*valid))
-        if best is None or score > best[0]:
-            best = score, model
-    assert best is not None
-    test = prepared.split("test")
-    probabilities = np.zeros((int(test.lengths.sum()), len(prepared.spec.classes)), np.float32)
-    probabilities[:, best[1].classes_ - 1] = best[1].predict_proba(_neighbours(test, ahead))
-    return np.split(probabilities, np.cumsum(test.lengths)[:-1])
+    train, valid, test = (prepared.split(name) for name in ("train", "valid", "test"))
+    models = [
+        make_pipeline(
+            OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=c, max_iter=500)
+        ).fit(*_labelled(train, ahead))
+        for c in INVERSE_PENALTIES
+    ]
+
+    def predict(model: Any, split: Split) -> list[Array]:
+        probabilities = np.zeros((int(split.lengths.sum()), len(prepared.spec.classes)), np.float32)
+        probabilities[:, model.classes_ - 1] = model.predict_proba(_neighbours(split, ahead))
+        return np.split(probabilities, np.cumsum(split.lengths)[:-1])
+
+    best = max(models, key=lambda model: judge(predict(model, valid)))
+    return predict(best, test)
 
 
 def _labelled(split: Split, ahead: int) -> tuple[Array, Array]:

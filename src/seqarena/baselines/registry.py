@@ -6,13 +6,12 @@ scikit-learn is imported where it is used: every stage reads these names, one fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from seqarena.baselines.constant import common_tokens, majority, median
 from seqarena.baselines.dtw import dtw_nearest
 from seqarena.baselines.forecasts import linear, persistence, seasonal_naive
+from seqarena.baselines.judging import Predict, untuned
 from seqarena.baselines.kneser_ney import kneser_ney_trigram, unigram
 from seqarena.baselines.logistic import mean_frame_logistic, tfidf_logistic
 from seqarena.baselines.music import independent_keys, nlls, repeat_frame
@@ -23,7 +22,6 @@ from seqarena.baselines.neighbours import (
     majority_step,
     neighbour_logistic,
 )
-from seqarena.data.store import Array, Prepared
 from seqarena.errors import InputError, unknown
 
 
@@ -31,10 +29,11 @@ from seqarena.errors import InputError, unknown
 class Baseline:
     """A way to predict the test split, in the form of `Task.predictions`."""
 
-    predict: Callable[[Prepared], Array | list[Any]]
+    predict: Predict
     task: str
     modalities: frozenset[str]
     without: frozenset[str] = frozenset()  # the metrics of its task that it cannot give
+    constant: bool = False  # the same for every sequence: what is no better has learned nothing
 
 
 def baseline_for(name: str, task: str, modality: str, metric: str, where: str) -> Baseline:
@@ -64,23 +63,27 @@ IMAGE = frozenset({"image"})
 NO_RIVAL, NO_ODDS = frozenset({"preference"}), frozenset({"perplexity"})
 ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {
-    "majority": Baseline(majority, "classification", ALL),
-    "majority_step": Baseline(majority_step, "labelling", ALL),
+    "majority": Baseline(untuned(majority), "classification", ALL, constant=True),
+    "majority_step": Baseline(untuned(majority_step), "labelling", ALL, constant=True),
     "neighbour_logistic": Baseline(neighbour_logistic, "labelling", TEXT),
     "left_neighbour_logistic": Baseline(left_neighbour_logistic, "labelling", TEXT),
-    "unigram": Baseline(unigram, "language_modelling", TEXT, NO_RIVAL),
-    "kneser_ney_trigram": Baseline(kneser_ney_trigram, "language_modelling", TEXT, NO_RIVAL),
-    "median": Baseline(median, "regression", ALL),
-    "dtw_nearest": Baseline(dtw_nearest, "classification", FRAMES | SIGNAL),
-    "independent_keys": Baseline(lambda p: nlls(p, independent_keys(p)), "music_modelling", MUSIC),
-    "repeat_frame": Baseline(lambda p: nlls(p, repeat_frame(p)), "music_modelling", MUSIC),
+    "unigram": Baseline(untuned(unigram), "language_modelling", TEXT, NO_RIVAL, constant=True),
+    "kneser_ney_trigram": Baseline(
+        untuned(kneser_ney_trigram), "language_modelling", TEXT, NO_RIVAL
+    ),
+    "median": Baseline(untuned(median), "regression", ALL, constant=True),
+    "dtw_nearest": Baseline(untuned(dtw_nearest), "classification", FRAMES | SIGNAL),
+    "independent_keys": Baseline(
+        untuned(lambda p: nlls(p, independent_keys(p))), "music_modelling", MUSIC, constant=True
+    ),
+    "repeat_frame": Baseline(untuned(lambda p: nlls(p, repeat_frame(p))), "music_modelling", MUSIC),
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
     "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
-    "persistence": Baseline(persistence, "forecasting", SERIES),
-    "seasonal_naive_day": Baseline(seasonal_naive(24), "forecasting", SERIES),
-    "seasonal_naive_week": Baseline(seasonal_naive(168), "forecasting", SERIES),
+    "persistence": Baseline(untuned(persistence), "forecasting", SERIES),
+    "seasonal_naive_day": Baseline(untuned(seasonal_naive(24)), "forecasting", SERIES),
+    "seasonal_naive_week": Baseline(untuned(seasonal_naive(168)), "forecasting", SERIES),
     "linear": Baseline(linear, "forecasting", SERIES),
-    "nearest_text": Baseline(nearest_text, "transduction", TEXT, NO_ODDS),
-    "common_tokens": Baseline(common_tokens, "transduction", ALL, NO_ODDS),
-    "nearest_image": Baseline(nearest_image, "transduction", IMAGE, NO_ODDS),
+    "nearest_text": Baseline(untuned(nearest_text), "transduction", TEXT, NO_ODDS),
+    "common_tokens": Baseline(untuned(common_tokens), "transduction", ALL, NO_ODDS, constant=True),
+    "nearest_image": Baseline(untuned(nearest_image), "transduction", IMAGE, NO_ODDS),
 }

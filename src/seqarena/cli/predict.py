@@ -109,7 +109,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     mine = [final for final in Finals.read(finals).finals if final.variant == name]
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
-    order = task_for(found.config.task).metrics[found.config.metric].order
+    order = task_for(found.config.task).metrics[found.config.metric].bounds.order
     best = max(mine, key=lambda final: order(final.score, final.loss))
     return Predictor(found.model_of(name, best.repetition))
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from seqarena.data.store import Array
 from seqarena.runs import DESIGNED, StudyResult
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 
 LONGEST = 64  # n up to which a curve is drawn
 CONFIDENCE = 0.95
 
 
-def designed_scores(studies: Sequence[StudyResult], metric: Metric) -> list[float]:
+def designed_scores(studies: Sequence[StudyResult], bounds: Bounds) -> list[float]:
     """Return the scores of the trials that were set before any was run, of all repetitions.
 
     Later trials are chosen by what the first ones came to, and are no sample of the space. A failed
@@ -26,11 +26,11 @@ def designed_scores(studies: Sequence[StudyResult], metric: Metric) -> list[floa
     scores = [trial.score for trial in trials if trial.score is not None]
     if not scores:
         return []
-    worst = min(scores, key=lambda score: metric.sign * score)
+    worst = min(scores, key=lambda score: bounds.sign * score)
     return [worst if trial.score is None else trial.score for trial in trials]
 
 
-def expected_best(scores: Sequence[float], metric: Metric) -> tuple[Array, Array, Array]:
+def expected_best(scores: Sequence[float], bounds: Bounds) -> tuple[Array, Array, Array]:
     """Return for n = 1, 2, … the expected best of n scores, and its band: low and high ``(n,)``.
 
     The expectation over draws without replacement from all scores, which is unbiased (Tang et al.
@@ -41,8 +41,8 @@ def expected_best(scores: Sequence[float], metric: Metric) -> tuple[Array, Array
     """
     from opda.nonparametric import EmpiricalDistribution  # scipy.stats: half a second
 
-    values = metric.sign * np.array(scores)
-    worst, best = metric.sign * metric.worst, metric.sign * metric.best
+    values = bounds.sign * np.array(scores)
+    worst, best = bounds.sign * bounds.worst, bounds.sign * bounds.best
     low, high = float(values.min()), float(values.max())
     ends = (low if math.isinf(worst) else min(worst, low)), max(best, high)
     counts = np.arange(1, min(len(values), LONGEST) + 1)
@@ -51,6 +51,6 @@ def expected_best(scores: Sequence[float], metric: Metric) -> tuple[Array, Array
         lower, point, upper = EmpiricalDistribution.confidence_bands(
             values, CONFIDENCE, *ends, method="ks"
         )
-    expected = metric.sign * point.u_tuning_curve(counts)
-    borders = [metric.sign * each.average_tuning_curve(counts) for each in (lower, upper)]
+    expected = bounds.sign * point.u_tuning_curve(counts)
+    borders = [bounds.sign * each.average_tuning_curve(counts) for each in (lower, upper)]
     return expected, np.minimum(*borders), np.maximum(*borders)

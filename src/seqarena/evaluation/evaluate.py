@@ -8,22 +8,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from seqarena.data.store import Prepared, Split
 from seqarena.device import computable
 from seqarena.errors import InputWarning
+from seqarena.evaluation import latency
+from seqarena.evaluation.evidence import evidence_of
+from seqarena.evaluation.remarks import remarks
 from seqarena.evaluation.scoring import (
     FitError,
     Tested,
-    chosen_to_draw,
+    TestedBaseline,
+    chosen,
     test_baseline,
     test_model,
 )
 from seqarena.evaluation.searches import record_spent, show_searches
-from seqarena.evaluation.statistics import best_of, compare, mean_interval
-from seqarena.evaluation.verdict import verdict
+from seqarena.evaluation.summarise import Outcome, compared, headline, summarised
+from seqarena.evaluation.tuning_record import Tuning
 from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
 from seqarena.figures.decodings import draw_decodings
@@ -32,19 +35,16 @@ from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
 from seqarena.files import new_folder, write_csv
+from seqarena.plots.costs import costs
+from seqarena.plots.pairs import pairs
 from seqarena.plots.results import learning_curves, scores
 from seqarena.predict import Predictor
-from seqarena.records import (
-    AllMetrics,
-    Comparison,
-    ComparisonRecord,
-    Headline,
-    Summary,
-    VariantSummary,
-)
+from seqarena.records import Comparison, ComparisonRecord, Summary
 from seqarena.runs import Final, Finals
 from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.recorder import Recorder
+
+DRAWN = 4  # examples of the test split that each first final is drawn on
 
 
 def evaluate_finals(
@@ -62,11 +62,14 @@ def evaluate_finals(
     plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
+            took = evaluation.time()
             tested = evaluation.test(drawings)
             baselines, unfitted = evaluation.test_baselines()
-            comparison, summary = evaluation.summarise(tested, baselines, unfitted)
-            evaluation.draw(summary, partial)
             tuning = show_searches(experiment, _all(evaluation.finals), partial, plot_pool)
+            comparison, summary = evaluation.summarise(
+                Outcome(tested, baselines, unfitted, took), tuning
+            )
+            evaluation.draw(summary, comparison, partial)
             evaluation.diagnose(tested, baselines, comparison, partial)
             plot_pool.wait()
             pictures = [plots / path.name for path in sorted(partial.iterdir())]
@@ -113,10 +116,17 @@ class Evaluation:
     def _model(self, final: Final) -> Path:
         return self.experiment.model_of(final.variant, final.repetition)
 
+    def time(self) -> dict[str, float]:
+        """Return the milliseconds of one prediction by each variant; call it before any drawing."""
+        predictors, seed = self.first, self.experiment.config.protocol.seed
+        examples = chosen(self.split, seed, latency.EXAMPLES)
+        self.plot_pool.wait()  # its processes still import
+        return latency.milliseconds(predictors, [self.split.sequence(n) for n in examples])
+
     def test(self, drawings: Path) -> dict[str, list[Tested]]:
         """Test every final, add its figures and its model to its run; have the first ones drawn."""
         ledger = self.recorder.ledger
-        drawn = chosen_to_draw(self.split, self.experiment.config.protocol.seed)
+        drawn = chosen(self.split, self.experiment.config.protocol.seed, DRAWN)
         tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
         for final in _all(self.finals):
             variant, model = final.variant, self._model(final)
@@ -141,9 +151,9 @@ class Evaluation:
             self.recorder.maybe_update()
         return tested
 
-    def test_baselines(self) -> tuple[dict[str, Tested], dict[str, str]]:
+    def test_baselines(self) -> tuple[dict[str, TestedBaseline], dict[str, str]]:
         """Test every baseline; warn of one that cannot be fitted, and leave it out."""
-        tested: dict[str, Tested] = {}
+        tested: dict[str, TestedBaseline] = {}
         unfitted: dict[str, str] = {}
         for name in self.experiment.config.baselines:
             try:
@@ -154,67 +164,29 @@ class Evaluation:
                 warnings.warn(message, InputWarning, stacklevel=2)
         return tested, unfitted
 
-    def summarise(
-        self,
-        tested: dict[str, list[Tested]],
-        baselines: dict[str, Tested],
-        unfitted: dict[str, str],
-    ) -> tuple[Comparison, Summary]:
+    def summarise(self, outcome: Outcome, tuning: Tuning) -> tuple[Comparison, Summary]:
         """Compare; write ``comparison.json``, ``summary.json`` and ``metrics.json``."""
-        metric, results = self.experiment.config.metric, self.experiment.results
-        greater = self.task.metrics[metric].greater
-        comparison = compare(
-            {variant: np.stack([t.per_example for t in runs]) for variant, runs in tested.items()},
-            greater,
-            self.experiment.config.protocol.seed,
-            {name: t.per_example for name, t in baselines.items()},
-            [example.get("group", index) for index, example in enumerate(self.split.examples())],
+        results = self.experiment.results
+        comparison = compared(self.experiment, outcome)
+        summary = summarised(self.experiment, self.finals, outcome, comparison)
+        evidence = evidence_of(
+            self.experiment,
+            self.prepared,
+            self.finals,
+            self.recorder.ledger,
+            groups=outcome.groups,
+            summary=summary,
+            comparison=comparison,
+            tuning=tuning,
         )
-        variants = {
-            variant: self._variant_summary(variant, [t.metrics[metric] for t in runs])
-            for variant, runs in tested.items()
-        }
-        figures = {name: t.metrics[metric] for name, t in baselines.items()}
-        summary = Summary(
-            metric=metric,
-            greater_is_better=greater,
-            baselines=figures,
-            variants=variants,
-            verdict=verdict(
-                metric,
-                greater,
-                variants,
-                comparison,
-                figures,
-                left_out=unfitted,
-                tuned_once=self.experiment.config.protocol.search == "shared",
-            ),
-        )
-        metrics = AllMetrics(
-            variants={variant: [t.metrics for t in runs] for variant, runs in tested.items()},
-            baselines={name: t.metrics for name, t in baselines.items()},
-            unfitted=unfitted,
-        )
-        record = ComparisonRecord(**dict(comparison), metrics=metrics)
+        summary = summary.model_copy(update={"remarks": remarks(evidence)})
+        record = ComparisonRecord(**dict(comparison), metrics=outcome.all_metrics)
         record.write(results / "comparison.json")
         summary.write(results / "summary.json")
         headline(summary).write(results / "metrics.json")
         return comparison, summary
 
-    def _variant_summary(self, variant: str, values: list[float]) -> VariantSummary:
-        group = self.finals[variant]
-        bounds = self.task.metrics[self.experiment.config.metric]
-        mean, interval = mean_interval(values, bounds)
-        return VariantSummary(
-            values=tuple(values),
-            mean=mean,
-            ci95=interval,
-            parameters=group[0].parameters,
-            train_seconds=float(np.mean([final.train_seconds for final in group])),
-            test_examples=len(self.split),
-        )
-
-    def draw(self, summary: Summary, plots: Path) -> None:
+    def draw(self, summary: Summary, comparison: Comparison, plots: Path) -> None:
         """Have the comparison and the curves drawn; list the scores beside them."""
         metric = self.experiment.config.metric
         curves = {
@@ -222,6 +194,9 @@ class Evaluation:
             for variant, group in self.finals.items()
         }
         self.plot_pool(scores, summary, plots / "scores.png")
+        self.plot_pool(costs, summary, comparison.best_set, plots / "costs.png")
+        if len(comparison.chances) > 1:
+            self.plot_pool(pairs, summary, comparison, plots / "pairs.png")
         self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
         rows = (
             [variant, number, value]
@@ -233,16 +208,16 @@ class Evaluation:
     def diagnose(
         self,
         tested: dict[str, list[Tested]],
-        baselines: dict[str, Tested],
+        baselines: dict[str, TestedBaseline],
         comparison: Comparison,
         plots: Path,
     ) -> None:
         """Have drawn what lies behind the scores, beside the comparison."""
         metric, seed = self.experiment.config.metric, self.experiment.config.protocol.seed
-        shares = {v: np.stack([t.per_example for t in runs]) for v, runs in tested.items()}
-        references = {name: t.per_example[None] for name, t in baselines.items()}
+        rows = {variant: [t.rows for t in runs] for variant, runs in tested.items()}
+        references = {name: [t.rows] for name, t in baselines.items()}
         path = plots / "lengths.png"
-        self.plot_pool(draw_lengths, path, metric, self.experiment.prepared, shares, references)
+        draw_lengths(path, metric, self.prepared, self.task, rows, references, self.plot_pool)
         draw_gradients(plots / "gradients.png", self.prepared, self.first, seed, self.plot_pool)
         best = self.first[comparison.best]
         self.plot_pool.wait()  # so that nothing else runs while decoding is timed
@@ -264,27 +239,10 @@ class Evaluation:
                 ledger.artifact(final.run, path)
         for path in (*pictures, results / "summary.json", results / "comparison.json"):
             ledger.artifact(run, path)
-        reached = {**summary.means, **summary.baselines}
+        reached = {**summary.means, **summary.references}
         metric = f"test_{summary.metric}"
         ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
-        ledger.tag(run, {"description": summary.verdict})
-
-
-def headline(summary: Summary) -> Headline:
-    """Return the best variant by mean, the best baseline where there is one, and the gap."""
-    means, baselines, greater = summary.means, summary.baselines, summary.greater_is_better
-    best = best_of(means, greater)
-    if not baselines:
-        return Headline(metric=summary.metric, best=best, score=means[best])
-    strongest = best_of(baselines, greater)
-    return Headline(
-        metric=summary.metric,
-        best=best,
-        score=means[best],
-        baseline=strongest,
-        baseline_score=baselines[strongest],
-        gap=(1.0 if greater else -1.0) * (means[best] - baselines[strongest]),
-    )
+        ledger.tag(run, {"description": summary.sentences})
 
 
 def _all(finals: dict[str, list[Final]]) -> list[Final]:

@@ -10,14 +10,14 @@ from scipy.stats import rankdata
 from seqarena.config import Dimension, Range
 from seqarena.evaluation.tuning_record import FEWEST
 from seqarena.runs import TriedTrial
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 
 def importances(
-    trials: Sequence[TriedTrial], space: Mapping[str, Dimension], metric: Metric
+    trials: Sequence[TriedTrial], space: Mapping[str, Dimension], bounds: Bounds
 ) -> dict[str, float]:
     """Return the share of each searched dimension in the variance of ranks; empty for few trials.
 
@@ -25,7 +25,7 @@ def importances(
     diverged does not account for all of the variance.
     """
     scored = [trial for trial in trials if trial.score is not None]
-    ranks = rankdata([metric.sign * trial.score for trial in scored if trial.score is not None])
+    ranks = rankdata([bounds.sign * trial.score for trial in scored if trial.score is not None])
     if len(scored) < FEWEST or len(set(ranks)) == 1:
         return {}
     import optuna

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from seqarena.baselines.judging import Judge, Predictions
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
+from seqarena.evaluation.estimand import groups_of, influence
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import predict_split
 from seqarena.models.outputs import Output
 from seqarena.predict import Predictor
-from seqarena.tasks import add, task_for
+from seqarena.tasks import AnyTask, task_for
 
 BATCH = 256
 
@@ -31,9 +35,18 @@ class Tested:
     """The predictions and scores of one final, or one baseline, on the test split."""
 
     predictions: list[Any]  # of each example, as `Task.predictions` has it
-    metrics: dict[str, float]
-    per_example: Array  # (N,) of the experiment's metric
+    value: float  # of the experiment's metric
+    units: Array  # (G,), see `influence`: how the independent groups of examples make it up
+    rows: Tensor  # (N, K), see `Metric.statistics`: of the experiment's metric
+    metrics: dict[str, float]  # all that the output can tell, the experiment's among them
     weights: dict[int, Array]  # example -> attention (heads, U, S), for the examples drawn
+
+
+@dataclass(frozen=True)
+class TestedBaseline(Tested):
+    """A baseline on the test split, with what it took."""
+
+    seconds: float  # to fit it and to predict, in one
 
 
 def test_model(
@@ -45,32 +58,51 @@ def test_model(
     return _score(outputs, prepared, experiment, drawn)
 
 
-def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> Tested:
+def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> TestedBaseline:
     """Score a baseline's prediction for each example of the test split.
 
     Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn
     raise a ValueError for what they cannot fit.
     """
     task = task_for(experiment.config.task)
+    began = time.perf_counter()
     try:
-        predictions: Array | Sequence[Any] = BASELINES[name].predict(prepared)
+        judge = judge_on_valid(prepared, task, experiment.config.metric)
+        predictions = BASELINES[name].predict(prepared, judge)
     except (ValueError, InputError) as error:
         raise FitError(" ".join(str(error).split())) from error
-    outputs = (
-        (
-            indices,
-            batch,
-            task.output_from_predictions([predictions[index] for index in indices], batch),
-        )
-        for indices, batch in Batches(prepared.split("test"), BATCH).in_order()
-    )
-    return _score(outputs, prepared, experiment, [])
+    seconds = time.perf_counter() - began
+    outputs = _outputs(task, predictions, prepared.split("test"))
+    return TestedBaseline(**vars(_score(outputs, prepared, experiment, [])), seconds=seconds)
 
 
-def chosen_to_draw(test: Split, seed: int, count: int = 4) -> list[int]:
-    """Choose the examples that every final is drawn on: at random, not by how they look."""
-    chosen = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
-    return sorted(int(index) for index in chosen)
+def chosen(test: Split, seed: int, count: int) -> list[int]:
+    """Choose examples that every final is shown or timed on: at random, not by how they look."""
+    drawn = np.random.default_rng(seed).choice(len(test), min(count, len(test)), replace=False)
+    return sorted(int(index) for index in drawn)
+
+
+def judge_on_valid(prepared: Prepared, task: AnyTask, name: str) -> Judge:
+    """Return what tells how good predictions for valid are, by the metric of that name."""
+    valid, metric = prepared.split("valid"), task.metrics[name]
+
+    def judge(predictions: Predictions) -> float:
+        rows = [
+            metric.condensed(metric.statistics(output, batch, prepared.spec))
+            for _, batch, output in _outputs(task, predictions, valid)
+        ]
+        return metric.bounds.sign * metric.of(torch.cat(rows))
+
+    return judge
+
+
+def _outputs(
+    task: AnyTask, predictions: Predictions, split: Split
+) -> Iterator[tuple[Array, Batch, Output]]:
+    """Yield predictions as the outputs of a model, batch by batch, with what they are of."""
+    for indices, batch in Batches(split, BATCH).in_order():
+        mine = [predictions[index] for index in indices]
+        yield indices, batch, task.output_from_predictions(mine, batch)
 
 
 def _score(
@@ -79,18 +111,26 @@ def _score(
     experiment: ResolvedExperiment,
     drawn: list[int],
 ) -> Tested:
-    config, spec, count = experiment.config, prepared.spec, len(prepared.split("test"))
+    config, spec, test = experiment.config, prepared.spec, prepared.split("test")
     task = task_for(config.task)
-    total: dict[str, torch.Tensor] = {}
-    shares = np.zeros(count)
-    predictions: list[Any] = [None] * count
+    kept: dict[str, list[Tensor]] = {}
+    predictions: list[Any] = [None] * len(test)
     weights: dict[int, Array] = {}
+    order: list[Array] = []
     for indices, batch, output in outputs:
-        add(total, task.counts(output, batch, spec, task.metrics))
-        shares[indices] = task.per_example(config.metric, output, batch, spec).cpu()
+        order.append(indices)
+        for name, metric in task.metrics.items():
+            if isinstance(output, metric.needs):
+                found = metric.statistics(output, batch, spec)
+                whole = name == config.metric
+                kept.setdefault(name, []).append(found if whole else metric.condensed(found))
         for place, (index, row) in enumerate(zip(indices, task.predictions(output), strict=True)):
             predictions[index] = row
             attention = task.attention_of(output, place) if int(index) in drawn else None
             if attention is not None:
                 weights[int(index)] = attention
-    return Tested(predictions, task.scores(total, spec), shares, weights)
+    metrics = {name: task.metrics[name].of(torch.cat(rows)) for name, rows in kept.items()}
+    places = torch.from_numpy(np.argsort(np.concatenate(order)))
+    rows = torch.cat(kept[config.metric]).index_select(0, places)
+    value, units = influence(task.metrics[config.metric], rows, groups_of(test))
+    return Tested(predictions, value, units, rows, metrics | {config.metric: value}, weights)

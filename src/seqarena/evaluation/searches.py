@@ -42,10 +42,10 @@ def show_searches(
     config = experiment.config
     studies = SearchResult.read(experiment.results / "search.json").studies
     spaces = {v: space_of(config, v, experiment.where) for v in config.variants}
-    metric = task_for(config.task).metrics[config.metric]
-    tuning = tuning_of(studies, finals, spaces, config.metric, metric)
+    bounds = task_for(config.task).metrics[config.metric].bounds
+    tuning = tuning_of(studies, finals, spaces, config.metric, bounds)
     tuning.write(experiment.results / FILE)
-    draw_tuning(plots, tuning, studies, spaces, metric.greater, plot_pool)
+    draw_tuning(plots, tuning, studies, spaces, bounds.greater, plot_pool)
     return tuning
 
 

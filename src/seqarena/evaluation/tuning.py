@@ -10,7 +10,7 @@ from seqarena.evaluation.importance import importances
 from seqarena.evaluation.places import places, searched
 from seqarena.evaluation.tuning_record import ExpectedBest, Importance, Spent, Tuning
 from seqarena.runs import Final, StudyResult
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 
 Spaces = Mapping[str, Mapping[str, Dimension]]  # by variant
 
@@ -19,25 +19,25 @@ def tuning_of(
     studies: Sequence[StudyResult],
     finals: Sequence[Final],
     spaces: Spaces,
-    metric_name: str,
-    metric: Metric,
+    metric: str,
+    bounds: Bounds,
 ) -> Tuning:
     """Gather what the studies of every variant show; variants stand in the order of `spaces`."""
     by_variant = {v: [study for study in studies if study.variant == v] for v in spaces}
     by_variant = {variant: own for variant, own in by_variant.items() if own}
     return Tuning(
-        metric=metric_name,
+        metric=metric,
         trials=max((study.trials for study in studies), default=0),
         spent=tuple(spent(variant, own, finals) for variant, own in by_variant.items()),
         expected=tuple(
-            _expected(variant, scores, metric)
+            _expected(variant, scores, bounds)
             for variant, own in by_variant.items()
-            if (scores := designed_scores(own, metric))
+            if (scores := designed_scores(own, bounds))
         ),
         importances=tuple(
             Importance(variant=variant, hyperparameter=name, share=share)
             for variant, own in by_variant.items()
-            for name, share in _importances(own, spaces[variant], metric).items()
+            for name, share in _importances(own, spaces[variant], bounds).items()
         ),
         places=tuple(
             place
@@ -65,13 +65,13 @@ def spent(variant: str, studies: Sequence[StudyResult], finals: Sequence[Final])
     )
 
 
-def _expected(variant: str, scores: Sequence[float], metric: Metric) -> ExpectedBest:
-    expected, low, high = (tuple(values.tolist()) for values in expected_best(scores, metric))
+def _expected(variant: str, scores: Sequence[float], bounds: Bounds) -> ExpectedBest:
+    expected, low, high = (tuple(values.tolist()) for values in expected_best(scores, bounds))
     return ExpectedBest(variant=variant, expected=expected, low=low, high=high)
 
 
 def _importances(
-    studies: Sequence[StudyResult], space: Mapping[str, Dimension], metric: Metric
+    studies: Sequence[StudyResult], space: Mapping[str, Dimension], bounds: Bounds
 ) -> dict[str, float]:
     trials = [trial for study in studies for trial in study.tried]
-    return importances(trials, searched(space), metric)
+    return importances(trials, searched(space), bounds)

@@ -54,7 +54,7 @@ def draw_decodings(
     found = measure(predictor, test, chosen, metric, seed)
     rows = ([name, score, f"{took:.3f}"] for name, score, took in found)
     write_csv(out / "decoding.csv", ["decoding", metric, "milliseconds"], rows)
-    greater = predictor.task.metrics[metric].greater
+    greater = predictor.task.metrics[metric].bounds.greater
     points = {name: (took, score) for name, score, took in found}
     plot_pool(trade_off, points, metric, greater, count, out / "decoding.png")
 
@@ -72,6 +72,7 @@ def measure(
     """Write for the examples `chosen` in every way, and time it."""
     model, task, spec = predictor.model, predictor.task, predictor.spec
     batch = Batches(test, BATCH).gather(chosen[np.argsort(test.lengths[chosen], kind="stable")])
+    judge = task.metrics[metric]
     decodings, scores = ways(isinstance(model.head, Decoder), seed), {}
     took = dict.fromkeys(decodings, math.inf)
     with torch.inference_mode():
@@ -81,8 +82,7 @@ def measure(
                 began = time.perf_counter()
                 output = task.forward(model, batch, spec, decoding)
                 took[name] = min(took[name], time.perf_counter() - began)
-                counts = task.counts(output, batch, spec, [metric])
-                scores[name] = task.scores(counts, spec)[metric]
+                scores[name] = judge.of(judge.statistics(output, batch, spec))
     return [
         Measured(name, score, 1000 * took[name] / len(chosen)) for name, score in scores.items()
     ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.plots.diagnostics import by_length
 from seqarena.plots.formats import metric_name
+from seqarena.tasks import AnyTask
 
 BINS = 6
 
@@ -17,27 +20,37 @@ BINS = 6
 def draw_lengths(
     path: Path,
     metric: str,
-    prepared: Path,
-    variants: Mapping[str, Array],
-    baselines: Mapping[str, Array],
+    prepared: Prepared,
+    task: AnyTask,
+    variants: Mapping[str, Sequence[Tensor]],
+    baselines: Mapping[str, Sequence[Tensor]],
+    plot_pool: Callable[..., None],
 ) -> None:
-    """Draw each example's share of the metric ``(seeds, N)`` over its length, in bins.
+    """Have the metric drawn over the length of examples, in bins, from rows ``(N, K)`` per seed.
 
     As in figure 2 of Bahdanau et al. (2015). Draws nothing where lengths hardly vary.
     """
-    data = Prepared(prepared)
-    lengths, unit = lengths_of(data.split("test"), data.spec)
+    lengths, unit = lengths_of(prepared.split("test"), prepared.spec)
     if len(np.unique(lengths)) < 4 or lengths.max() < 1.5 * lengths.min():
         return
     bins = bins_of(lengths)
-    if len(bins) < 3:
-        return
+    places, of = [torch.from_numpy(bin) for bin in bins], task.metrics[metric].of
     lines, references = (
-        {name: np.stack([shares[:, bin].mean(1) for bin in bins], 1) for name, shares in of.items()}
-        for of in (variants, baselines)
+        {
+            name: np.array([[of(rows.index_select(0, bin)) for bin in places] for rows in seeds])
+            for name, seeds in each.items()
+        }
+        for each in (variants, baselines)
     )
-    centres = np.array([lengths[bin].mean() for bin in bins])
-    by_length(centres, lines, references, unit, f"{metric_name(metric)}, mean of examples", path)
+    everything = np.concatenate([*lines.values(), *references.values()])
+    defined = np.isfinite(everything).all(axis=0)  # in a bin of one class AUROC is not
+    if defined.sum() < 3:
+        return
+    centres = np.array([lengths[bin].mean() for bin in bins])[defined]
+    lines, references = (
+        {name: values[:, defined] for name, values in each.items()} for each in (lines, references)
+    )
+    plot_pool(by_length, centres, lines, references, unit, metric_name(metric), path)
 
 
 def lengths_of(test: Split, spec: DataSpec) -> tuple[Array, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seqarena.figures.final import Caption, Final, item_of
-from seqarena.tasks.transduction import written
+from seqarena.tasks.text_scores import written
 
 
 def draw_texts(final: Final) -> Callable[[int], Caption]:

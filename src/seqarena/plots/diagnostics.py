@@ -26,7 +26,7 @@ DEEPEST = 1e-10  # of the largest gradient: less than this has vanished
 class Shown(NamedTuple):
     """A line in a panel of its own, in grey in all others."""
 
-    values: Array  # (seeds, K)
+    values: Array  # (repetitions, K)
     colour: str
 
 
@@ -38,9 +38,9 @@ def by_length(
     metric: str,
     path: Path,
 ) -> None:
-    """Draw quality ``(seeds, K)`` over K mean lengths, a panel per variant and per baseline.
+    """Draw quality ``(repetitions, K)`` over K mean lengths, a panel per variant and per baseline.
 
-    Lines are means over seeds, bands run from the worst seed to the best; the others are grey.
+    Lines are means over repetitions, bands run from the worst to the best; the others are grey.
     """
     lines = {name: Shown(values, BLUE) for name, values in variants.items()}
     lines |= {name: Shown(values, ORANGE) for name, values in baselines.items()}

@@ -9,7 +9,8 @@ from seqarena.records import Summary
 DECIMALS = ((1.0, 3), (10.0, 2), (1000.0, 1))  # up to this size: so many decimals
 
 # Metrics that are written in capitals, or whose short name reads badly.
-SPELLED = {name: name.upper() for name in ("mae", "rmse", "mase", "wer", "cer", "bleu", "f1")}
+CAPITALS = ("mae", "rmse", "mase", "wer", "cer", "bleu", "f1", "auroc")
+SPELLED = {name: name.upper() for name in CAPITALS}
 
 
 class Format:
@@ -40,7 +41,7 @@ class Format:
 
 def format_of(summary: Summary, unit: str = "") -> Format:
     """Return the format that suits all variants and baselines of an experiment's summary."""
-    return Format([*summary.means.values(), *summary.baselines.values()], unit)
+    return Format([*summary.means.values(), *summary.references.values()], unit)
 
 
 def metric_name(metric: str) -> str:
@@ -53,6 +54,18 @@ def p_value(p: float) -> str:
     if p < 0.001:
         return "p<0.001"
     return f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}"
+
+
+def per_cent(chance: float) -> str:
+    """Format a chance; one that is not certain is not shown as if it were."""
+    if chance > 0.995:
+        return ">99%"
+    return "<1%" if chance < 0.005 else f"{chance:.0%}"
+
+
+def rough(count: int) -> str:
+    """Format a count that is only estimated, by two figures."""
+    return f"{float(f'{count:.2g}'):,.0f}"
 
 
 def listed(names: Iterable[str]) -> str:

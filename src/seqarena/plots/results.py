@@ -26,7 +26,7 @@ from seqarena.plots.style import (
     picture,
     shortened,
 )
-from seqarena.records import Summary, VariantSummary
+from seqarena.records import BaselineSummary, Summary, VariantSummary
 
 Curves = Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 
@@ -34,9 +34,10 @@ Curves = Mapping[str, Sequence[Sequence[tuple[float, float]]]]
 def scores(summary: Summary, path: Path) -> None:
     """Draw the comparison of one experiment's summary: a row per variant, best on top.
 
-    Dots are seeds, the bar is the 95 % interval of their mean, the upright lines are baselines.
+    Dots are repetitions, the bar is the 95 % interval of their mean; upright lines are baselines,
+    each within the pale band of its own interval.
     """
-    variants, baselines, means = summary.variants, summary.baselines, summary.means
+    variants, baselines, means = summary.variants, summary.references, summary.means
     order = sorted(variants, key=lambda name: means[name], reverse=not summary.greater_is_better)
     form = format_of(summary)
     height = 1.1 + 0.36 * len(order) + 0.24 * len(baselines)
@@ -44,13 +45,13 @@ def scores(summary: Summary, path: Path) -> None:
         axes = figure.subplots()
         for row, name in enumerate(order):
             _score_row(axes, row, variants[name])
-        low, high = _score_range(list(variants.values()), baselines)
+        low, high = score_range(list(variants.values()), baselines)
         axes.set_xlim(low, high)
         # Labels run inwards: with the outermost highest, no label meets another line.
         inner = sorted(baselines, key=lambda name: abs(baselines[name] - (low + high) / 2))
         for level, name in enumerate(inner):
             label = f"{name} {form(baselines[name])}"
-            _baseline(axes, label, baselines[name], len(order) - 0.35 + 0.66 * level)
+            _baseline(axes, label, summary.baselines[name], len(order), level)
         axes.set_ylim(-0.7, len(order) - 0.3 + 0.66 * len(baselines))
         axes.set_yticks(range(len(order)), order, color=INK)
         axes.tick_params(axis="y", length=0)
@@ -67,7 +68,7 @@ def _score_row(axes: Axes, row: int, variant: VariantSummary) -> None:
     axes.plot([variant.mean], [row], "|", color=INK, ms=13, mew=2)
 
 
-def _score_range(
+def score_range(
     variants: Sequence[VariantSummary], baselines: Mapping[str, float]
 ) -> tuple[float, float]:
     """Span variants and baselines, but let no far baseline press the variants together."""
@@ -80,13 +81,16 @@ def _score_range(
     return low - margin, high + margin
 
 
-def _baseline(axes: Axes, label: str, value: float, height: float) -> None:
-    """Draw a baseline with its label on a level of its own; one beyond the axis gets an arrow."""
-    low, high = axes.get_xlim()
+def _baseline(axes: Axes, label: str, baseline: BaselineSummary, rows: int, level: int) -> None:
+    """Draw a baseline, its label on a level of its own above the rows; one beyond gets an arrow."""
+    height = rows - 0.35 + 0.66 * level
+    (low, high), value = axes.get_xlim(), baseline.value
     inside = low <= value <= high
     at = min(max(value, low), high)
     left_half = at < (low + high) / 2
     if inside:
+        start, end = np.clip(baseline.ci95, low, high)
+        axes.fill_betweenx([-0.7, rows - 0.5], start, end, color=ORANGE, alpha=0.1, lw=0, zorder=0)
         axes.plot([value, value], [-0.7, height + 0.2], color=ORANGE, lw=1.2, ls=(0, (4, 3)))
     else:
         label = f"◂ {label}" if left_half else f"{label} ▸"
@@ -117,15 +121,15 @@ def _value_labels(axes: Axes, means: Sequence[str]) -> None:
 
 
 def learning_curves(curves: Curves, metric: str, path: Path) -> None:
-    """Draw a panel per variant: its seeds' validation ``(epoch, value)``, the others in grey."""
-    if not any(seed for seeds in curves.values() for seed in seeds):
+    """Draw a panel per variant: validation ``(epoch, value)`` of its finals, the others in grey."""
+    if not any(final for finals in curves.values() for final in finals):
         raise InputError(f"{path.name}: expected at least one epoch, found none")
     columns = columns_for(len(curves))
     rows = -(-len(curves) // columns)
     with picture(path, 2.6 * columns + 0.8, 1.9 * rows + 0.7) as figure:
         for axes, name in zip(panels_of(figure, curves), curves, strict=True):
-            for other, seeds in curves.items():
-                for seed in seeds:
+            for other, finals in curves.items():
+                for final in finals:
                     own = other == name
                     style: dict[str, Any] = (
                         {"color": BLUE, "lw": 1.5, "zorder": 3}
@@ -133,7 +137,7 @@ def learning_curves(curves: Curves, metric: str, path: Path) -> None:
                         else {"color": MIST, "lw": 0.8}
                     )
                     axes.plot(
-                        *zip(*seed, strict=True), **style, marker="." if len(seed) == 1 else None
+                        *zip(*final, strict=True), **style, marker="." if len(final) == 1 else None
                     )
             locator: Any = axes.xaxis.get_major_locator()
             locator.set_params(integer=True)

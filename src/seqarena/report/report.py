@@ -14,14 +14,15 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from seqarena.evaluation.statistics import DRAWS
 from seqarena.files import new_folder
 from seqarena.plots.formats import metric_name
-from seqarena.records import ALPHA, ComparisonRecord, Summary, write_summaries
+from seqarena.records import ComparisonRecord, Summary, write_summaries
 from seqarena.report.rows import Overview, Row, overview_of, rows_of
 from seqarena.report.searched import Searched, searched
 
 GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over them
+    "pairs": "How likely one beats another",
+    "costs": "Quality against cost",
     "attention": "What it attended to",
     "forecasts": "Forecasts",
     "steps": "Step by step",
@@ -74,9 +75,7 @@ def write_report(results: Path, experiments: Sequence[str], out: Path) -> dict[s
         missing = [name for name in experiments if name not in summaries]
         for template, file in (("index.html.j2", "index.html"), ("report.md.j2", "report.md")):
             page = _templates().get_template(template)
-            text = page.render(
-                sections=sections, missing=missing, alpha=ALPHA, draws=DRAWS, galleries=GALLERIES
-            )
+            text = page.render(sections=sections, missing=missing, galleries=GALLERIES)
             (partial / file).write_text(text)
         write_summaries(partial / "summary.json", summaries)
     return summaries
@@ -87,14 +86,14 @@ def verdict_table(
 ) -> str:
     """Lay the summaries out for a terminal; `experiments` names those that ought to be there."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("experiment", "best by mean", "test score", "95% interval", "best baseline"):
+    for heading in ("experiment", "how it ended", "best by mean", "test score", "best baseline"):
         table.add_column(heading)
     sentences = Table.grid(padding=(0, 3, 1, 0))
     for name in dict.fromkeys([*experiments, *summaries]):
         summary = summaries.get(name)
-        overview = overview_of(summary) if summary else Overview(score="not run yet")
+        overview = overview_of(summary) if summary else Overview("not run yet")
         table.add_row(name, *astuple(overview))
-        sentences.add_row(name, summary.verdict if summary else "Not run yet: try dvc repro.")
+        sentences.add_row(name, summary.sentences if summary else "Not run yet: try dvc repro.")
     text = StringIO()
     console = Console(file=text, width=width, highlight=False, markup=False)
     console.print(table, Padding(sentences, (0, 0, 0, 1)))

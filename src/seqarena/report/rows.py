@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqarena.evaluation.statistics import best_of
-from seqarena.plots.formats import Format, format_of, metric_name, p_value
-from seqarena.records import Comparison, Pair, Summary, VariantSummary
+from seqarena.plots.formats import Format, format_of, metric_name, p_value, per_cent, rough
+from seqarena.records import (
+    BaselineSummary,
+    Comparison,
+    Pair,
+    Summary,
+    VariantSummary,
+    best_of,
+)
 
 NONE = "–"
 
 
 @dataclass(frozen=True)
 class Overview:
-    """The best variant by mean and the best baseline, for one line."""
+    """How an experiment ended, the best variant by mean and the best baseline, for one line."""
 
+    ending: str
     best: str = NONE
     score: str = NONE
-    interval: str = NONE
     baseline: str = NONE
 
 
@@ -26,14 +32,17 @@ class Difference:
     """One variant against the best one, or against a baseline."""
 
     difference: str
-    p: str
-    detectable: bool
-    detail: str
+    word: str
+    chance: str  # of being ahead in one more repetition
+    visible: str  # the smallest gap that is; empty where the gap at hand is told
+    needed: str  # what would separate the two; empty likewise
+    detail: str  # on pointing
+    chance_detail: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """A variant or a baseline; a baseline has its value alone."""
+    """A variant or a baseline; a baseline is not compared, and has no parameters."""
 
     name: str
     baseline: bool
@@ -42,37 +51,44 @@ class Row:
     interval: str = ""
     parameters: str = ""
     seconds: str = ""
-    best: bool = False  # or not detectably different from the best
+    milliseconds: str = ""
+    best: bool = False  # of the best set, or the best baseline
     to_best: Difference | None = None
     to_baseline: Difference | None = None
-    top: str = NONE
 
 
 def overview_of(summary: Summary) -> Overview:
-    """Return the best variant, its score, its interval and the best baseline."""
+    """Return the ending, the best variant, its score and the best baseline."""
     form = format_of(summary)
-    strongest = _best_baseline(summary)
-    baseline = f"{strongest} {form(summary.baselines[strongest])}" if strongest else NONE
-    if not summary.variants:
-        return Overview("no variant finished", baseline=baseline)
+    strongest = summary.strongest
+    baseline = f"{strongest} {form(summary.references[strongest])}" if strongest else NONE
     best = best_of(summary.means, summary.greater_is_better)
-    variant = summary.variants[best]
-    score = f"{metric_name(summary.metric)} {form(variant.mean)}"
-    return Overview(best, score, form.interval(variant.ci95), baseline)
+    score = f"{metric_name(summary.metric)} {form(summary.means[best])}"
+    return Overview(summary.ending, best, score, baseline)
 
 
 def rows_of(summary: Summary, comparison: Comparison | None) -> list[Row]:
     """Return variants and baselines in one table, best first."""
     form = format_of(summary)
-    rows = [Row(name, True, value, form(value)) for name, value in summary.baselines.items()]
+    rows = [
+        _baseline_row(name, known, name == summary.strongest, form)
+        for name, known in summary.baselines.items()
+    ]
     for name, variant in summary.variants.items():
-        rows.append(_variant_row(name, variant, _best_baseline(summary), comparison, form))
+        rows.append(_variant_row(name, variant, summary.strongest, comparison, form))
     return sorted(rows, key=lambda row: row.mean, reverse=summary.greater_is_better)
 
 
-def _best_baseline(summary: Summary) -> str | None:
-    """Name the strongest baseline, if there is one."""
-    return best_of(summary.baselines, summary.greater_is_better) if summary.baselines else None
+def _baseline_row(name: str, baseline: BaselineSummary, best: bool, form: Format) -> Row:
+    return Row(
+        name=name,
+        baseline=True,
+        mean=baseline.value,
+        value=form(baseline.value),
+        interval=form.interval(baseline.ci95),
+        seconds=_short(baseline.seconds),
+        best=best,
+    )
 
 
 def _variant_row(
@@ -92,23 +108,42 @@ def _variant_row(
         value=form(variant.mean),
         interval=form.interval(variant.ci95),
         parameters=f"{variant.parameters:,}",
-        seconds=f"{variant.train_seconds:,.0f}",
+        seconds=_short(variant.train_seconds),
+        milliseconds=_short(variant.milliseconds),
         best=comparison is not None and name in comparison.best_set,
-        to_best=_difference(to_best, form) if to_best else None,
-        to_baseline=_difference(to_baseline, form) if to_baseline else None,
-        top=f"{comparison.top_share[name]:.0%}" if comparison else NONE,
+        to_best=difference_of(to_best, form) if to_best else None,
+        to_baseline=difference_of(to_baseline, form) if to_baseline else None,
     )
 
 
-def _difference(pair: Pair, form: Format) -> Difference:
-    size = NONE if pair.effect_size is None else f"{pair.effect_size:.1f}"
-    low, high = pair.ci95
+def _short(value: float) -> str:
+    """Format a time: whole from ten on, with two digits below."""
+    return f"{value:#.2g}" if value < 9.95 else f"{value:,.0f}"
+
+
+def difference_of(pair: Pair, form: Format) -> Difference:
+    """Return a pair as people read it."""
+    low, high = pair.interval
+    least, most = pair.chance_ci95
+    unclear = pair.word == "not separated"
+    visible = NONE if pair.visible is None else form(pair.visible)
     return Difference(
         difference=form.signed(pair.difference),
-        p=p_value(pair.p_holm),
-        detectable=pair.detectable,
+        word=pair.word,
+        chance=per_cent(pair.chance),
+        visible=visible if unclear else "",
+        needed=_needed(pair) if unclear else "",
         detail=(
-            f"95% interval {form.signed(low)} to {form.signed(high)}; before "
-            f"correction {p_value(pair.p)}; over seeds alone {p_value(pair.p_seeds)}, g {size}"
+            f"95% interval {form.signed(low)} to {form.signed(high)}, together with all others; "
+            f"{p_value(pair.p_adjusted)} (alone {p_value(pair.p)}); visible from {visible}; "
+            f"ahead in {per_cent(pair.chance)} of repetitions"
         ),
+        chance_detail=f"95% interval {per_cent(least)} to {per_cent(most)}",
     )
+
+
+def _needed(pair: Pair) -> str:
+    """Say what would decide the gap as it was found, or that nothing within reach would."""
+    if pair.repetitions is not None:
+        return f"{pair.repetitions:,} repetitions"
+    return f"{rough(pair.groups)} test groups" if pair.groups is not None else "out of reach"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqarena.evaluation.tuning_record import FEWEST, FILE, ExpectedBest, Tuning
-from seqarena.plots.formats import Format, listed
+from seqarena.plots.formats import Format
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Searched:
 
     trials: int  # of a study
     rows: tuple[Row, ...]
-    remarks: tuple[str, ...]
+    note: str  # on what is not shown
 
 
 def searched(folder: Path) -> Searched | None:
@@ -40,7 +40,7 @@ def searched(folder: Path) -> Searched | None:
     if not path.is_file():
         return None
     tuning = Tuning.read(path)
-    return Searched(tuning.trials, tuple(_rows(tuning)), tuple(remarks(tuning)))
+    return Searched(tuning.trials, tuple(_rows(tuning)), _note(tuning))
 
 
 def _rows(tuning: Tuning) -> Iterator[Row]:
@@ -66,19 +66,9 @@ def _best_of(curve: ExpectedBest | None, count: int, form: Format) -> str:
     return form(known[count - 1]) if count <= len(known) else "–"
 
 
-def remarks(tuning: Tuning) -> Iterator[str]:
-    """Say which ranges are too narrow, and what too few trials leave open."""
-    for (name, of_list, end), variants in tuning.at_end.items():
-        having = [each.variant for each in tuning.places if each.hyperparameter == name]
-        every = len(having) > 1 and having == variants
-        where = "every variant" if every else listed(variants)
-        what = f"The best values of {name.replace('_', ' ')} in {where}"
-        high = end == "high"
-        if of_list:
-            size = "largest" if high else "smallest"
-            yield f"{what} are the {size} of the list: add {'larger' if high else 'smaller'} ones."
-        else:
-            yield f"{what} lie at the {'upper' if high else 'lower'} end of the range: widen it."
-    if tuning.spent and not tuning.importances:
-        needed = f"{FEWEST} trials of a variant that differ in score"
-        yield f"Which hyperparameters mattered is not shown: it takes {needed}."
+def _note(tuning: Tuning) -> str:
+    """Say why no importances are shown, where there are none."""
+    if tuning.importances or not tuning.spent:
+        return ""
+    needed = f"{FEWEST} trials of a variant that differ in score"
+    return f"Which hyperparameters mattered is not shown: it takes {needed}."

@@ -77,7 +77,7 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
         for study in [found.of(variant, repetition)]
     ]
     trainings = [FinalTraining(experiment, job, spec) for job in jobs]
-    records = Records(experiment, recorder, task_for(config.task).metrics[config.metric])
+    records = Records(experiment, recorder, task_for(config.task).metrics[config.metric].bounds)
     display = Progress(f"train {experiment.name}", len(jobs))
     with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them

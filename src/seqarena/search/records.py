@@ -13,7 +13,7 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.files import new_file
 from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 from seqarena.tracking.ledger import End, Kind, Run
 from seqarena.tracking.recorder import Recorder
 
@@ -22,7 +22,7 @@ from seqarena.tracking.recorder import Recorder
 class History:
     """The epochs of a training so far, and the best of them."""
 
-    metric: Metric
+    bounds: Bounds
     order: tuple[float, float] = (-math.inf, -math.inf)
     score: float = math.nan
     loss: float = math.nan
@@ -33,7 +33,7 @@ class History:
 
     def add(self, epoch: int, score: float, loss: float, seconds: float, finite: bool) -> None:
         """Take one more epoch; which is best is decided as `Training` does."""
-        order = self.metric.order(score, loss)
+        order = self.bounds.order(score, loss)
         if finite and order > self.order:
             self.order, self.score, self.loss, self.best_epoch = order, score, loss, epoch
         self.epochs, self.seconds = epoch, self.seconds + seconds
@@ -56,10 +56,10 @@ class Checkpoint:
 class Records:
     """All trainings of an experiment."""
 
-    def __init__(self, experiment: ResolvedExperiment, recorder: Recorder, metric: Metric) -> None:
+    def __init__(self, experiment: ResolvedExperiment, recorder: Recorder, bounds: Bounds) -> None:
         self.recorder, self.ledger = recorder, recorder.ledger
         self.keys = Keys(experiment.config, recorder.tags["data.digest"])
-        self.metric_name, self.metric = experiment.config.metric, metric
+        self.metric_name, self.bounds = experiment.config.metric, bounds
         self.folder = experiment.results / "checkpoints"
 
     def find(self, job: Job) -> Run | None:
@@ -78,7 +78,7 @@ class Records:
 
     def history(self, run: Run | None, epochs: float = math.inf) -> History:
         """Read back the first epochs of a run."""
-        history = History(self.metric)
+        history = History(self.bounds)
         for epoch, values in sorted(run.curve.items()) if run else ():
             if epoch <= epochs and "valid_loss" in values:
                 loss, seconds = values["valid_loss"], values["epoch_seconds"]

@@ -29,8 +29,9 @@ def rehearse(
     """Run each variant forward and backward once, on the shortest and the longest of train.
 
     No random number is drawn that a search would draw. Raises `InputError` at `where` for a
-    variant that cannot learn, naming its hyperparameters.
+    variant that cannot learn, naming its hyperparameters, and for a metric that is not defined.
     """
+    _check_defined(experiment, prepared, where)
     train = prepared.split("train")
     batch = Batches(train, 2).gather(np.array([train.lengths.argmin(), train.lengths.argmax()]))
     with torch.random.fork_rng(devices=[]):
@@ -87,6 +88,16 @@ def _learn(
     (loss / terms).backward()
     if not math.isfinite(float(loss.detach())):
         raise ValueError("the loss of train's shortest and longest sequence is not finite")
+
+
+def _check_defined(experiment: Experiment, prepared: Prepared, where: str) -> None:
+    """Raise `InputError` if the metric cannot be told on valid or test, whatever is predicted."""
+    metric = task_for(experiment.task).metrics[experiment.metric]
+    for name in ("valid", "test"):
+        reason = metric.undefined(prepared.split(name))
+        if reason is not None:
+            found = f"{experiment.metric} is not defined on {name}: {reason}"
+            raise InputError(f"{where}.metric: {found}; expected another metric or other splits")
 
 
 def _check_spelling(metric: str, prepared: Prepared, who: str, model: SequenceModel) -> None:

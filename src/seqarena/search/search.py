@@ -17,7 +17,7 @@ from seqarena.search.rehearsal import rehearse
 from seqarena.search.study import Study
 from seqarena.spaces import space_of
 from seqarena.tasks import task_for
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 from seqarena.tracking.recorder import Recorder
 
 
@@ -34,19 +34,19 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     config, protocol = experiment.config, experiment.config.protocol
     spaces = {variant: space_of(config, variant, experiment.where) for variant in config.variants}
     prepared = Prepared(experiment.prepared)
-    metric = task_for(config.task).metrics[config.metric]
-    records = Records(experiment, recorder, metric)
+    bounds = task_for(config.task).metrics[config.metric].bounds
+    records = Records(experiment, recorder, bounds)
     sizes = {
         variant: partial(with_matched_size, config, prepared.spec, variant)
         for variant in config.variants
     }
     studies = [
-        Study(variant, repetition, spaces[variant], metric, protocol, sizes[variant])
+        Study(variant, repetition, spaces[variant], bounds, protocol, sizes[variant])
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         for variant in reversed(config.variants)
         for repetition in range(1, protocol.searches + 1)
     ]
-    standing = Standing(config.metric, metric, records)
+    standing = Standing(config.metric, bounds, records)
     display = Progress(f"search {experiment.name}", protocol.trials * len(studies))
     execution = Execution(records, display, timeout=protocol.timeout, after=standing.take)
     with pool_for(experiment, recorder.tags["data.digest"]) as pool:
@@ -61,8 +61,8 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
 class Standing:
     """Which variant leads the search so far."""
 
-    def __init__(self, metric_name: str, metric: Metric, records: Records) -> None:
-        self.metric_name, self.metric, self.records = metric_name, metric, records
+    def __init__(self, metric_name: str, bounds: Bounds, records: Records) -> None:
+        self.metric_name, self.bounds, self.records = metric_name, bounds, records
         self.leader: StudyResult | None = None
 
     def take(self, study: Study) -> str:
@@ -73,7 +73,7 @@ class Standing:
         known = [result for result in (self.leader, best) if result is not None]
         if not known:
             return ""
-        order = self.metric.order
+        order = self.bounds.order
         self.leader = leader = max(known, key=lambda result: order(result.score, result.loss))
         return f"best {leader.variant} {self.metric_name} {leader.score:.4g}"
 

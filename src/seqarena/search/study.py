@@ -19,7 +19,7 @@ from seqarena.config import Dimension, Protocol
 from seqarena.runs import DESIGNED, Hyperparameters, Job, Result, StudyResult, TriedTrial
 from seqarena.search.design import Design
 from seqarena.spaces import suggest
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Bounds
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # `group` has been experimental, and unchanged, since 2021: conditional spaces need it.
@@ -35,13 +35,13 @@ class Study:
         variant: str,
         repetition: int,
         space: dict[str, Dimension],
-        metric: Metric,
+        bounds: Bounds,
         protocol: Protocol,
         complete: Callable[[Hyperparameters], Hyperparameters] = dict,
     ) -> None:
         """Give what is drawn to `complete`, which adds what follows from it."""
         self.variant, self.repetition, self.space = variant, repetition, space
-        self.metric, self.protocol, self.complete = metric, protocol, complete
+        self.bounds, self.protocol, self.complete = bounds, protocol, complete
         self.design = Design(protocol.seed, repetition)
         self.study = optuna.create_study(
             direction="maximize",
@@ -115,7 +115,7 @@ class Study:
         scored = [(each.best, run, job) for run, job, each in self.results if each.best]
         if not scored:
             return None
-        (score, loss), run, job = max(scored, key=lambda entry: self.metric.order(*entry[0]))
+        (score, loss), run, job = max(scored, key=lambda entry: self.bounds.order(*entry[0]))
         outcomes = [each.outcome for _, _, each in self.results]
         return StudyResult(
             variant=self.variant,
@@ -136,7 +136,7 @@ class Study:
     def _objective(self, score: float, loss: float) -> float:
         """Put (metric, -loss) in one number of the same order, for samplers know only numbers."""
         share = loss / (1 + abs(loss)) if math.isfinite(loss) else 1.0
-        return self.metric.sign * score - TIE * max(1.0, abs(score)) * share
+        return self.bounds.sign * score - TIE * max(1.0, abs(score)) * share
 
 
 def _tried(job: Job, result: Result) -> TriedTrial:

@@ -1,7 +1,7 @@
 """The tasks, by name."""
 
 from seqarena.errors import unknown
-from seqarena.tasks.base import AnyTask, Counts, StepTask, Task, add
+from seqarena.tasks.base import AnyTask, StepTask, Task
 from seqarena.tasks.classification import Classification
 from seqarena.tasks.forecasting import Forecasting
 from seqarena.tasks.labelling import Labelling
@@ -9,7 +9,7 @@ from seqarena.tasks.next_step import LanguageModelling, MusicModelling
 from seqarena.tasks.regression import Regression
 from seqarena.tasks.transduction import Transduction
 
-__all__ = ["TASKS", "AnyTask", "Counts", "StepTask", "Task", "add", "task_for"]
+__all__ = ["TASKS", "AnyTask", "StepTask", "Task", "task_for"]
 
 
 def task_for(name: str, where: str = "task") -> AnyTask:

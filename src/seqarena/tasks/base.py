@@ -1,7 +1,7 @@
 """The loss, the metrics and the predictions of each kind of task.
 
-A loss is a sum and a count, and metrics are made of additive counts, so that ragged batches and
-shards add up to the same figures as one large batch.
+A loss is a sum and a count, and metrics are made of a row per sequence (`seqarena.tasks.metric`),
+so that ragged batches and shards come to the same figures as one large batch.
 """
 
 from __future__ import annotations
@@ -27,11 +27,9 @@ from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
 from seqarena.models.variants import Variant, build_model
-from seqarena.tasks.metric import Metric
+from seqarena.tasks.metric import Metric, Scored
 
-Counts = Mapping[str, Tensor]
 Predicted = TypeVar("Predicted", bound=Output)
-Scored = TypeVar("Scored", bound=Output)
 
 
 class Task(ABC, Generic[Predicted, Scored]):
@@ -40,7 +38,7 @@ class Task(ABC, Generic[Predicted, Scored]):
     It predicts from one kind of output, and is scored by another that has seen the targets.
     """
 
-    metrics: ClassVar[Mapping[str, Metric]]
+    metrics: ClassVar[Mapping[str, Metric[Any]]]
     modalities: ClassVar[frozenset[str]]
     targets: ClassVar[frozenset[str]]  # what the items of data may be labelled with
     space: ClassVar[Space] = {}  # the hyperparameters that it adds
@@ -118,7 +116,7 @@ class Task(ABC, Generic[Predicted, Scored]):
     def forward_with_targets(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, metrics: Collection[str]
     ) -> Scored:
-        """Run a batch with its targets, so that `loss` and the counts of `metrics` can be computed.
+        """Run a batch with its targets, so that `loss` and `metrics` can be computed.
 
         Only what these take is computed.
         """
@@ -136,7 +134,7 @@ class Task(ABC, Generic[Predicted, Scored]):
 
     @abstractmethod
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Output:
-        """Turn predictions, of a baseline for example, into an output that `counts` takes."""
+        """Turn predictions, of a baseline for example, into one that metrics take."""
 
     @abstractmethod
     def loss(self, output: Logits | Scored, batch: Batch) -> tuple[Tensor, int]:
@@ -147,20 +145,6 @@ class Task(ABC, Generic[Predicted, Scored]):
     ) -> tuple[Tensor, int]:
         """Return the loss that training minimises, in the form of `loss`."""
         return self.loss(output, batch)
-
-    @abstractmethod
-    def counts(
-        self, output: Scored, batch: Batch, spec: DataSpec, metrics: Collection[str]
-    ) -> Counts:
-        """Return additive counts of each of `metrics` by its name, where the output can tell it."""
-
-    @abstractmethod
-    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        """Turn summed counts into the metrics that they are of."""
-
-    @abstractmethod
-    def per_example(self, metric: str, output: Scored, batch: Batch, spec: DataSpec) -> Tensor:
-        """Return each sequence's own share of a metric ``(B,)``, in the metric's unit."""
 
     @abstractmethod
     def predict(self, output: Predicted, spec: DataSpec) -> list[dict[str, Any]]:
@@ -243,13 +227,6 @@ def cross_entropies(
     return flat.view(targets.shape)
 
 
-def nll_counts(nll: Tensor, batch: Batch) -> Tensor:
-    """Return the summed ``-log P`` of true steps and their number, ``(2,)``."""
-    assert batch.target_lengths is not None
-    total = nll.double().sum()
-    return torch.stack([total, batch.target_lengths.sum().to(total)])
-
-
 def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:
     """Cut the padding off ``(B, T, *)``."""
     predictions = steps.float().cpu().numpy()
@@ -259,9 +236,3 @@ def trimmed(steps: Tensor, lengths: Tensor) -> list[Array]:
 def padded(predictions: list[Array]) -> Tensor:
     """Pad rows ``(T, *)`` with zeros to ``(B, T, *)``."""
     return pad_sequence([torch.from_numpy(row) for row in predictions], batch_first=True).float()
-
-
-def add(total: dict[str, Tensor], counts: Counts) -> None:
-    """Add the counts of a batch to a total."""
-    for name, value in counts.items():
-        total[name] = total[name] + value if name in total else value

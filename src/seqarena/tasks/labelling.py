@@ -15,21 +15,27 @@ from seqarena.decode import Decoding
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, cross_entropies, padded, run, trimmed
-from seqarena.tasks.classification import class_counts, class_scores
-from seqarena.tasks.metric import SHARE
+from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
+from seqarena.tasks.class_metrics import UNLABELLED, MacroF1, accuracy
 from seqarena.tasks.outputs import StepLabels
 
-IGNORE_INDEX = -1  # the class of a step without a label
+
+def _truth(batch: Batch) -> Tensor:
+    """Return the class of each step ``(B, T)``, stored from 1 with 0 for none."""
+    return batch.targets.long() - 1
+
+
+def _classes(output: Logits, batch: Batch) -> tuple[Tensor, Tensor]:
+    return output.logits.argmax(2), _truth(batch)
 
 
 class Labelling(StepTask[StepLabels, Logits]):
     """One of K classes per step; cross-entropy over the steps that have a label.
 
-    ``accuracy`` and ``macro_f1`` are over such steps, see `Classification`.
+    The metrics are over such steps.
     """
 
-    metrics: ClassVar = {"accuracy": SHARE, "macro_f1": SHARE}
+    metrics: ClassVar = {"accuracy": accuracy(_classes), "macro_f1": MacroF1(_classes)}
     modalities = frozenset({"text", "audio", "signal", "video"})
     targets = frozenset({"labels"})
 
@@ -64,25 +70,8 @@ class Labelling(StepTask[StepLabels, Logits]):
 
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
-        loss = cross_entropies(output.logits, truth, IGNORE_INDEX).sum()
-        return loss, int((truth != IGNORE_INDEX).sum())
-
-    def counts(
-        self, output: Logits, batch: Batch, spec: DataSpec, metrics: Collection[str]
-    ) -> Counts:
-        truth = _truth(batch)
-        labelled = truth != IGNORE_INDEX
-        predicted = output.logits.argmax(2)[labelled]
-        return class_counts(predicted, truth[labelled], len(spec.classes), metrics)
-
-    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return class_scores(counts)
-
-    def per_example(self, metric: str, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
-        truth = _truth(batch)
-        labelled = truth != IGNORE_INDEX
-        right = (output.logits.argmax(2) == truth) & labelled
-        return right.sum(1).float() / labelled.sum(1).clamp(min=1)
+        loss = cross_entropies(output.logits, truth, UNLABELLED).sum()
+        return loss, int((truth != UNLABELLED).sum())
 
     def predict(self, output: StepLabels, spec: DataSpec) -> list[dict[str, Any]]:
         """Return a label per step; where only some need one, all classes for those steps.
@@ -115,8 +104,3 @@ class Labelling(StepTask[StepLabels, Logits]):
 def _ranked(chances: Tensor, classes: tuple[str, ...]) -> dict[str, float]:
     values, order = chances.sort(descending=True, stable=True)
     return {classes[label]: p for label, p in zip(order.tolist(), values.tolist(), strict=True)}
-
-
-def _truth(batch: Batch) -> Tensor:
-    """Return the class of each step ``(B, T)``, stored from 1 with 0 for none."""
-    return batch.targets.long() - 1

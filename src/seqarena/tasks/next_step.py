@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, ClassVar
@@ -20,11 +21,22 @@ from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, StepTask, cross_entropies, nll_counts, padded, run, trimmed
-from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE
+from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
+from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE, Mean
 from seqarena.tasks.outputs import Likelihood, RivalLikelihood
 
 LIKELY = 10  # next tokens that a prediction names
+
+
+def nats(output: Likelihood, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
+    """Return each sequence's summed ``-log P`` and its number of steps, ``(B,)`` each."""
+    assert batch.target_lengths is not None
+    return output.nll.double().sum(1), batch.target_lengths
+
+
+def preferred(output: RivalLikelihood, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
+    """Return whether each text is likelier than its rival, of one, ``(B,)`` each."""
+    return output.preferred, torch.ones_like(output.preferred)
 
 
 class NextStep(StepTask[Logits, Likelihood]):
@@ -66,20 +78,19 @@ class NextStep(StepTask[Logits, Likelihood]):
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Likelihood:
         return Likelihood(lengths=batch.lengths, nll=padded(predictions))
 
-    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
-        assert batch.target_lengths is not None
-        return output.nll.sum(1) / batch.target_lengths
-
 
 class LanguageModelling(NextStep):
     """The next token of a text (Mikolov et al. 2010).
 
     ``perplexity`` is the exponential of the mean nll per token, the end among them;
-    ``preference`` the share of texts that are likelier than a copy in which one word is replaced by
-    a word of another text.
+    ``preference`` the share of texts that are likelier than a copy in which one word is replaced,
+    see `one_word_replaced`.
     """
 
-    metrics: ClassVar = {"perplexity": PERPLEXITY, "preference": SHARE}
+    metrics: ClassVar = {
+        "perplexity": Mean(PERPLEXITY, nats, torch.exp),
+        "preference": Mean(SHARE, preferred, needs=RivalLikelihood),  # no baseline gives it
+    }
     modalities = frozenset({"text"})
 
     def outputs(self, spec: DataSpec) -> int:
@@ -94,7 +105,7 @@ class LanguageModelling(NextStep):
         true = super().forward_with_targets(model, batch, spec, metrics)
         if "preference" not in metrics:
             return true
-        other = one_word_replaced(batch)
+        other = one_word_replaced(batch, len(spec.vocabulary))
         rival = self.nll(run(model, other), other).sum(1)
         return RivalLikelihood(
             lengths=true.lengths,
@@ -102,32 +113,6 @@ class LanguageModelling(NextStep):
             nll=true.nll,
             preferred=true.nll.sum(1) < rival,
         )
-
-    def counts(
-        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
-    ) -> Counts:
-        counts = {}
-        if "perplexity" in metrics:
-            counts["perplexity"] = nll_counts(output.nll, batch)
-        if "preference" in metrics and isinstance(output, RivalLikelihood):  # no baseline gives it
-            preferred = output.preferred.sum()
-            texts = preferred.new_tensor(len(output.preferred))
-            counts["preference"] = torch.stack([preferred, texts])
-        return counts
-
-    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {metric: float(total / number) for metric, (total, number) in counts.items()}
-        if "perplexity" in counts:
-            nll, tokens = counts["perplexity"]
-            scores["perplexity"] = float((nll / tokens).exp())
-        return scores
-
-    def per_example(self, metric: str, output: Likelihood, batch: Batch, spec: DataSpec) -> Tensor:
-        """Return the perplexity of each text alone, or whether it is preferred."""
-        if metric == "preference":
-            assert isinstance(output, RivalLikelihood)
-            return output.preferred.float()
-        return super().per_example(metric, output, batch, spec).exp()
 
     def generate(
         self,
@@ -168,21 +153,33 @@ class LanguageModelling(NextStep):
         ]
 
 
-def one_word_replaced(batch: Batch, seed: int = 0) -> Batch:
-    """Replace one word of each text by another that occurs in the batch, as often as it does."""
+def one_word_replaced(batch: Batch, vocabulary: int) -> Batch:
+    """Replace one word of each text by another of so many, decided by the text alone.
+
+    Prepare lists words by falling frequency; by Zipf's law that of the n-th is about 1 / n, and so
+    often it is drawn. The seed is a checksum of the text.
+    """
     assert batch.target_lengths is not None
-    generator = torch.Generator().manual_seed(seed)
-    words = batch.targets[(batch.targets != PAD) & (batch.targets != END)]
-    inputs, targets = batch.inputs.clone(), batch.targets.clone()
+    inputs, targets = batch.inputs.cpu().clone(), batch.targets.cpu().clone()
+    shares = 1 / np.arange(1, vocabulary - END)  # of the words, which come after the end token
+    below = np.concatenate([[0.0], shares.cumsum()])
     for row, length in enumerate(batch.target_lengths.tolist()):
-        place = int(torch.randint(max(length - 1, 1), (1,), generator=generator))
-        candidates = words[words != targets[row, place]]
-        if len(candidates):
-            other = candidates[int(torch.randint(len(candidates), (1,), generator=generator))]
-            targets[row, place] = other
-            if place + 1 < inputs.shape[1] and place + 1 < length:
-                inputs[row, place + 1] = other
-    return batch._replace(inputs=inputs, targets=targets)
+        text = targets[row, : length - 1].numpy().astype("<i4")
+        if len(text) == 0 or len(shares) < 2:
+            continue
+        generator = np.random.default_rng(zlib.crc32(text.tobytes()))
+        place = int(generator.integers(len(text)))
+        word = int(text[place]) - END - 1  # below 0 if it is an unknown one
+        own = shares[word] if word >= 0 else 0.0
+        drawn = generator.random() * (below[-1] - own)
+        if word >= 0 and drawn >= below[word]:
+            drawn += own  # past the word that is to be replaced
+        other = END + int(np.searchsorted(below[:-1], drawn, side="right"))
+        targets[row, place] = other
+        if place + 1 < length:
+            inputs[row, place + 1] = other
+    there = batch.inputs.device
+    return batch._replace(inputs=inputs.to(there), targets=targets.to(there))
 
 
 class MusicModelling(NextStep):
@@ -190,7 +187,7 @@ class MusicModelling(NextStep):
     (Boulanger-Lewandowski et al. 2012); ``nll`` is ``-log P`` per step, summed over the keys.
     """
 
-    metrics: ClassVar = {"nll": ERROR}
+    metrics: ClassVar = {"nll": Mean(ERROR, nats)}
     modalities = frozenset({"music"})
 
     def outputs(self, spec: DataSpec) -> int:
@@ -202,14 +199,6 @@ class MusicModelling(NextStep):
         truth = batch.targets.to(output.logits.dtype)
         keys = F.binary_cross_entropy_with_logits(output.logits, truth, reduction="none")
         return keys.sum(2) * mask_of(batch.target_lengths, keys.shape[1])
-
-    def counts(
-        self, output: Likelihood, batch: Batch, spec: DataSpec, metrics: Collection[str]
-    ) -> Counts:
-        return {metric: nll_counts(output.nll, batch) for metric in metrics}
-
-    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        return {metric: float(nll / steps) for metric, (nll, steps) in counts.items()}
 
     def generate(
         self,

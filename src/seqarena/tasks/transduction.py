@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
-from seqarena.data.tokens import END, JOINTS, PAD, UNKNOWN
+from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.attention import Attention
 from seqarena.models.builders import Space
@@ -22,13 +22,28 @@ from seqarena.models.heads import Head, Writer
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variants import Variant
-from seqarena.tasks.base import Counts, Task, cross_entropies, nll_counts
-from seqarena.tasks.metric import PERPLEXITY
+from seqarena.tasks.base import Task, cross_entropies
+from seqarena.tasks.metric import PERPLEXITY, Mean
 from seqarena.tasks.outputs import Taught, Written
-from seqarena.tasks.text_scores import TEXT_SCORES
+from seqarena.tasks.text_scores import TEXT_SCORES, written
 
 LONGER = 1.5  # a hypothesis may be this many times as long as the longest target of train
-UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"  # of a true token that no model can write
+
+
+def _nll(output: Logits, batch: Batch) -> Tensor:
+    """Return ``-log P`` of each true text, ``(B,)``."""
+    if isinstance(output, CTCLogits):
+        return ctc_nll(output.logits, output.lengths, batch)
+    return cross_entropies(output.logits, batch.targets, PAD).sum(1)
+
+
+def nats(output: Taught, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
+    """Return each true text's ``-log P`` and its number of tokens, ``(B,)`` each.
+
+    Of a text that CTC cannot spell it is infinite, as in `loss`: only what trains is spared that.
+    """
+    assert batch.target_lengths is not None
+    return _nll(output.truth, batch), batch.target_lengths
 
 
 class Transduction(Task[Written, Taught]):
@@ -39,8 +54,8 @@ class Transduction(Task[Written, Taught]):
     """
 
     metrics: ClassVar = {
-        **{name: score.metric for name, score in TEXT_SCORES.items()},
-        "perplexity": PERPLEXITY,
+        **TEXT_SCORES,
+        "perplexity": Mean(PERPLEXITY, nats, torch.exp, needs=Taught),  # no baseline gives it
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"words", "characters"})
@@ -131,39 +146,6 @@ class Transduction(Task[Written, Taught]):
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Written:
         return Written(lengths=batch.lengths, hypotheses=predictions)
 
-    def counts(
-        self, output: Written, batch: Batch, spec: DataSpec, metrics: Collection[str]
-    ) -> Counts:
-        texts = _texts(output, batch, spec)
-        counts = {
-            name: torch.from_numpy(score.statistics(*texts)).sum(0)
-            for name, score in TEXT_SCORES.items()
-            if name in metrics
-        }
-        if "perplexity" in metrics and isinstance(output, Taught):  # no baseline gives it
-            counts["perplexity"] = nll_counts(_nll(output.truth, batch), batch)
-        return counts
-
-    def scores(self, counts: Counts, spec: DataSpec) -> dict[str, float]:
-        scores = {
-            name: score.score(counts[name].numpy())
-            for name, score in TEXT_SCORES.items()
-            if name in counts
-        }
-        if "perplexity" in counts:
-            nll, tokens = counts["perplexity"]
-            scores["perplexity"] = float((nll / tokens).exp())
-        return scores
-
-    def per_example(self, metric: str, output: Taught, batch: Batch, spec: DataSpec) -> Tensor:
-        """Sentences are scored alone: their BLEU and chrF do not average to the corpus's."""
-        if metric == "perplexity":
-            assert batch.target_lengths is not None
-            return (_nll(output.truth, batch) / batch.target_lengths).exp()
-        score = TEXT_SCORES[metric]
-        rows = score.statistics(*_texts(output, batch, spec))
-        return torch.tensor([score.alone(row) for row in rows])
-
     def predict(self, output: Written, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
         for prediction, n_best in zip(predictions, output.n_best or (), strict=False):
@@ -179,25 +161,3 @@ def _plain(hypothesis: Hypothesis, spec: DataSpec) -> dict[str, Any]:
         "score": hypothesis.score,
         "tokens": [spec.target_vocabulary[token] for token in hypothesis.tokens],
     }
-
-
-def written(tokens: Sequence[int], spec: DataSpec) -> str:
-    """Write tokens of the target vocabulary as a text."""
-    return JOINTS[spec.target_unit].join(spec.target_vocabulary[token] for token in tokens)
-
-
-def _texts(output: Written, batch: Batch, spec: DataSpec) -> tuple[list[str], list[str]]:
-    """Return the hypotheses and the true texts."""
-    truth = []
-    for row in batch.targets.tolist():
-        tokens = row[: row.index(END)]
-        text = written(tokens, spec)
-        truth.append(text.replace(spec.target_vocabulary[UNKNOWN], UNKNOWN_TEXT))
-    return [written(hypothesis.tokens, spec) for hypothesis in output.hypotheses], truth
-
-
-def _nll(output: Logits, batch: Batch) -> Tensor:
-    """Return ``-log P`` of each true text, ``(B,)``."""
-    if isinstance(output, CTCLogits):
-        return ctc_nll(output.logits, output.lengths, batch)
-    return cross_entropies(output.logits, batch.targets, PAD).sum(1)

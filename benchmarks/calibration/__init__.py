@@ -1,0 +1,1 @@
+"""``python -m benchmarks.calibration [RUNS]``: how often the verdict errs, by simulation."""

@@ -1,0 +1,137 @@
+"""From what was tested to the comparison, the summary and the headline of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqarena.evaluation import cheapest
+from seqarena.evaluation.compare import compare
+from seqarena.evaluation.ending import ending
+from seqarena.evaluation.estimates import Estimates
+from seqarena.evaluation.scoring import Tested, TestedBaseline
+from seqarena.evaluation.verdict import verdict
+from seqarena.experiments import ResolvedExperiment
+from seqarena.plots.formats import Format
+from seqarena.records import (
+    AllMetrics,
+    BaselineSummary,
+    Comparison,
+    Headline,
+    Summary,
+    VariantSummary,
+    best_of,
+)
+from seqarena.runs import Final
+from seqarena.tasks import task_for
+from seqarena.tasks.metric import Bounds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the test split said of every final and baseline."""
+
+    finals: Mapping[str, Sequence[Tested]]  # of each variant, in the order of the repetitions
+    baselines: Mapping[str, TestedBaseline]
+    unfitted: Mapping[str, str]  # baseline -> why it could not be fitted
+    milliseconds: Mapping[str, float]  # of one prediction, by variant
+
+    def estimates(self, bounds: Bounds) -> Estimates:
+        """Return what is known of each score."""
+        return Estimates.of(
+            {name: np.stack([one.units for one in runs]) for name, runs in self.finals.items()},
+            {name: one.units for name, one in self.baselines.items()},
+            bounds,
+            len(next(iter(self.finals.values()))[0].predictions),
+        )
+
+    @property
+    def groups(self) -> int:
+        """The number of independent groups of the test split."""
+        return len(next(iter(self.finals.values()))[0].units)
+
+    @property
+    def all_metrics(self) -> AllMetrics:
+        """Every metric of all that was tested."""
+        return AllMetrics(
+            variants={name: [one.metrics for one in runs] for name, runs in self.finals.items()},
+            baselines={name: one.metrics for name, one in self.baselines.items()},
+            unfitted=dict(self.unfitted),
+        )
+
+
+def compared(experiment: ResolvedExperiment, outcome: Outcome) -> Comparison:
+    """Compare the variants of an experiment by its metric."""
+    config = experiment.config
+    bounds = task_for(config.task).metrics[config.metric].bounds
+    return compare(outcome.estimates(bounds), list(outcome.finals), config.margin)
+
+
+def summarised(
+    experiment: ResolvedExperiment,
+    finals: Mapping[str, Sequence[Final]],
+    outcome: Outcome,
+    comparison: Comparison,
+) -> Summary:
+    """Summarise an experiment, without the remarks on its budget."""
+    config = experiment.config
+    bounds = task_for(config.task).metrics[config.metric].bounds
+    estimates = outcome.estimates(bounds)
+    variants = {
+        name: VariantSummary(
+            values=tuple(one.value for one in runs),
+            mean=float(np.mean([one.value for one in runs])),
+            ci95=estimates.interval(name),
+            parameters=finals[name][0].parameters,
+            train_seconds=float(np.mean([final.train_seconds for final in finals[name]])),
+            milliseconds=outcome.milliseconds[name],
+            test_examples=len(runs[0].predictions),
+        )
+        for name, runs in outcome.finals.items()
+    }
+    baselines = {
+        name: BaselineSummary(value=one.value, ci95=estimates.interval(name), seconds=one.seconds)
+        for name, one in outcome.baselines.items()
+    }
+    values = {name: baseline.value for name, baseline in baselines.items()}
+    strongest = best_of(values, bounds.greater) if values else None
+    against = comparison.baselines[strongest].values() if strongest else ()
+    lost = bool(against) and all(pair.word == "worse" for pair in against)
+    form = Format([*(variant.mean for variant in variants.values()), *values.values()])
+    return Summary(
+        metric=config.metric,
+        greater_is_better=bounds.greater,
+        baselines=baselines,
+        variants=variants,
+        verdict=verdict(
+            config.metric,
+            bounds.greater,
+            variants,
+            comparison,
+            values,
+            left_out=outcome.unfitted,
+            tuned_once=config.protocol.search == "shared",
+            margin=config.margin,
+        ),
+        ending=ending(comparison, strongest),
+        cost="" if lost else cheapest.sentence(variants, comparison.best_set, form),
+    )
+
+
+def headline(summary: Summary) -> Headline:
+    """Return the best variant by mean, the best baseline where there is one, and the gap."""
+    means, strongest, greater = summary.means, summary.strongest, summary.greater_is_better
+    best = best_of(means, greater)
+    if strongest is None:
+        return Headline(metric=summary.metric, best=best, score=means[best])
+    reference = summary.references[strongest]
+    return Headline(
+        metric=summary.metric,
+        best=best,
+        score=means[best],
+        baseline=strongest,
+        baseline_score=reference,
+        gap=(1.0 if greater else -1.0) * (means[best] - reference),
+    )

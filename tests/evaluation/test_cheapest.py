@@ -1,0 +1,89 @@
+"""The cheapest of the best, and the sentence on it: true numbers in plain words."""
+
+from __future__ import annotations
+
+import pytest
+
+from seqarena.evaluation.cheapest import cheapest, sentence
+from seqarena.plots.formats import Format
+from seqarena.records import VariantSummary
+
+Costs = tuple[int, float, float]  # parameters, training seconds, milliseconds
+BEST = (90_000, 60.0, 2.0)
+
+
+def variant(mean: float, costs: Costs) -> VariantSummary:
+    parameters, seconds, milliseconds = costs
+    return VariantSummary(
+        values=(mean, mean),
+        mean=mean,
+        ci95=(mean, mean),
+        parameters=parameters,
+        train_seconds=seconds,
+        milliseconds=milliseconds,
+        test_examples=100,
+    )
+
+
+def told(gru: float, costs: Costs, unit: str = "", best: float = 0.9) -> str:
+    """The sentence where gru stands against a best lstm."""
+    variants = {"lstm": variant(best, BEST), "gru": variant(gru, costs)}
+    return sentence(variants, ("lstm", "gru"), Format([best, gru], unit))
+
+
+@pytest.mark.parametrize(
+    ("costs", "saved"),
+    [
+        ((80_000, 20.0, 1.8), "a third of its training time"),
+        ((80_000, 31.0, 1.8), "a half of its training time"),
+        ((80_000, 42.0, 1.8), "0.7 of its training time"),
+        ((22_000, 40.0, 2.0), "a quarter of its parameters"),
+        ((90_000, 60.0, 0.4), "a fifth of its time per prediction"),
+        ((9_000, 60.0, 2.5), "a tenth of its parameters"),
+        ((1_800, 60.0, 2.0), "0.02 of its parameters"),
+        ((89_000, 59.0, 1.96), "at about its cost"),
+    ],
+)
+def test_what_is_saved_most_is_named(costs: Costs, saved: str) -> None:
+    assert told(0.896, costs) == f"If it must be one: gru, within 0.004 of the best, {saved}."
+
+
+def test_the_gap_is_never_told_smaller_than_it_is() -> None:
+    third = (90_000, 20.0, 2.0)
+    ending = "of the best, a third of its training time."
+    assert told(0.8958, third) == f"If it must be one: gru, within 0.005 {ending}"
+    assert told(53.21, third, "rides", 52.0) == f"If it must be one: gru, within 1.3 rides {ending}"
+    assert told(0.9, third) == (
+        "If it must be one: gru, level with the best, a third of its training time."
+    )
+
+
+def test_the_best_may_be_the_cheapest() -> None:
+    dear = (90_000, 61.0, 2.0)
+    assert told(0.89, dear) == "If it must be one: lstm, best by mean and cheapest."
+
+
+def test_nothing_is_said_where_one_alone_is_best() -> None:
+    assert sentence({"lstm": variant(0.9, BEST)}, ("lstm",), Format([0.9])) == ""
+
+
+def test_costs_count_by_their_ratios() -> None:
+    """One saves nine tenths of the milliseconds, the other a half of the dearer parameters."""
+    variants = {
+        "lstm": variant(0.9, BEST),
+        "small": variant(0.89, (45_000, 60.0, 2.0)),
+        "swift": variant(0.88, (90_000, 60.0, 0.2)),
+        "poor": variant(0.1, (1, 1.0, 0.01)),
+    }
+    found = cheapest(variants, ("lstm", "small", "swift"))
+    assert (found.name, found.best) == ("swift", "lstm")
+    assert found.gap == pytest.approx(0.02)
+    shares = (found.parameters, found.train_seconds, found.milliseconds)
+    assert shares == pytest.approx((1.0, 1.0, 0.1))
+    slower = variant(0.88, (90_000, 60.0 * 6, 0.2))
+    assert cheapest({**variants, "swift": slower}, ("lstm", "small", "swift")).name == "small"
+
+
+def test_of_equally_cheap_ones_the_first_is_taken() -> None:
+    variants = {"gru": variant(0.9, BEST), "lstm": variant(0.9, BEST)}
+    assert cheapest(variants, ("lstm", "gru")).name == "lstm"

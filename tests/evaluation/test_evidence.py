@@ -1,0 +1,53 @@
+"""What the remarks rest on, from prepared data, the ledger and a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqarena.data.store import SPLITS, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.evaluation.evidence import absent_classes, constants_of
+
+CLASSES = ("a", "b", "c")
+
+
+def write(folder: Path, spec: DataSpec, targets: dict[str, Any]) -> Prepared:
+    """Write sequences of three steps with the given targets."""
+    write_spec(folder / "spec.json", spec)
+    for split in SPLITS:
+        own = targets[split]
+        steps = [np.zeros((3, *spec.feature_shape), spec.dtype) for _ in own]
+        write_sequences(folder / split, steps, own, [{"id": str(n)} for n in range(len(own))])
+    return Prepared(folder)
+
+
+def test_classes_are_counted_in_each_split(specs: dict[str, DataSpec], tmp_path: Path) -> None:
+    spec = replace(specs["text"], classes=CLASSES)
+    split = {"train": np.array([0, 1, 2]), "valid": np.array([2]), "test": np.array([0, 0, 1])}
+    prepared = write(tmp_path, spec, split)
+    assert absent_classes(prepared) == {"valid": ["a", "b"], "test": ["c"]}
+
+
+def test_of_labels_of_steps_the_unlabelled_do_not_count(
+    specs: dict[str, DataSpec], tmp_path: Path
+) -> None:
+    spec = replace(specs["text"], classes=CLASSES)
+    every = [np.array([1, 2, 3])]
+    split = {"train": every, "valid": every, "test": [np.array([0, 1, 0]), np.array([3, 3, 0])]}
+    assert absent_classes(write(tmp_path, spec, split)) == {"test": ["b"]}
+
+
+def test_where_there_are_no_classes_none_is_absent(
+    specs: dict[str, DataSpec], tmp_path: Path
+) -> None:
+    spec = replace(specs["text"], classes=())
+    numbers = dict.fromkeys(SPLITS, np.array([[0.5], [1.5]], np.float32))
+    assert absent_classes(write(tmp_path, spec, numbers)) == {}
+
+
+def test_constant_baselines_are_told_from_others(contest: Any) -> None:
+    summary, _ = contest({"gru": 0.9}, {"majority": 0.2, "tfidf_logistic": 0.8})
+    assert constants_of(summary) == {"majority": summary.references["majority"]}

@@ -1,0 +1,144 @@
+"""Metrics of classes are those of scikit-learn, whatever the batches."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from torch import Tensor
+
+from seqarena.data.batches import Batch
+from seqarena.data.store import DataSpec
+from seqarena.models.outputs import Logits
+from seqarena.tasks import TASKS
+from seqarena.tasks.class_metrics import UNLABELLED
+
+METRICS = TASKS["classification"].metrics
+COUNT = 60
+
+
+def spec_of(classes: int) -> DataSpec:
+    names = tuple(f"class {number}" for number in range(classes))
+    return DataSpec(
+        modality="text", feature_shape=(), max_length=4, step="token", step_size=1.0, classes=names
+    )
+
+
+def classified(classes: int, present: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Logits ``(N, K)``, some of them equal, and true classes ``(N,)``: the first `present`."""
+    random = np.random.default_rng(seed)
+    truth = np.append(np.arange(present), random.integers(present, size=COUNT - present))
+    logits = random.normal(size=(COUNT, classes)) + 0.8 * np.eye(classes)[truth]
+    return torch.from_numpy(logits.round(1)), torch.from_numpy(truth)
+
+
+def rows_of(name: str, logits: Tensor, truth: Tensor, task: str = "classification") -> Tensor:
+    """The rows of a metric, from ragged batches."""
+    metric, spec = TASKS[task].metrics[name], spec_of(logits.shape[-1])
+    ends = [*(end for end in (0, 1, 8, 31) if end < len(truth)), len(truth)]
+    parts = []
+    for start, stop in pairwise(ends):
+        lengths = torch.full((stop - start,), 4)
+        batch = Batch(torch.empty(stop - start), lengths, truth[start:stop])
+        output = Logits(logits=logits[start:stop], lengths=lengths)
+        parts.append(metric.statistics(output, batch, spec))
+    return torch.cat(parts)
+
+
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3), (10_000, 20)])
+def test_accuracy_and_macro_f1(classes: int, present: int) -> None:
+    logits, truth = classified(classes, present)
+    said = logits.argmax(1)
+    accuracy = METRICS["accuracy"].of(rows_of("accuracy", logits, truth))
+    assert accuracy == pytest.approx(accuracy_score(truth, said))
+    f1 = METRICS["macro_f1"].of(rows_of("macro_f1", logits, truth))
+    assert f1 == pytest.approx(f1_score(truth, said, average="macro", labels=range(present)))
+
+
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3), (3, 2)])
+def test_auroc(classes: int, present: int) -> None:
+    logits, truth = classified(classes, present)
+    chances = torch.softmax(logits, 1).numpy()
+    places = [1] if classes == 2 else range(present)
+    areas = [roc_auc_score(truth == place, chances[:, place]) for place in places]
+    auroc = METRICS["auroc"].of(rows_of("auroc", logits, truth))
+    assert auroc == pytest.approx(np.mean(areas))
+    if classes == present > 2:
+        assert auroc == pytest.approx(roc_auc_score(truth, chances, multi_class="ovr"))
+
+
+def test_auroc_of_the_certain_is_not_lost_in_rounding() -> None:
+    """Probabilities of 1 - 1e-20 and 1 - 1e-22 are one number, their log odds are two."""
+    logits = torch.tensor([[0.0, 46.0], [0.0, 50.6], [0.0, 40.0]])
+    assert METRICS["auroc"].of(rows_of("auroc", logits, torch.tensor([0, 1, 0]))) == 1
+
+
+def test_auroc_is_undefined_for_one_class() -> None:
+    logits, _ = classified(2, 2)
+    rows = rows_of("auroc", logits, torch.ones(COUNT, dtype=torch.int64))
+    assert np.isnan(METRICS["auroc"].of(rows))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 3)])
+def test_how_a_sequence_moves_a_metric_is_the_slope_in_its_weight(
+    name: str, classes: int, present: int
+) -> None:
+    """Against scikit-learn with one sequence weighing a little more, and a little less."""
+    logits, truth = classified(classes, present)
+    found = METRICS[name].derivatives(rows_of(name, logits, truth))
+    for place in (0, 1, 2, 30):
+        up, down = (weighted(name, logits, truth, place, 1 + change) for change in (1e-4, -1e-4))
+        assert float(found[place]) == pytest.approx((up - down) / 2e-4, abs=1e-7)
+
+
+def weighted(name: str, logits: Tensor, truth: Tensor, place: int, weight: float) -> float:
+    weights, said = np.ones(COUNT), logits.argmax(1)
+    weights[place] = weight
+    if name == "accuracy":
+        return float(accuracy_score(truth, said, sample_weight=weights))
+    if name == "macro_f1":
+        kept: Any = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
+        return float(f1_score(truth, said, **kept))
+    classes = [1] if logits.shape[1] == 2 else np.unique(truth)
+    chances = torch.log_softmax(logits, 1).numpy()
+    areas = [roc_auc_score(truth == c, chances[:, c], sample_weight=weights) for c in classes]
+    return float(np.mean(areas))
+
+
+def test_a_class_that_is_never_predicted_scores_zero_and_one_that_is_absent_not_at_all() -> None:
+    logits = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
+    for truth, wanted in (([0, 0], 1.0), ([0, 1], (2 / 3 + 0) / 2)):
+        rows = rows_of("macro_f1", logits, torch.tensor(truth))
+        assert METRICS["macro_f1"].of(rows) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1"])
+def test_steps_without_a_label_count_for_nothing(name: str) -> None:
+    random = np.random.default_rng(0)
+    logits = torch.from_numpy(random.normal(size=(COUNT, 4, 3)))
+    stored = torch.from_numpy(random.integers(4, size=(COUNT, 4)))  # 0 is none
+    labelled = stored != 0
+    said, truth = logits.argmax(2)[labelled], stored[labelled] - 1
+    assert UNLABELLED not in truth
+    rows = rows_of(name, logits, stored, "labelling")
+    metric = TASKS["labelling"].metrics[name]
+    wanted = {
+        "accuracy": accuracy_score(truth, said),
+        "macro_f1": f1_score(truth, said, average="macro"),
+    }
+    assert metric.of(rows) == pytest.approx(wanted[name])
+    output = Logits(logits=logits, lengths=torch.full((COUNT,), 4))
+    batch = Batch(torch.empty(COUNT), output.lengths, stored)
+    assert TASKS["labelling"].loss(output, batch)[1] == int(labelled.sum())
+
+
+def test_many_classes_cost_no_more_than_what_occurs() -> None:
+    """A row of macro F1 holds what it counts, not a place for each of 10,000 classes."""
+    logits, truth = classified(10_000, 20)
+    rows = rows_of("macro_f1", logits, truth)
+    assert rows.is_sparse and rows._nnz() <= 3 * COUNT
