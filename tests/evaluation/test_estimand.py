@@ -112,6 +112,14 @@ def test_a_rare_class_in_one_group_leaves_the_metric_uncertain_not_wrong() -> No
     assert widths["macro_f1"] > 2 * widths["accuracy"]
 
 
+def test_nothing_moves_a_perfect_forecast() -> None:
+    """RMSE is a root, which has no slope at 0."""
+    metric = TASKS["forecasting"].metrics["rmse"]
+    rows = torch.tensor([[0.0, 24.0], [0.0, 24.0], [0.0, 24.0]], dtype=torch.float64)
+    value, units = influence(metric, rows, np.array([0, 1, 1]))
+    assert value == 0 and units.tolist() == [0, 0]
+
+
 def test_what_is_not_finite_has_no_units() -> None:
     metric = TASKS["language_modelling"].metrics["perplexity"]
     rows = torch.tensor([[1.0, 2.0], [float("inf"), 3.0]], dtype=torch.float64)

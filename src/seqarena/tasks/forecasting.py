@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,7 +12,7 @@ from seqarena.data.store import DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, Mean
-from seqarena.tasks.number_errors import absolute, scaled, squared
+from seqarena.tasks.number_errors import absolute, root, scaled, squared
 
 
 class Forecasting(PooledTask):
@@ -25,7 +24,7 @@ class Forecasting(PooledTask):
 
     metrics: ClassVar = {
         "mae": Mean(ERROR, absolute),
-        "rmse": Mean(ERROR, squared, torch.sqrt),
+        "rmse": Mean(ERROR, squared, root),
         "mase": Mean(ERROR, scaled),
     }
     modalities = frozenset({"series"})

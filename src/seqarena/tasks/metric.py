@@ -86,7 +86,7 @@ class Additive(Metric[Scored]):
 
     @abstractmethod
     def score(self, sums: Tensor) -> Tensor:
-        """Return the score of summed rows ``(K,)``, a scalar that autograd can differentiate."""
+        """Return the score of summed rows ``(K,)``: a scalar, with finite slopes to autograd."""
 
     def of(self, rows: Tensor) -> float:
         return float(self.score(_sum(rows)))
@@ -94,8 +94,7 @@ class Additive(Metric[Scored]):
     def derivatives(self, rows: Tensor) -> Tensor:
         sums = _sum(rows).clone().requires_grad_()
         (gradient,) = torch.autograd.grad(self.score(sums), sums)
-        # What sums to 0 is 0 in every row, whatever the slope there: that of a root is infinite.
-        return rows @ gradient.masked_fill(sums == 0, 0.0)
+        return rows @ gradient
 
     def condensed(self, rows: Tensor) -> Tensor:
         return _sum(rows)[None]

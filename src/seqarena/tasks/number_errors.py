@@ -25,6 +25,11 @@ def scaled(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor
     return _summed(_errors(output, batch, spec).abs() / spec.target["naive_mae"])
 
 
+def root(mean: Tensor) -> Tensor:
+    """Return the square root of a mean of squares, with a finite slope at 0 too."""
+    return mean.sqrt() if mean > 0 else mean  # no sequence moves a perfect forecast
+
+
 def _errors(output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
     return (output.logits - batch.targets).double() * spec.target["std"]
 
