@@ -82,6 +82,7 @@ class Project:
             "DVC_NO_ANALYTICS": "1",
             "OMP_NUM_THREADS": "1",
         }
+        environment.pop("PYTHONUNBUFFERED", None)  # few users have it set
         return subprocess.Popen(
             command,
             cwd=self.root,

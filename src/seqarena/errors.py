@@ -8,8 +8,9 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # to write a file
 
@@ -75,16 +76,20 @@ def _exit_with_one_line(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _exit(f"error: {error}", 2)
     except RunError as error:
-        print(f"failed: {error}", file=sys.stderr)
-        sys.exit(1)
+        _exit(f"failed: {error}", 1)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        print(f"failed: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
-        sys.exit(1)
+        _exit(f"failed: {error.filename or 'a file'}: {error.strerror}", 1)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        _exit("interrupted", 130)
+
+
+def _exit(line: str, code: int) -> NoReturn:
+    """Print the line below all that was printed: in a pipe or a file that may still be waiting."""
+    with suppress(OSError):  # of a pipe that nobody reads, or a full disk: told when Python ends
+        sys.stdout.flush()
+    print(line, file=sys.stderr)
+    sys.exit(code)
