@@ -7,14 +7,19 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+from torch import Tensor
+
 from seqarena.config import Strict
 from seqarena.data.batches import Batch
 from seqarena.data.modalities.base import Modality
 from seqarena.data.store import DataSpec, Prepared, write_spec
 from seqarena.fit import Epoch, Training
+from seqarena.models.outputs import Logits
 from seqarena.predict import save_model
 from seqarena.runs import Final, Hyperparameters, StudyResult, TriedTrial
 from seqarena.tasks import AnyTask
+from seqarena.tasks.metric import Metric
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,6 +74,22 @@ def scores_of(task: AnyTask, output: Any, batch: Batch, spec: DataSpec) -> dict[
         for name, metric in task.metrics.items()
         if isinstance(output, metric.needs)
     }
+
+
+def class_spec(classes: int) -> DataSpec:
+    """Return what is known of texts that have one of so many classes."""
+    names = tuple(f"class {number}" for number in range(classes))
+    return DataSpec(
+        modality="text", feature_shape=(), max_length=4, step="token", step_size=1.0, classes=names
+    )
+
+
+def class_rows(metric: Metric[Any], logits: Tensor, truth: Tensor) -> Tensor:
+    """Return the rows of a metric of one batch: logits ``(B, *, K)`` and classes ``(B, *)``."""
+    lengths = torch.full((len(truth),), 4)
+    batch = Batch(torch.empty(len(truth)), lengths, truth)
+    output = Logits(logits=logits, lengths=lengths)
+    return metric.statistics(output, batch, class_spec(logits.shape[-1]))
 
 
 def script_environment(**more: str) -> dict[str, str]:

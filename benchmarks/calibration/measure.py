@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -44,21 +44,16 @@ def cases() -> Iterator[Case]:
     """Yield equal and unequal variants, under each spread, normal and skewed."""
     for varies, count, repetitions in product(SPREADS, COUNTS, REPETITIONS):
         yield Case("equal", equal(count, varies), repetitions)
-        yield Case("equal, skewed", World((0.0,) * count, varies, skewed=True), repetitions)
+        skewed = replace(equal(count, varies), skewed=True)
+        yield Case("equal, skewed", skewed, repetitions)
     for varies, count, repetitions in product(SPREADS, (5, 9), REPETITIONS):
         yield Case("two clusters", clusters(count, varies, 0.05), repetitions)
-        yield Case("half of them twice as unstable", _halves(count, varies, 2.0), repetitions)
-        yield Case("one six times as unstable", _unstable(count, varies, 6.0), repetitions)
-        skewed = World((0.0,) * count, varies, skewed=True, unstable=6.0)
+        halves = replace(equal(count, varies), halves=2.0)
+        yield Case("half of them twice as unstable", halves, repetitions)
+        unstable = replace(equal(count, varies), unstable=6.0)
+        yield Case("one six times as unstable", unstable, repetitions)
+        skewed = replace(unstable, skewed=True)
         yield Case("one six times as unstable, skewed", skewed, repetitions)
-
-
-def _halves(count: int, varies: str, times: float) -> World:
-    return World((0.0,) * count, varies, halves=times)
-
-
-def _unstable(count: int, varies: str, times: float) -> World:
-    return World((0.0,) * count, varies, unstable=times)
 
 
 def errors(case: Case, runs: int, seed: int) -> Errors:

@@ -96,9 +96,7 @@ class Pair(Strict):
     word: Word
     chance: float  # that the variant is ahead in one more repetition on one more test split
     chance_ci95: Interval
-    visible: (
-        float | None
-    )  # the smallest gap that four of five tries would decide; None: there is none
+    visible: float | None  # the least gap that four of five tries would decide, if there is any
     repetitions: int | None  # that would decide this gap in four of five; None: decided, or none
     groups: int | None  # the same of independent test groups, with the repetitions at hand
 
@@ -111,6 +109,12 @@ class Comparison(Strict):
     pairs: dict[str, Pair]  # every other variant minus the best, best first
     baselines: dict[str, dict[str, Pair]]  # baseline -> every variant minus it
     chances: dict[str, dict[str, float]]  # how likely one competitor beats another, see `Pair`
+
+    def loses_to(self, baseline: str | None) -> bool:
+        """Return whether every variant is worse than a baseline; no one is than None."""
+        return baseline is not None and all(
+            pair.word == "worse" for pair in self.baselines[baseline].values()
+        )
 
     @property
     def visible(self) -> float | None:

@@ -18,6 +18,7 @@ from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.errors import InputError
+from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.evaluation.scoring import test_baseline as score_baseline
 from seqarena.experiments import ResolvedExperiment, load
@@ -329,7 +330,12 @@ def test_a_baseline_gives_the_metrics_that_it_says(
             experiment(tmp_path, name, modality, metric)
         return
     data = tiny(tmp_path / "data", entry.task, modality, specs, prepare)
-    tested = score_baseline(name, data, experiment(tmp_path, name, modality, metric))
+    tested = score_baseline(
+        name,
+        data,
+        experiment(tmp_path, name, modality, metric),
+        groups_of(data.split("test")),
+    )
     assert math.isfinite(tested.metrics[metric])
     assert np.isfinite(tested.units).all()
     assert tested.units.mean() == pytest.approx(tested.value)

@@ -9,30 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch
-from seqarena.data.store import DataSpec
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.estimand import influence
 from seqarena.evaluation.estimates import Estimates
-from seqarena.models.outputs import Logits
 from seqarena.tasks import TASKS
 from seqarena.tasks.metric import Metric
+from support import class_rows
 
-SPEC = DataSpec(
-    modality="text",
-    feature_shape=(),
-    max_length=4,
-    step="token",
-    step_size=1.0,
-    classes=("a", "b", "c"),
-)
 METRICS = TASKS["classification"].metrics
 
 
 def rows_of(metric: Metric[Any], logits: np.ndarray, truth: np.ndarray) -> Tensor:
-    lengths = torch.full((len(truth),), 4)
-    batch = Batch(torch.empty(len(truth)), lengths, torch.from_numpy(truth))
-    return metric.statistics(Logits(logits=torch.from_numpy(logits), lengths=lengths), batch, SPEC)
+    return class_rows(metric, torch.from_numpy(logits), torch.from_numpy(truth))
 
 
 def answered(random: np.random.Generator, truth: np.ndarray, skill: float) -> np.ndarray:

@@ -11,28 +11,20 @@ import torch
 from torch import Tensor
 
 from seqarena.data.batches import Batch
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import Array
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.estimand import influence
 from seqarena.evaluation.estimates import Estimates
-from seqarena.models.outputs import Logits
 from seqarena.tasks import TASKS
 from seqarena.tasks.metric import Metric
 from seqarena.tasks.outputs import Written
+from support import class_rows, class_spec
 
 COUNT, GROUPS = 900, 150
-CLASSES = DataSpec(
-    modality="text",
-    feature_shape=(),
-    max_length=4,
-    step="token",
-    step_size=1.0,
-    classes=("a", "b", "c"),
-)
 TEXTS = replace(
-    CLASSES,
+    class_spec(3),
     target_vocabulary=("<pad>", "<unk>", "<end>", *"abcdefgh"),
     target_unit="words",
 )
@@ -50,10 +42,8 @@ def classified(metric: str, truth: Array, signal: float = 1.0, seed: int = 1) ->
     """The rows of a classifier that leans to the truth."""
     noise = np.random.default_rng(seed).normal(size=(len(truth), 3))
     logits = torch.from_numpy(noise + signal * np.eye(3)[truth])
-    lengths = torch.ones(len(truth))
-    batch = Batch(torch.empty(0), lengths, torch.from_numpy(truth))
-    output = Logits(logits=logits, lengths=lengths)
-    return TASKS["classification"].metrics[metric].statistics(output, batch, CLASSES)
+    scored = TASKS["classification"].metrics[metric]
+    return class_rows(scored, logits, torch.from_numpy(truth))
 
 
 def written(metric: str, groups: Array) -> Tensor:

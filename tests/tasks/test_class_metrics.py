@@ -12,20 +12,13 @@ from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from torch import Tensor
 
 from seqarena.data.batches import Batch
-from seqarena.data.store import DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks import TASKS
 from seqarena.tasks.class_metrics import UNLABELLED
+from support import class_rows
 
 METRICS = TASKS["classification"].metrics
 COUNT = 60
-
-
-def spec_of(classes: int) -> DataSpec:
-    names = tuple(f"class {number}" for number in range(classes))
-    return DataSpec(
-        modality="text", feature_shape=(), max_length=4, step="token", step_size=1.0, classes=names
-    )
 
 
 def classified(classes: int, present: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -38,14 +31,9 @@ def classified(classes: int, present: int, seed: int = 0) -> tuple[Tensor, Tenso
 
 def rows_of(name: str, logits: Tensor, truth: Tensor, task: str = "classification") -> Tensor:
     """The rows of a metric, from ragged batches."""
-    metric, spec = TASKS[task].metrics[name], spec_of(logits.shape[-1])
+    metric = TASKS[task].metrics[name]
     ends = [*(end for end in (0, 1, 8, 31) if end < len(truth)), len(truth)]
-    parts = []
-    for start, stop in pairwise(ends):
-        lengths = torch.full((stop - start,), 4)
-        batch = Batch(torch.empty(stop - start), lengths, truth[start:stop])
-        output = Logits(logits=logits[start:stop], lengths=lengths)
-        parts.append(metric.statistics(output, batch, spec))
+    parts = [class_rows(metric, logits[i:j], truth[i:j]) for i, j in pairwise(ends)]
     return torch.cat(parts)
 
 

@@ -79,7 +79,8 @@ def _pair(
     half = found.half_width(adjusted.level)
     low, high = found.value - half, found.value + half
     chance, interval = estimates.chance(name, reference)
-    decided = found.p < adjusted.level
+    p = found.p
+    decided = p < adjusted.level
     word: Word = "not separated"
     if margin is not None and -margin < low <= high < margin:
         word = "equivalent"
@@ -88,7 +89,7 @@ def _pair(
     return Pair(
         difference=found.value,
         interval=(low, high),
-        p=found.p,
+        p=p,
         p_adjusted=adjusted.p,
         decided=decided,
         word=word,

@@ -15,7 +15,7 @@ def ending(comparison: Comparison, strongest: str | None) -> str:
     best_set, count = comparison.best_set, 1 + len(comparison.pairs)
     against = comparison.baselines[strongest] if strongest is not None else {}
     words = {name: pair.word for name, pair in against.items()}
-    if words and set(words.values()) == {"worse"}:
+    if comparison.loses_to(strongest):
         return "baseline wins"
     if words and not any(words[name] == "better" for name in best_set):
         return "baseline not beaten"

@@ -115,18 +115,18 @@ class Estimates:
         additive = scores[:, :, None] + (units.mean(axis=1) - scores.mean(axis=1)[:, None])[:, None]
         left = ((units - additive) ** 2).sum(axis=(1, 2))
         together = left / max(1, (repetitions - 1) * (groups - 1)) / groups
-        none = np.zeros(len(references))
+        none, alone = np.zeros(len(references)), np.zeros((len(rows), len(rows)))
         return cls(
             names=(*variants, *baselines),
             bounds=bounds,
-            examples=examples or units.shape[2],
+            examples=examples or groups,
             means=rows.mean(axis=1),
             repetitions=repetitions,
             spread=np.concatenate([spread, none]),
             together=np.concatenate([np.minimum(together, spread), none]),
             free=np.concatenate([free, none + repetitions - 1]),
             groups=groups,
-            covariance=np.atleast_2d(np.cov(rows)) / groups if groups > 1 else _square(len(rows)),
+            covariance=np.atleast_2d(np.cov(rows)) / groups if groups > 1 else alone,
         )
 
     @property
@@ -276,10 +276,6 @@ def _inverse_trigamma(value: float) -> float:
         if abs(step) < 1e-10 * x:
             break
     return x
-
-
-def _square(count: int) -> Floats:
-    return np.zeros((count, count))
 
 
 def _check(variants: Mapping[str, Floats], baselines: Mapping[str, Floats]) -> None:

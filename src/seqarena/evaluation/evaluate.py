@@ -10,10 +10,12 @@ from pathlib import Path
 
 import torch
 
-from seqarena.data.store import Prepared, Split
+from seqarena.data.store import Array, Prepared, Split
 from seqarena.device import computable
 from seqarena.errors import InputWarning
 from seqarena.evaluation import latency
+from seqarena.evaluation.compare import compare
+from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.evidence import evidence_of
 from seqarena.evaluation.remarks import remarks
 from seqarena.evaluation.scoring import (
@@ -25,7 +27,7 @@ from seqarena.evaluation.scoring import (
     test_model,
 )
 from seqarena.evaluation.searches import record_spent, show_searches
-from seqarena.evaluation.summarise import Outcome, compared, headline, summarised
+from seqarena.evaluation.summarise import Outcome, headline, summarised
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
@@ -100,6 +102,11 @@ class Evaluation:
         return self.prepared.split("test")
 
     @cached_property
+    def groups(self) -> Array:
+        """The number of the independent group that each test example is of."""
+        return groups_of(self.split)
+
+    @cached_property
     def finals(self) -> dict[str, list[Final]]:
         """The finals of each variant, in the order of their repetitions."""
         finals = Finals.read(self.experiment.models / "finals.json").finals
@@ -132,7 +139,7 @@ class Evaluation:
             variant, model = final.variant, self._model(final)
             first = not tested[variant]
             predictor = self.first[variant] if first else Predictor(model)
-            outcome = test_model(predictor, self.prepared, self.experiment, drawn)
+            outcome = test_model(predictor, self.prepared, self.experiment, self.groups, drawn)
             tested[variant].append(outcome)
             if first:  # it is drawn for its variant: other seeds' pictures look alike
                 what = (
@@ -157,7 +164,7 @@ class Evaluation:
         unfitted: dict[str, str] = {}
         for name in self.experiment.config.baselines:
             try:
-                tested[name] = test_baseline(name, self.prepared, self.experiment)
+                tested[name] = test_baseline(name, self.prepared, self.experiment, self.groups)
             except FitError as reason:
                 unfitted[name] = str(reason)
                 message = f"baselines: {name} cannot be fitted, and is left out: {reason}"
@@ -166,15 +173,16 @@ class Evaluation:
 
     def summarise(self, outcome: Outcome, tuning: Tuning) -> tuple[Comparison, Summary]:
         """Compare; write ``comparison.json``, ``summary.json`` and ``metrics.json``."""
-        results = self.experiment.results
-        comparison = compared(self.experiment, outcome)
-        summary = summarised(self.experiment, self.finals, outcome, comparison)
+        results, config = self.experiment.results, self.experiment.config
+        estimates = outcome.estimates(self.task.metrics[config.metric].bounds)
+        comparison = compare(estimates, list(outcome.finals), config.margin)
+        summary = summarised(config, self.finals, outcome, estimates, comparison)
         evidence = evidence_of(
             self.experiment,
             self.prepared,
             self.finals,
             self.recorder.ledger,
-            groups=outcome.groups,
+            groups=estimates.groups,
             summary=summary,
             comparison=comparison,
             tuning=tuning,

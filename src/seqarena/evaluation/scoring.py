@@ -16,7 +16,7 @@ from seqarena.baselines.registry import BASELINES
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
-from seqarena.evaluation.estimand import groups_of, influence
+from seqarena.evaluation.estimand import influence
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import predict_split
 from seqarena.models.outputs import Output
@@ -50,16 +50,25 @@ class TestedBaseline(Tested):
 
 
 def test_model(
-    predictor: Predictor, prepared: Prepared, experiment: ResolvedExperiment, drawn: list[int]
+    predictor: Predictor,
+    prepared: Prepared,
+    experiment: ResolvedExperiment,
+    groups: Array,
+    drawn: list[int],
 ) -> Tested:
-    """Run a final over the whole test split; keep its attention over the examples `drawn`."""
+    """Run a final over the whole test split; keep its attention over the examples `drawn`.
+
+    `groups` ``(N,)`` number what is independent, see `groups_of`.
+    """
     test, protocol = prepared.split("test"), experiment.config.protocol
     outputs = predict_split(predictor.model, predictor.task, test, predictor.spec, protocol)
-    return _score(outputs, prepared, experiment, drawn)
+    return _score(outputs, prepared, experiment, groups, drawn)
 
 
-def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment) -> TestedBaseline:
-    """Score a baseline's prediction for each example of the test split.
+def test_baseline(
+    name: str, prepared: Prepared, experiment: ResolvedExperiment, groups: Array
+) -> TestedBaseline:
+    """Score a baseline's prediction for each example of the test split, in such `groups`.
 
     Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn
     raise a ValueError for what they cannot fit.
@@ -73,7 +82,8 @@ def test_baseline(name: str, prepared: Prepared, experiment: ResolvedExperiment)
         raise FitError(" ".join(str(error).split())) from error
     seconds = time.perf_counter() - began
     outputs = _outputs(task, predictions, prepared.split("test"))
-    return TestedBaseline(**vars(_score(outputs, prepared, experiment, [])), seconds=seconds)
+    tested = _score(outputs, prepared, experiment, groups, [])
+    return TestedBaseline(**vars(tested), seconds=seconds)
 
 
 def chosen(test: Split, seed: int, count: int) -> list[int]:
@@ -109,6 +119,7 @@ def _score(
     outputs: Iterable[tuple[Array, Batch, Output]],
     prepared: Prepared,
     experiment: ResolvedExperiment,
+    groups: Array,
     drawn: list[int],
 ) -> Tested:
     config, spec, test = experiment.config, prepared.spec, prepared.split("test")
@@ -132,5 +143,5 @@ def _score(
     metrics = {name: task.metrics[name].of(torch.cat(rows)) for name, rows in kept.items()}
     places = torch.from_numpy(np.argsort(np.concatenate(order)))
     rows = torch.cat(kept[config.metric]).index_select(0, places)
-    value, units = influence(task.metrics[config.metric], rows, groups_of(test))
+    value, units = influence(task.metrics[config.metric], rows, groups)
     return Tested(predictions, value, units, rows, metrics | {config.metric: value}, weights)

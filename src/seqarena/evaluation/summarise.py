@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqarena.config import Experiment
 from seqarena.evaluation import cheapest
-from seqarena.evaluation.compare import compare
 from seqarena.evaluation.ending import ending
 from seqarena.evaluation.estimates import Estimates
 from seqarena.evaluation.scoring import Tested, TestedBaseline
 from seqarena.evaluation.verdict import verdict
-from seqarena.experiments import ResolvedExperiment
 from seqarena.plots.formats import Format
 from seqarena.records import (
     AllMetrics,
@@ -25,7 +24,6 @@ from seqarena.records import (
     best_of,
 )
 from seqarena.runs import Final
-from seqarena.tasks import task_for
 from seqarena.tasks.metric import Bounds
 
 
@@ -48,11 +46,6 @@ class Outcome:
         )
 
     @property
-    def groups(self) -> int:
-        """The number of independent groups of the test split."""
-        return len(next(iter(self.finals.values()))[0].units)
-
-    @property
     def all_metrics(self) -> AllMetrics:
         """Every metric of all that was tested."""
         return AllMetrics(
@@ -62,23 +55,15 @@ class Outcome:
         )
 
 
-def compared(experiment: ResolvedExperiment, outcome: Outcome) -> Comparison:
-    """Compare the variants of an experiment by its metric."""
-    config = experiment.config
-    bounds = task_for(config.task).metrics[config.metric].bounds
-    return compare(outcome.estimates(bounds), list(outcome.finals), config.margin)
-
-
 def summarised(
-    experiment: ResolvedExperiment,
+    config: Experiment,
     finals: Mapping[str, Sequence[Final]],
     outcome: Outcome,
+    estimates: Estimates,
     comparison: Comparison,
 ) -> Summary:
     """Summarise an experiment, without the remarks on its budget."""
-    config = experiment.config
-    bounds = task_for(config.task).metrics[config.metric].bounds
-    estimates = outcome.estimates(bounds)
+    greater = estimates.sign > 0
     variants = {
         name: VariantSummary(
             values=tuple(one.value for one in runs),
@@ -96,18 +81,16 @@ def summarised(
         for name, one in outcome.baselines.items()
     }
     values = {name: baseline.value for name, baseline in baselines.items()}
-    strongest = best_of(values, bounds.greater) if values else None
-    against = comparison.baselines[strongest].values() if strongest else ()
-    lost = bool(against) and all(pair.word == "worse" for pair in against)
+    strongest = best_of(values, greater) if values else None
     form = Format([*(variant.mean for variant in variants.values()), *values.values()])
     return Summary(
         metric=config.metric,
-        greater_is_better=bounds.greater,
+        greater_is_better=greater,
         baselines=baselines,
         variants=variants,
         verdict=verdict(
             config.metric,
-            bounds.greater,
+            greater,
             variants,
             comparison,
             values,
@@ -116,7 +99,9 @@ def summarised(
             margin=config.margin,
         ),
         ending=ending(comparison, strongest),
-        cost="" if lost else cheapest.sentence(variants, comparison.best_set, form),
+        cost=""
+        if comparison.loses_to(strongest)
+        else cheapest.sentence(variants, comparison.best_set, form),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from seqarena.plots.formats import Format, listed, metric_name, p_value
+from seqarena.plots.formats import Format, listed, metric_name, p_value, rough
 from seqarena.records import Comparison, Pair, VariantSummary, Word
 
 TUNED_ONCE = " This holds for the variants as tuned once: another search is not allowed for."
@@ -81,8 +81,7 @@ def verdict(
         margin=margin,
         form=Format([*(v.mean for v in variants.values()), *baselines.values()], unit),
     )
-    pairs = comparison.baselines[ranked[0]] if ranked else {}
-    if pairs and all(pair.word == "worse" for pair in pairs.values()):
+    if comparison.loses_to(ranked[0] if ranked else None):
         sentence = _losing(case)
     else:
         sentence = "; ".join([_leaders(case), *([_against(case)] if ranked else [])])
@@ -100,14 +99,9 @@ def _needed(case: _Case) -> str:
         return f" About {counts[name]:,} repetitions would separate {name} from {case.best}."
     if groups:
         name = min(groups, key=lambda each: groups[each])
-        found = f"about {_round(groups[name]):,} independent test groups"
+        found = f"about {rough(groups[name])} independent test groups"
         return f" It takes {found}, not repetitions, to separate {name} from {case.best}."
     return ""
-
-
-def _round(count: int) -> int:
-    """Keep two figures: a number of groups is a rough one."""
-    return int(float(f"{count:.2g}"))
 
 
 def _left_out(names: list[str]) -> str:
