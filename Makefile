@@ -41,8 +41,8 @@ bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	@python -m benchmarks
 
-calibrate: $(INSTALLED)  ## how often a verdict errs, by simulation; writes docs/statistics.md
-	@python -m benchmarks.calibration
+calibrate: $(INSTALLED)  ## how often a verdict errs, simulated or (REAL=1) with three experiments done again
+	@python -m benchmarks.calibration $(if $(REAL),real)
 
 # pdoc cannot resolve the types of a NamedTuple's fields, and shows them as they are written.
 docs: $(INSTALLED)  ## every class and function, from the docstrings, in build/docs

@@ -1,12 +1,16 @@
 """``make calibrate`` in small: the verdict errs as seldom as it says, the former method did not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from benchmarks.calibration.again import APART, project_for
 from benchmarks.calibration.former import best_set
 from benchmarks.calibration.measure import Case, chances_covered, errors, powers
 from benchmarks.calibration.page import draw_power, table_of, write_between
+from benchmarks.calibration.stability import Stability, agreement_of, spread_ratios, stability
 from benchmarks.calibration.worlds import World, clusters, equal
 
 from seqarena.errors import InputError
@@ -89,3 +93,35 @@ def test_the_page_is_written_between_its_marks(tmp_path: Path) -> None:
 def test_the_picture_of_power(tmp_path: Path) -> None:
     draw_power({("both", 2): powers(equal(2, "both"), [0.02, 0.06], 2, 0)}, tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 10_000
+
+
+def test_runs_that_agree_cover_each_other_and_one_that_does_not_contradicts(contest: Any) -> None:
+    same = contest({"a": 0.9, "b": 0.5, "c": 0.901}, {})
+    turned = contest({"a": 0.5, "b": 0.9, "c": 0.5}, {})
+    agreed = stability([same, same, same])
+    assert agreed == Stability(3, 9, 9, 6, 3, 6, 0, 0)  # b is told from the best in each
+    found = stability([same, same, turned])
+    assert found.covered < agreed.covered
+    assert (found.decided, found.checks, found.contradicted) == (4, 8, 2 + 4)
+    assert found.otherwise == 1
+    assert "| all | 6 | " in agreement_of({"one": agreed, "other": found}, {"one": {"a": 0.5}})
+
+
+def test_the_spread_between_runs_is_that_of_repetitions_or_more(contest: Any) -> None:
+    same = contest({"a": 0.9, "b": 0.5}, {})[0]
+    assert spread_ratios([same, same])["a"] == 0
+    apart = contest({"a": 0.95, "b": 0.5}, {})[0]
+    assert spread_ratios([same, apart])["a"] > 3
+
+
+def test_a_run_differs_in_its_seed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "here.txt").write_text("prepared")
+    params = {"experiments": {"one": {"protocol": {"name": "standard", "seed": 7}}}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    for _ in range(2):  # a run that goes on
+        project_for(tmp_path / "build" / "3", 3 * APART)
+    made = yaml.safe_load((tmp_path / "build" / "3" / "params.yaml").read_text())
+    assert made["experiments"]["one"]["protocol"] == {"name": "standard", "seed": 3007}
+    assert (tmp_path / "build" / "3" / "data" / "here.txt").read_text() == "prepared"
