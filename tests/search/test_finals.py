@@ -16,6 +16,7 @@ from seqarena.fit import fit
 from seqarena.predict import Predictor
 from seqarena.runs import Finals, SearchResult, StudyResult
 from seqarena.search.finals import FinalError, train_finals
+from seqarena.tracking.recorder import Recorder
 
 from .conftest import over, recorder_at
 
@@ -73,6 +74,11 @@ def test_finals_are_paired_repeatable_and_saved(
             torch.testing.assert_close(predictor.model.state_dict()[name], tensor)
 
 
+def current_runs(recorder: Recorder, current: str = "true") -> set[str]:
+    runs = recorder.ledger.runs("final")
+    return {run for run, record in runs.items() if record.tags["current"] == current}
+
+
 def test_what_is_there_is_used_and_what_is_missing_is_trained(
     tmp_path: Path, prepared: dict[str, Path], experiment: Make, hyperparameters: Choose
 ) -> None:
@@ -95,9 +101,15 @@ def test_what_is_there_is_used_and_what_is_missing_is_trained(
     assert again.finals[1].run != more.finals[1].run
     assert again.finals[1].curve == more.finals[1].curve
     (models / "1" / "weights.safetensors").write_bytes(b"other")
-    assert train(3).finals[0].run != more.finals[0].run, "nor is a model used that was changed"
-    train(2)
+    last = train(3)
+    assert last.finals[0].run != more.finals[0].run, "nor is a model used that was changed"
+    assert current_runs(recorder) == {final.run for final in last.finals}
+    fewer = train(2)
     assert sorted(path.name for path in models.iterdir()) == ["1", "2"]
+    assert current_runs(recorder) == {final.run for final in fewer.finals}
+    assert current_runs(recorder, "false") == recorder.ledger.runs("final").keys() - {
+        final.run for final in fewer.finals
+    }
 
 
 def test_a_final_without_a_model_is_told_and_the_others_stay(

@@ -178,6 +178,11 @@ def test_a_larger_budget_runs_what_is_missing_and_nothing_else(
     searches = Ledger(grown / "ledger.jsonl", "toy").runs("search")
     assert len(searches) == 6
     assert {search.status for search in searches.values()} == {"FINISHED"}
+    run(grown, 2, 3, ("gru",))
+    kept = Ledger(grown / "ledger.jsonl", "toy").runs()
+    current = [found for found in kept.values() if found.tags["current"] == "true"]
+    assert {found.params["variant"] for found in current} == {"gru"}
+    assert sorted(found.kind for found in current) == ["search"] * 2 + ["trial"] * 6
 
 
 def test_a_shared_search_is_made_once(

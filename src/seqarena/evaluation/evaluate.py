@@ -78,6 +78,7 @@ def evaluate_finals(
             evaluation.show_first(drawings, partial)
         evaluation.record(run, summary, pictures)
         record_spent(recorder.ledger, run, tuning, experiment.results)
+        recorder.mark_current({run}, "verdict")
     return summary
 
 

@@ -82,6 +82,7 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
     with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         Execution(records, display).run(trainings[::-1], pool)
+    recorder.mark_current({training.run for training in trainings}, "final")
     recorder.update()
     failed = [training for training in trainings if training.result.best is None]
     if failed:

@@ -54,6 +54,9 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
         rehearse(config, prepared, spaces, experiment.where)
         with display:
             execution.run(studies, pool)
+    trials = {run for study in studies for run, _, _ in study.results}
+    searches = {recorder.ledger.run(run).parent or "" for run in trials}
+    recorder.mark_current(trials | searches, "search", "trial")
     recorder.update()
     return SearchResult(studies=tuple(_best(experiment.name, study) for study in studies[::-1]))
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
 from seqarena.progress import FOLLOWED
-from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.ledger import Kind, Ledger
 from seqarena.tracking.mlflow.projection import Projection
+
+
+def _current(is_current: bool) -> dict[str, str]:
+    return {"current": str(is_current).lower()}
 
 
 def _nobody() -> None:
@@ -27,6 +31,16 @@ class Recorder:
     maybe_update: Callable[[], object] = _nobody  # cheap: for hot loops
     update: Callable[[], object] = _nobody  # everything up to now
 
+    def mark_current(self, current: Collection[str], *kinds: Kind) -> None:
+        """Tag the runs of some kinds that the results rest on, and those that they rested on.
+
+        Of a larger budget, other code or other data, the former ones stay to be seen.
+        """
+        for run, record in self.ledger.runs().items():
+            tags = _current(run in current)
+            if record.kind in kinds and not tags.items() <= record.tags.items():
+                self.ledger.tag(run, tags)
+
 
 @contextmanager
 def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
@@ -39,6 +53,7 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
         "modality": experiment.config.modality,
         "data.name": experiment.config.data,
         "data.digest": digest_of(experiment.prepared),
+        **_current(True),
     }
     if os.environ.get(FOLLOWED):
         yield Recorder(ledger, tags)
