@@ -20,7 +20,8 @@ from seqarena.decode.stepper import index
 from seqarena.device import autocast
 from seqarena.errors import InputError
 from seqarena.experiments import load
-from seqarena.fit import Epoch, Training, evaluate, fit
+from seqarena.fit import Epoch, Training, fit
+from seqarena.inference import evaluate
 from seqarena.models.variants import VARIANTS
 from seqarena.optimizer import warm_up_and_decay
 from seqarena.spaces import space_of, suggest

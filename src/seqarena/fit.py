@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seqarena.data.batches import Batch, Batches, windows
-from seqarena.data.store import Array, DataSpec, Prepared, Split
+from seqarena.data.store import Prepared
 from seqarena.decode.stepper import change_all, index
 from seqarena.device import autocast, default_device, keep_freed_memory
-from seqarena.models.model import SequenceModel, count_parameters
+from seqarena.inference import evaluate
+from seqarena.models.model import count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
-from seqarena.tasks import AnyTask, Task, task_for
-from seqarena.tasks.metric import Scored
+from seqarena.parallel import ALONE, Group
+from seqarena.tasks import task_for
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
-    from seqarena.config import Experiment, Protocol
+    from seqarena.config import Experiment
 
 SETTLING = 0.5  # of the highest learning rate: below it patience may end a training
 
@@ -65,7 +67,7 @@ class Learned(NamedTuple):
     """The result of one optimiser step."""
 
     loss: Tensor  # summed
-    terms: int  # of the loss
+    terms: Tensor  # of the loss
     norm: Tensor  # of the gradient, before clipping
     state: Any  # of the recurrence, where the steps that follow go on from it
 
@@ -83,8 +85,8 @@ class Sums:
     """What an epoch adds up while it is trained."""
 
     loss: Tensor  # stays on the device: its value would be waited for
+    terms: Tensor
     norm: Tensor
-    terms: int = 0
     steps: int = 0
     batches: int = 0
     examples: int = 0
@@ -105,9 +107,11 @@ class Training:
         hyperparameters: dict[str, Any],
         seed: int,
         device: torch.device | None = None,
+        group: Group = ALONE,
     ) -> None:
+        """Of several processes that train it together, each is given its place in their `group`."""
         keep_freed_memory()
-        self.device = device or default_device()
+        self.device, self.group = device or default_device(), group
         protocol = experiment.protocol
         if protocol.deterministic:
             torch.use_deterministic_algorithms(True)
@@ -132,6 +136,8 @@ class Training:
             weight_decay=hyperparameters["weight_decay"],
             clip=protocol.clip,
         )
+        if self.group.rank:  # the weights are the same in all, what dropout leaves out is not
+            torch.manual_seed(int(np.random.default_rng([seed, self.group.rank]).integers(1 << 31)))
         self.autocast = autocast(self.device, protocol)
         self.epoch, self.ended = 1, False
         self.sums = self._nothing()
@@ -152,10 +158,10 @@ class Training:
             return None
         trained = self.sums.seconds + time.perf_counter() - began
         valid_loss, scores = evaluate(
-            self.model, self.task, self.valid, self.spec, self.protocol, [self.metric]
+            self.model, self.task, self.valid, self.spec, self.protocol, [self.metric], self.group
         )
         sums, self.sums = self.sums, self._nothing()
-        train_loss = float(sums.loss) / sums.terms
+        train_loss = float(sums.loss) / float(sums.terms)
         finite = is_finite(train_loss, valid_loss)
         order = self.task.metrics[self.metric].bounds.order(scores[self.metric], valid_loss)
         improved = finite and order > self.best.order
@@ -196,40 +202,43 @@ class Training:
             "best": tuple(self.best),
             "model": self._weights(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": torch.get_rng_state(),
-            "gpu_generator": torch.cuda.get_rng_state(self.device) if on_gpu else None,
+            "generators": self.group.collect(torch.get_rng_state()),
+            "gpu_generators": self.group.collect(
+                torch.cuda.get_rng_state(self.device) if on_gpu else None
+            ),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         self.epoch, self.ended = state["epoch"], state["ended"]
         self.sums, self.best = Sums(**state["sums"]), Best(*state["best"])
-        self.sums.loss, self.sums.norm = (
-            total.to(self.device) for total in (self.sums.loss, self.sums.norm)
-        )
+        for name in ("loss", "terms", "norm"):
+            setattr(self.sums, name, getattr(self.sums, name).to(self.device))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["generator"])
-        if state["gpu_generator"] is not None:
-            torch.cuda.set_rng_state(state["gpu_generator"], self.device)
+        rank = self.group.rank
+        torch.set_rng_state(state["generators"][rank])
+        if state["gpu_generators"][rank] is not None:
+            torch.cuda.set_rng_state(state["gpu_generators"][rank], self.device)
 
     def _train(self, until: float) -> bool:
         """Learn from the batches of the epoch that are left; return whether none is."""
         self.model.train()
         sums = self.sums
         for batch in self.batches.shuffled(self.epoch, sums.batches):
-            for learned in self._learn(batch.to(self.device)):
+            for learned in self._learn(self.group.part_of(batch).to(self.device)):
                 sums.loss += learned.loss
+                sums.terms += learned.terms
                 sums.norm += learned.norm
-                sums.terms, sums.steps = sums.terms + learned.terms, sums.steps + 1
+                sums.steps += 1
             sums.examples, sums.batches = sums.examples + len(batch.lengths), sums.batches + 1
-            if time.perf_counter() > until:
+            if self.group.any(time.perf_counter() > until):
                 break
         return sums.batches == len(self.batches)
 
     def _nothing(self) -> Sums:
         zero = partial(torch.zeros, (), dtype=torch.float64, device=self.device)
-        return Sums(zero(), zero())
+        return Sums(zero(), zero(), zero())
 
     def _learn(self, batch: Batch) -> Iterator[Learned]:
         """Learn from a batch at once, or window by window with the state carried on.
@@ -249,13 +258,16 @@ class Training:
     def step(self, batch: Batch, state: Any = None, share: float = 1.0) -> Learned:
         """Take one optimiser step, `share` of a batch's in the schedule of the learning rate."""
         self.model.head.progress = self.optimizer.taken / self.steps
-        with self.autocast:
-            output = self.model(batch, state)
-            loss, count = self.task.training_loss(output, batch, self.hyperparameters)
         self.optimizer.zero_grad()
-        (loss / count).backward()
-        norm = self.optimizer.step(share)
-        return Learned(loss.detach(), count, norm, change_all(output.state, Tensor.detach))
+        loss, count = torch.zeros((), device=self.device), 0
+        if len(batch.lengths):  # not every process of a group has a part of every batch
+            with self.autocast:
+                output = self.model(batch, state)
+                loss, count = self.task.training_loss(output, batch, self.hyperparameters)
+            loss.backward()
+            state = change_all(output.state, Tensor.detach)
+        loss, terms = self.group.add_up(self.optimizer.parameters, loss.detach(), count)
+        return Learned(loss, terms, self.optimizer.step(terms, share), state)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
@@ -267,50 +279,6 @@ def is_finite(train_loss: float, valid_loss: float) -> bool:
     The loss of a text in valid that CTC cannot spell is infinite: that is no divergence.
     """
     return math.isfinite(train_loss) and not math.isnan(valid_loss)
-
-
-def evaluate(
-    model: SequenceModel,
-    task: AnyTask,
-    split: Split,
-    spec: DataSpec,
-    protocol: Protocol,
-    metrics: Collection[str] | None = None,
-) -> tuple[float, dict[str, float]]:
-    """Run a split without training: mean loss and the scores by `metrics`, by default by all."""
-    wanted = list(task.metrics if metrics is None else metrics)
-    rows: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    losses, terms = 0.0, 0
-    for _, batch, output in predict_split(model, task, split, spec, protocol, wanted):
-        loss, count = task.loss(output, batch)
-        losses, terms = losses + float(loss), terms + count
-        for name in wanted:
-            metric = task.metrics[name]
-            rows[name].append(metric.condensed(metric.statistics(output, batch, spec)))
-    scores = {name: task.metrics[name].of(torch.cat(parts)) for name, parts in rows.items()}
-    return losses / terms, scores
-
-
-def predict_split(
-    model: SequenceModel,
-    task: Task[Any, Scored],
-    split: Split,
-    spec: DataSpec,
-    protocol: Protocol,
-    metrics: Collection[str] | None = None,
-) -> Iterator[tuple[Array, Batch, Scored]]:
-    """Run a whole split, batch by batch: the indices, the batch and the output.
-
-    An output serves for `metrics`, by default for all.
-    """
-    wanted = task.metrics if metrics is None else metrics
-    model.eval()
-    device = next(model.parameters()).device
-    for indices, batch in Batches(split, 4 * protocol.batch_size).in_order():
-        batch = batch.to(device)
-        with torch.inference_mode(), autocast(device, protocol):
-            output = task.forward_with_targets(model, batch, spec, wanted)
-        yield indices, batch, output
 
 
 def fit(

@@ -2,7 +2,7 @@
 
 ``torch.optim.AdamW`` computes the same, but it imports torch._dynamo when it is first made, which
 costs every worker more than all else it does before its first step, and clipping for it goes over
-all gradients once more. Here the kernel scales them as it reads them, and is called without the
+all gradients once more. Here the kernel divides them as it reads them, and is called without the
 sorting by device and type, which takes as long as itself where a model is small.
 """
 
@@ -21,7 +21,7 @@ WARM_UP = 0.1  # of all steps, linear; then the rate falls to zero along a cosin
 class Moments(NamedTuple):
     """What AdamW remembers of one parameter."""
 
-    parameter: Tensor
+    parameter: nn.Parameter
     mean: Tensor  # of its gradients
     square: Tensor  # of their squares
     steps: Tensor  # how many it has taken, a scalar: its place in the vector of all
@@ -55,6 +55,11 @@ class AdamW:
             for p, steps in zip(learned, self.steps, strict=True)
         ]
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What is learned."""
+        return [moments.parameter for moments in self.moments]
+
     def state_dict(self) -> dict[str, Any]:
         """Return what an optimiser over the same parameters needs to go on from here."""
         return {
@@ -83,21 +88,22 @@ class AdamW:
             moments.parameter.grad = None
 
     @torch.no_grad()
-    def step(self, share: float = 1.0) -> Tensor:
+    def step(self, terms: Tensor | float = 1.0, share: float = 1.0) -> Tensor:
         """Update the parameters that have a gradient; return the norm of all before clipping.
 
-        `share` is how far the schedule moves on: below 1 where a batch is learned in parts.
+        Gradients are those of a loss summed over so many `terms`. `share` is how far the schedule
+        moves on: below 1 where a batch is learned in parts.
         """
         live = [moments for moments in self.moments if moments.parameter.grad is not None]
         gradients = [g for moments in live if (g := moments.parameter.grad) is not None]
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) / terms
         self.learning_rate = self.schedule(self.taken)
         self.taken, self.updates = self.taken + share, self.updates + 1
         if len(live) == len(self.moments):  # nearly always: one addition for all
             self.steps += 1
         else:
             torch._foreach_add_([moments.steps for moments in live], 1)
-        scale = (norm / self.clip).clamp(min=1.0)  # divides the gradients
+        scale = (norm / self.clip).clamp(min=1.0) * terms  # divides the gradients
         vectors = next((n for n, m in enumerate(live) if m.parameter.ndim < 2), len(live))
         self._update(live[:vectors], self.weight_decay, scale)
         self._update(live[vectors:], 0.0, scale)

@@ -24,8 +24,10 @@ CODE = (
     "decode",
     "device",
     "fit",
+    "inference",
     "models",
     "optimizer",
+    "parallel",
     "tasks",
 )
 DESIGNED = 4  # first trials of a study, of its design: from then on it learns from its own

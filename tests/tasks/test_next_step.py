@@ -20,7 +20,8 @@ from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding, beam_search, greedy
 from seqarena.errors import InputError
-from seqarena.fit import Training, evaluate
+from seqarena.fit import Training
+from seqarena.inference import evaluate
 from seqarena.models.lm_stepper import LMStepper
 from seqarena.predict import Predictor
 from seqarena.tasks import TASKS

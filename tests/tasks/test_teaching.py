@@ -17,7 +17,8 @@ from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment, load
-from seqarena.fit import Training, evaluate
+from seqarena.fit import Training
+from seqarena.inference import evaluate
 from seqarena.models.outputs import Logits
 from seqarena.spaces import smallest, space_of
 from seqarena.tasks import TASKS

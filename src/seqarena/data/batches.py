@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +22,15 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """Move to a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def rows(self, places: slice) -> Batch:
+        """Keep some of the sequences."""
+        return self._each(lambda tensor: tensor[places])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         there = {name: t for name, t in self._asdict().items() if t is not None}
-        return Batch(**{name: t.to(device, non_blocking=True) for name, t in there.items()})
+        return Batch(**{name: change(tensor) for name, tensor in there.items()})
 
 
 def collate(sequences: list[Array], targets: Array | None = None) -> Batch:
@@ -78,10 +85,13 @@ class Batches:
         for batch in generator.permutation(len(self))[start:]:
             yield self.gather(chosen[batch * self.batch_size :][: self.batch_size])
 
-    def in_order(self) -> Iterator[tuple[Array, Batch]]:
-        """Yield every sequence once, by length, with its index: for validation and test."""
+    def in_order(self, first: int = 0, step: int = 1) -> Iterator[tuple[Array, Batch]]:
+        """Yield every sequence once, by length, with its index: for validation and test.
+
+        Or, of these batches, every `step`-th from the `first` on.
+        """
         order = np.argsort(self.split.lengths, kind="stable")
-        for start in range(0, len(order), self.batch_size):
+        for start in range(first * self.batch_size, len(order), step * self.batch_size):
             indices = order[start : start + self.batch_size]
             yield indices, self.gather(indices)
 

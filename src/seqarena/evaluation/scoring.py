@@ -18,7 +18,7 @@ from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.evaluation.estimand import influence
 from seqarena.experiments import ResolvedExperiment
-from seqarena.fit import predict_split
+from seqarena.inference import predict_split
 from seqarena.models.outputs import Output
 from seqarena.predict import Predictor
 from seqarena.tasks import AnyTask, task_for
