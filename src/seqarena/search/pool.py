@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from seqarena.config import Resources
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.search.delivery import DataAddress, Shipment
+from seqarena.search.slot import Slot, slot_of
 from seqarena.search.worker import Progress, Worker
 
 CHECKPOINT = 30.0  # seconds of training after which the driver is given the state to keep
@@ -36,31 +36,13 @@ class TrainingError(Exception):
     """A training raised; the message is its last line."""
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What one training is given."""
-
-    cpus: float
-    gpus: float
-
-    @property
-    def threads(self) -> int:
-        """How many threads it computes with."""
-        return max(1, int(self.cpus))
-
-
-def slot_of(resources: Resources, where: str) -> Slot:
+def slot_here(resources: Resources, where: str) -> Slot:
     """Resolve what an experiment asks for on the cluster that is there.
 
-    A training gets one core, or one GPU with its share of the cores where there are GPUs: two
-    one-threaded trainings on two cores are faster than one after the other with two threads.
     Raises `InputError` where no node has as much.
     """
     total = ray.cluster_resources()
-    cpus, gpus = total.get("CPU", 1.0), total.get("GPU", 0.0)
-    asked_gpus = resources.gpus if resources.gpus is not None else float(gpus > 0)
-    share = max(1.0, cpus * asked_gpus // gpus) if gpus and asked_gpus else 1.0
-    slot = Slot(resources.cpus if resources.cpus is not None else share, asked_gpus)
+    slot = slot_of(resources, total.get("CPU", 1.0), total.get("GPU", 0.0))
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for name, most in (("CPU", slot.cpus), ("GPU", slot.gpus)):
         largest = max((node.get(name, 0.0) for node in nodes), default=0.0)
@@ -104,13 +86,8 @@ class Pool:
 
     def _room(self) -> int:
         """Count the slots of the cluster; nodes come and go."""
-        room = 0
-        for node in ray.nodes():
-            if node["Alive"]:
-                has = node["Resources"]
-                slots = [has.get("CPU", 0.0) / self.slot.cpus]
-                slots += [has.get("GPU", 0.0) / self.slot.gpus] if self.slot.gpus else []
-                room += int(min(slots) + 1e-6)
+        nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
+        room = sum(self.slot.room(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in nodes)
         return max(1, room)
 
     def idle(self) -> list[Seat]:
@@ -177,7 +154,7 @@ class Pool:
 @contextmanager
 def pool_for(experiment: ResolvedExperiment, data_digest: str) -> Iterator[Pool]:
     """Yield a pool of workers that train on the data of an experiment; they end with the block."""
-    slot = slot_of(experiment.config.resources, f"{experiment.where}.resources")
+    slot = slot_here(experiment.config.resources, f"{experiment.where}.resources")
     address = DataAddress.of(experiment.prepared, data_digest)
     arguments = (experiment.config, address, slot.threads, CHECKPOINT)
     pool = Pool(partial(_make, slot, arguments), slot, Shipment(experiment.prepared, address.sizes))
