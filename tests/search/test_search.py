@@ -17,7 +17,8 @@ from seqarena.errors import InputError
 from seqarena.fit import fit
 from seqarena.runs import Result, SearchResult
 from seqarena.search.search import SearchError, search
-from seqarena.tracking.ledger import Ledger, Run
+from seqarena.tracking.events import Run
+from seqarena.tracking.ledger import Ledger
 
 from .conftest import comparable, over, recorder_at
 
