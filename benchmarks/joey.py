@@ -1,7 +1,7 @@
 """JoeyNMT (Kreutzer et al. 2019) as a contender: our batches and our weights in its own model.
 
 The environment variable ``JOEYNMT`` names a checkout of github.com/joeynmt/joeynmt; what that
-imports and we do not have must be installed: absl-py, sentencepiece, subword-nmt, tensorboard.
+imports and we do not have must be installed: `NEEDED`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from seqarena.data.tokens import END, PAD, SPECIALS, TARGET_SPECIALS, UNKNOWN
 from seqarena.models.model import SequenceModel
 
 CHECKOUT = "JOEYNMT"
+NEEDED = "absl-py sentencepiece subword-nmt tensorboard"
 SYMBOLS = SimpleNamespace(
     unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>", sep_token=None,
     unk_id=0, pad_id=1, bos_id=2, eos_id=3, sep_id=None, lang_tags=[],
@@ -45,9 +46,13 @@ class Joey:
     def __init__(self, spec: DataSpec, h: dict[str, Any]) -> None:
         sys.path.insert(0, os.environ[CHECKOUT])
         logging.disable(logging.INFO)
-        from joeynmt.builders import build_gradient_clipper, build_optimizer
-        from joeynmt.model import build_model
-        from joeynmt.vocabulary import Vocabulary
+        try:
+            from joeynmt.builders import build_gradient_clipper, build_optimizer
+            from joeynmt.model import build_model
+            from joeynmt.vocabulary import Vocabulary
+        except ImportError as error:
+            error.add_note(f"pip install {NEEDED}")
+            raise
 
         source, target = (
             Vocabulary([*tokens], SYMBOLS)

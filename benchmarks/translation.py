@@ -74,7 +74,7 @@ def main(rounds: int = 11) -> None:
                 what = f"translation: beam of {WIDTH}, {size} a batch, over {rival}"
                 tell(what, took[rival], took["seqarena"], target)
             _rates("sentences", took, WRITTEN)
-        if peer:
+        if took.get("JoeyNMT"):
             print(_once(agreement, folder, BATCHES[-1]), flush=True)
 
 
@@ -88,7 +88,9 @@ def _once(function: Callable[[Path, int], Any], folder: Path, size: int) -> Any:
 
 
 def _rates(unit: str, took: dict[str, list[float]], count: int) -> None:
-    rates = [f"{name} {count / statistics.median(times):,.0f}" for name, times in took.items()]
+    rates = [
+        f"{name} {count / statistics.median(times):,.0f}" for name, times in took.items() if times
+    ]
     print(f"translation: {unit} per second of processor: {'; '.join(rates)}", flush=True)
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import statistics
+import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,20 @@ from typing import Any
 import torch
 
 Prepare = Callable[..., Callable[[], object]]
+INSTALL = "pip install --constraint constraints.txt --editable '.[bench]'"
+OURS = ("seqarena", "benchmarks")  # of these no import may fail
 
 
 class Over(BaseException):
     """The run has had all its rounds; unwinds a contender from wherever it waits."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a contender says in place of a figure where something that it needs is not installed."""
+
+    reason: str
+    install: str  # the command
 
 
 class Turns:
@@ -47,7 +61,10 @@ class Turns:
 def interleave(
     contenders: dict[str, tuple[Any, ...]], rounds: int, threads: int = 1, warm_up: int = 1
 ) -> dict[str, list[Any]]:
-    """Let ``{name: (contender, *arguments)}`` take turns; return the figures of each, by round."""
+    """Let ``{name: (contender, *arguments)}`` take turns; return the figures of each, by round.
+
+    One that cannot be imported has no figures: a line says so, once, and the others go on.
+    """
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit this process's settings
     children, connections = [], {}
     try:
@@ -58,13 +75,15 @@ def interleave(
             theirs.close()
         figures: dict[str, list[Any]] = {name: [] for name in contenders}
         for number in range(warm_up + rounds):
-            for name, connection in connections.items():
-                connection.send(None)
-                figure = connection.recv()
-                if isinstance(figure, RuntimeError):
-                    raise figure
-                if number >= warm_up:
+            for name, connection in list(connections.items()):
+                figure = _turn(name, connection)
+                if isinstance(figure, Missing):
+                    connections.pop(name).close()
+                    _leave_out(name, figure)
+                elif number >= warm_up:
                     figures[name].append(figure)
+        if not connections:
+            sys.exit("benchmarks: no contender is left")
         return figures
     finally:
         for connection in connections.values():
@@ -73,17 +92,43 @@ def interleave(
             child.join()
 
 
+def _turn(name: str, connection: Connection) -> Any:
+    """Give a contender its turn; return its figure, or raise what it raised."""
+    try:
+        connection.send(None)
+        figure = connection.recv()
+    except (ConnectionError, EOFError) as error:
+        raise RuntimeError(f"{name}: its process ended before its turn did") from error
+    if isinstance(figure, RuntimeError):
+        raise figure
+    return figure
+
+
+@cache  # a benchmark may ask for the same contender in many cases
+def _leave_out(name: str, missing: Missing) -> None:
+    print(f"{name}: left out, {missing.reason}; install it by: {missing.install}", flush=True)
+
+
 def _contend(connection: Connection, threads: int, task: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hangs up
     torch.set_num_threads(threads)
     contender, *arguments = task
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    turns = Turns(connection)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, suppress(Over):
         try:
-            contender(Turns(connection), Path(folder), *arguments)
-        except Over:
-            return
-        except Exception:
-            connection.send(RuntimeError(traceback.format_exc()))
+            contender(turns, Path(folder), *arguments)
+        except Exception as error:
+            turns.report(_failure(error))
+            while True:  # until the parent, whose turn this was, hangs up
+                turns.wait()
+
+
+def _failure(error: Exception) -> Missing | RuntimeError:
+    """Tell what is not installed from what is wrong."""
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in OURS:
+        notes = getattr(error, "__notes__", [])
+        return Missing(" ".join(str(error).split()), " ".join(notes) or INSTALL)
+    return RuntimeError("".join(traceback.format_exception(error)))
 
 
 def repeat(
@@ -104,7 +149,12 @@ def repeat(
 
 
 def tell(what: str, slow: list[float], fast: list[float], target: float | None = None) -> None:
-    """Print how many times faster `fast` is than `slow`: the median of the rounds' own ratios."""
+    """Print how many times faster `fast` is than `slow`: the median of the rounds' own ratios.
+
+    Nothing where one of them was left out.
+    """
+    if not slow or not fast:
+        return
     ratios = [s / f for s, f in zip(slow, fast, strict=True)]
     low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     median = statistics.median(ratios)

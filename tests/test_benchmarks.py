@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from benchmarks import fit, joey, loops, translation
+from benchmarks.turns import Turns, interleave, tell
 
 from seqarena.data.store import DataSpec
 from seqarena.models.variants import VARIANTS
@@ -94,7 +96,7 @@ def test_what_joeynmt_cannot_hold_is_not_trained(phrases: Path) -> None:
         assert torch.equal(hidden, cell)
 
 
-def test_a_missing_peer_is_told_in_one_line(
+def test_a_missing_checkout_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv(joey.CHECKOUT, str(tmp_path))
@@ -103,3 +105,64 @@ def test_a_missing_peer_is_told_in_one_line(
     monkeypatch.delenv(joey.CHECKOUT)
     assert not joey.found()
     assert "JOEYNMT" in capsys.readouterr().out
+
+
+def present(turns: Turns, _: Path) -> None:
+    while True:
+        turns.wait()
+        turns.report(1.0)
+
+
+def absent(turns: Turns, _: Path) -> None:
+    import no_such_library
+
+    no_such_library.contend(turns)
+
+
+def absent_with_a_note(turns: Turns, _: Path) -> None:
+    try:
+        import no_such_library  # noqa: F401
+    except ImportError as error:
+        error.add_note("pip install such-a-library")
+        raise
+
+
+def broken(turns: Turns, _: Path) -> None:
+    turns.wait()
+    raise ValueError("no figure")
+
+
+def ended(turns: Turns, _: Path) -> None:
+    os._exit(1)
+
+
+def test_a_contender_that_cannot_be_imported_is_left_out(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    contenders = {"ours": (present,), "theirs": (absent,), "others": (absent_with_a_note,)}
+    figures = interleave(contenders, rounds=2)
+    assert figures == {"ours": [1.0, 1.0], "theirs": [], "others": []}
+    tell("over theirs", figures["theirs"], figures["ours"], 2.0)
+    printed, errors = capfd.readouterr()
+    why = "left out, No module named 'no_such_library'; install it by: pip install"
+    theirs, others = printed.splitlines()
+    assert theirs.startswith(f"theirs: {why}")
+    assert theirs.endswith("'.[bench]'")
+    assert others == f"others: {why} such-a-library"
+    assert not errors
+    interleave(contenders, rounds=1)
+    assert not capfd.readouterr().out, "it is said once"
+
+
+def test_a_benchmark_without_contenders_ends() -> None:
+    with pytest.raises(SystemExit, match="no contender is left"):
+        interleave({"theirs": (absent,)}, rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("contender", "message"),
+    [(broken, "ValueError: no figure"), (ended, "theirs: its process ended")],
+)
+def test_what_goes_wrong_in_a_contender_is_raised(contender: Any, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        interleave({"ours": (present,), "theirs": (contender,)}, rounds=1)

@@ -94,6 +94,15 @@ class Resources(Strict):
 
     cpus: Annotated[float, Field(gt=0)] | None = None  # one, or a GPU's share of the cores
     gpus: Annotated[float, Field(ge=0)] | None = None  # one where the cluster has any
+    workers: Annotated[int, Field(ge=1)] = 1  # each with these, that train one model together
+
+    @model_validator(mode="after")
+    def _whole_devices(self) -> Resources:
+        if self.workers > 1 and self.gpus is not None and self.gpus % 1:
+            raise ValueError(
+                f"gpus: {self.gpus:g}, but {self.workers} workers need whole ones each"
+            )
+        return self
 
 
 class Experiment(Strict):

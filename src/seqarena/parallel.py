@@ -8,7 +8,8 @@ ended, would count for more, and a process without any would hold up the others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -23,6 +24,10 @@ PATIENCE = timedelta(seconds=120)  # with a process that does not answer
 T = TypeVar("T")
 
 
+class PeerLostError(RuntimeError):
+    """Another process of the group does not go on, or does not answer."""
+
+
 @dataclass(frozen=True)
 class Group:
     """The processes that train one model, and which of them this is; by default there is one."""
@@ -35,12 +40,11 @@ class Group:
     def join(cls, address: str, rank: int, size: int, device: torch.device) -> Group:
         """Meet the other processes at ``host:port``, where rank 0 listens.
 
-        Raises `RuntimeError` where they do not come.
+        Raises `PeerLostError` where they do not come, as does all that they do together.
         """
-        backend = "nccl" if device.type == "cuda" else "gloo"
-        distributed.init_process_group(
-            backend, f"tcp://{address}", PATIENCE, world_size=size, rank=rank
-        )
+        backend, place = "nccl" if device.type == "cuda" else "gloo", f"tcp://{address}"
+        with _together():
+            distributed.init_process_group(backend, place, PATIENCE, world_size=size, rank=rank)
         return cls(rank, size, device)
 
     def leave(self) -> None:
@@ -73,7 +77,8 @@ class Group:
         ]
         parts = [*(each.flatten() for each in flat), has_gradient, loss[None], counted[None]]
         message = torch.cat(parts)
-        distributed.all_reduce(message)
+        with _together():
+            distributed.all_reduce(message)
         sizes = [parameter.numel() for parameter in parameters]
         *summed, has_gradient, loss, counted = message.split([*sizes, len(sizes), 1, 1])
         learned = has_gradient.tolist()
@@ -86,16 +91,27 @@ class Group:
         if self.size == 1:
             return flag
         flags = torch.tensor([flag], dtype=torch.uint8, device=self.device)
-        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
-        return bool(flags.item())
+        with _together():
+            distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+            return bool(flags.item())
 
     def collect(self, value: T) -> list[T]:
         """Return what each process has, in the order of their ranks."""
         if self.size == 1:
             return [value]
         found = [value] * self.size
-        distributed.all_gather_object(found, value)
+        with _together():
+            distributed.all_gather_object(found, value)
         return found
 
 
 ALONE = Group()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Tell what a backend raises from what this process did wrong."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise PeerLostError(str(error)) from error

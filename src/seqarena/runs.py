@@ -136,6 +136,8 @@ class Keys:
     def __init__(self, config: Experiment, data: str) -> None:
         budget = config.protocol.model_dump(exclude=set(NOT_OF_TRAINING))
         asked = {"data": data, "code": code_digest(), "task": config.task, "metric": config.metric}
+        if config.resources.workers > 1:  # each drops out units of its own
+            asked["workers"] = str(config.resources.workers)
         self.trial = {**asked, **budget}
         self.final = {name: v for name, v in self.trial.items() if name not in OF_PRUNING}
 

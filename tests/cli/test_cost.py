@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def test_trainings_are_counted(experiment: Make) -> None:
 def test_time_is_told_once_something_ran(
     experiment: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seqarena.cli.cost.slots_here", lambda _: 2.0)
+    monkeypatch.setattr("seqarena.cli.cost.slots_here", lambda _: 2)
     config = experiment("text", VARIANTS, repetitions=3, trials=4, epochs=1)
     found = ResolvedExperiment("toy", config, root=tmp_path)
     counted = [
@@ -66,6 +68,14 @@ def test_what_a_training_is_given_says_how_many_run_at_a_time(
     assert [slots_here(Resources(cpus=cpus)) for cpus in (None, 2, 16)] == [8, 4, 1]
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert [slots_here(Resources(gpus=gpus)) for gpus in (None, 0.5, 0)] == [2, 4, 8]
+    assert slots_here(Resources(cpus=8, gpus=0.5)) == 1, "the cores are too few for a second one"
+    assert slots_here(Resources(cpus=0.1, gpus=0)) == 80, "no core is lost to rounding"
+
+
+def test_the_cost_is_told_without_ray() -> None:
+    code = "import sys, seqarena.cli.cost; print('ray' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from seqarena.errors import InputError
-from seqarena.evaluation.estimates import Estimates, moderated
+from seqarena.evaluation.estimates import Estimates
+from seqarena.evaluation.moderation import moderated
 
 ANY = (-np.inf, np.inf)
 SHARE = (0.0, 1.0)

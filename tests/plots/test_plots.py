@@ -338,5 +338,5 @@ def test_places_of_the_best(variants, tmp_path):
         "width": {name: Strip((0.0,) * 40, False) for name in names},
         "kernel": {names[0]: Strip((0.0, 1.0), False)},
     }
-    best_places(strips, dict.fromkeys(strips, TICKS), path)
+    best_places(strips, dict.fromkeys(strips, TICKS), 0.05, path)
     assert_picture(path)

@@ -17,7 +17,8 @@ from seqarena.errors import InputError
 from seqarena.fit import fit
 from seqarena.runs import Result, SearchResult
 from seqarena.search.search import SearchError, search
-from seqarena.tracking.ledger import Ledger, Run
+from seqarena.tracking.events import Run
+from seqarena.tracking.ledger import Ledger
 
 from .conftest import comparable, over, recorder_at
 
@@ -58,9 +59,14 @@ def searched(
     return Searched(result, recorder.ledger, config)
 
 
-def test_every_variant_has_the_same_budget_in_every_repetition(searched: Searched) -> None:
+def test_studies_are_in_order_whichever_begins(searched: Searched) -> None:
     studies = [(study.variant, study.repetition) for study in searched.result.studies]
-    assert sorted(studies) == sorted((v, r) for v in VARIANTS for r in (1, 2))
+    assert studies == [(variant, r) for variant in VARIANTS for r in (1, 2)]
+    begun = next(iter(searched.ledger.runs("search").values()))
+    assert begun.params["variant"] == VARIANTS[-1], "the costliest variant begins"
+
+
+def test_every_variant_has_the_same_budget_in_every_repetition(searched: Searched) -> None:
     for study in searched.result.studies:
         assert (study.trials, study.failed) == (TRIALS, 0)
         assert study.epochs <= TRIALS * EPOCHS

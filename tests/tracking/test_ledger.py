@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from seqarena.errors import InputError
-from seqarena.tracking.ledger import Ledger, environment
+from seqarena.tracking.environment import environment
+from seqarena.tracking.ledger import Ledger
 
 SRC = Path(__file__).parents[2] / "src"
 DRIVER = """

@@ -11,6 +11,7 @@ import torch
 
 from seqarena.config import Experiment, Resources
 from seqarena.experiments import ResolvedExperiment
+from seqarena.search.slot import slot_of
 from seqarena.tracking.ledger import Ledger
 
 TRAININGS: tuple[Literal["trial", "final"], ...] = ("trial", "final")
@@ -53,7 +54,7 @@ def lines(experiment: ResolvedExperiment) -> Iterator[str]:
         slots = slots_here(config.resources)
         took = duration(estimate(config, trials, finals, slots))
         basis = f"{_count(ran[0], 'trial')} and {_count(ran[1], 'final')} that ran"
-        yield f"about {took} of training in all, {slots:g} at a time, by {basis}"
+        yield f"about {took} of training in all, {slots} at a time, by {basis}"
 
 
 def seconds_of(experiment: ResolvedExperiment, kind: Literal["trial", "final"]) -> Seconds:
@@ -66,15 +67,13 @@ def seconds_of(experiment: ResolvedExperiment, kind: Literal["trial", "final"]) 
     return found
 
 
-def slots_here(resources: Resources) -> float:
-    """Return how many trainings run at a time on this machine, as `search.pool` gives them out."""
+def slots_here(resources: Resources) -> int:
+    """Return how many trainings run at a time on this machine, one at least."""
     cores, gpus = len(os.sched_getaffinity(0)), torch.cuda.device_count()
-    asked = resources.gpus if resources.gpus is not None else float(gpus > 0)
-    slots = gpus // asked if gpus and asked else cores // (resources.cpus or 1.0)
-    return max(1.0, slots)
+    return max(1, slot_of(resources, cores, gpus).room([(cores, gpus)]))
 
 
-def estimate(config: Experiment, trials: Seconds, finals: Seconds, slots: float) -> float:
+def estimate(config: Experiment, trials: Seconds, finals: Seconds, slots: int) -> float:
     """Estimate the seconds of the whole experiment, from its first trial to its last final.
 
     The trials of a study run one after the other, so that no search is shorter than one of them.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqarena.config import Dimension, Range
-from seqarena.evaluation.places import searched, share
+from seqarena.evaluation.places import EDGE, searched, share
 from seqarena.evaluation.tuning import Spaces, tuning_of
 from seqarena.evaluation.tuning_record import FILE, Tuning
 from seqarena.experiments import ResolvedExperiment
@@ -109,7 +109,7 @@ def _draw_places(
     strips = {name: of for name, of in strips.items() if of}
     if strips:
         ticks = {name: ticks_of(merged[name]) for name in strips}
-        plot_pool(best_places, strips, ticks, path)
+        plot_pool(best_places, strips, ticks, EDGE, path)
 
 
 def merge(spaces: Spaces) -> dict[str, Dimension]:

@@ -24,8 +24,6 @@ from seqarena.plots.style import (
     picture,
 )
 
-EDGE = 0.05  # of a range, shaded at both ends
-
 
 class Curve(NamedTuple):
     """The expected best of n = 1, 2, … trials and its band, ``(n,)`` each."""
@@ -119,12 +117,13 @@ class Strip(NamedTuple):
 def best_places(
     strips: Mapping[str, Mapping[str, Strip]],
     ticks: Mapping[str, Sequence[tuple[float, str]]],
+    edge: float,
     path: Path,
 ) -> None:
     """Draw where the best trial of each study lies: a panel per hyperparameter, rows are variants.
 
-    `strips` maps hyperparameters to variants, those of most variants first; what lies at an end is
-    orange.
+    `strips` maps hyperparameters to variants, those of most variants first; `edge` is the share of
+    a range that is shaded at both ends, and what lies at an end is orange.
     """
     columns = columns_for(len(strips))
     lines = -(-len(strips) // columns)
@@ -138,11 +137,11 @@ def best_places(
             zip(panels.flat, strips.items(), strict=False)
         ):
             axes.set_title(_spelled(name), size=10)
-            for low in (-EDGE, 1 - EDGE):
-                axes.axvspan(low, low + 2 * EDGE, color=FAINT, alpha=0.7, lw=0)
+            for low in (-edge, 1 - edge):
+                axes.axvspan(low, low + 2 * edge, color=FAINT, alpha=0.7, lw=0)
             for row, strip in enumerate(own.values()):
                 _strip(axes, row, strip)
-            _finish(axes, ticks[name], list(own))
+            _finish(axes, ticks[name], list(own), edge)
             if number % columns and left == list(own):
                 axes.tick_params(labelleft=False)
             left = list(own)
@@ -161,8 +160,10 @@ def _strip(axes: Axes, row: int, strip: Strip) -> None:
     axes.plot(strip.shares, heights, "o", color=colour, ms=4.2, alpha=0.75, clip_on=False)
 
 
-def _finish(axes: Axes, ticks: Sequence[tuple[float, str]], variants: Sequence[str]) -> None:
-    axes.set_xlim(-EDGE, 1 + EDGE)
+def _finish(
+    axes: Axes, ticks: Sequence[tuple[float, str]], variants: Sequence[str], edge: float
+) -> None:
+    axes.set_xlim(-edge, 1 + edge)
     axes.set_ylim(len(variants) - 0.4, -0.6)
     axes.set_yticks(range(len(variants)), variants, color=INK)
     axes.set_xticks([share for share, _ in ticks], [label for _, label in ticks])

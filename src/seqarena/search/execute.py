@@ -21,7 +21,7 @@ from seqarena.runs import Job, Result
 from seqarena.search.pool import Pool, Seat, TrainingError, WorkerLostError
 from seqarena.search.records import Checkpoint, History, Records
 from seqarena.search.worker import Progress
-from seqarena.tracking.ledger import End
+from seqarena.tracking.events import End
 
 ATTEMPTS = 3  # at one training, of machines that fail
 WAIT = 1.0  # seconds between looks at timeouts and at the cluster

@@ -7,19 +7,31 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    GetTimeoutError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
+from ray.util import placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 import seqarena
 from seqarena.config import Resources
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment
+from seqarena.parallel import PeerLostError
 from seqarena.search.delivery import DataAddress, Shipment
+from seqarena.search.leader import Leader
+from seqarena.search.slot import Slot, slot_of
 from seqarena.search.worker import Progress, Worker
 
 CHECKPOINT = 30.0  # seconds of training after which the driver is given the state to keep
@@ -36,45 +48,35 @@ class TrainingError(Exception):
     """A training raised; the message is its last line."""
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What one training is given."""
-
-    cpus: float
-    gpus: float
-
-    @property
-    def threads(self) -> int:
-        """How many threads it computes with."""
-        return max(1, int(self.cpus))
-
-
-def slot_of(resources: Resources, where: str) -> Slot:
+def slot_here(resources: Resources, where: str) -> Slot:
     """Resolve what an experiment asks for on the cluster that is there.
 
-    A training gets one core, or one GPU with its share of the cores where there are GPUs: two
-    one-threaded trainings on two cores are faster than one after the other with two threads.
-    Raises `InputError` where no node has as much.
+    Raises `InputError` where no node has as much, or all together have not as many workers.
     """
-    total = ray.cluster_resources()
-    cpus, gpus = total.get("CPU", 1.0), total.get("GPU", 0.0)
-    asked_gpus = resources.gpus if resources.gpus is not None else float(gpus > 0)
-    share = max(1.0, cpus * asked_gpus // gpus) if gpus and asked_gpus else 1.0
-    slot = Slot(resources.cpus if resources.cpus is not None else share, asked_gpus)
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for name, most in (("CPU", slot.cpus), ("GPU", slot.gpus)):
-        largest = max((node.get(name, 0.0) for node in nodes), default=0.0)
+    machines = _machines()
+    cpus, gpus = zip(*machines, strict=True)
+    slot = slot_of(resources, sum(cpus), sum(gpus))
+    for name, most, largest in (("cpus", slot.cpus, max(cpus)), ("gpus", slot.gpus, max(gpus))):
         if most > largest:
-            found = f"the largest node has {largest:g}"
-            raise InputError(f"{where}.{name.lower()}s: {most:g}, but {found}")
+            raise InputError(f"{where}.{name}: {most:g}, but the largest node has {largest:g}")
+    alone = replace(slot, workers=1).room(machines)
+    if slot.workers > alone:
+        raise InputError(f"{where}.workers: {slot.workers}, but there is room for {alone}")
     return slot
+
+
+def _machines() -> list[tuple[float, float]]:
+    """List the cores and GPUs of every node that is there."""
+    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    return [(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in nodes]
 
 
 class Seat:
     """A worker, and the call that it is busy with."""
 
-    def __init__(self, actor: Any) -> None:
-        self.actor = actor
+    def __init__(self, actor: Any, placement: PlacementGroup | None = None) -> None:
+        """Where it leads others, all of them stand in a `placement`."""
+        self.actor, self.placement = actor, placement
         self.call: ray.ObjectRef[Any] | None = actor.ready.remote()
         self.started = False
 
@@ -82,11 +84,17 @@ class Seat:
         """Have it do something; `Pool.wait` brings the result."""
         self.call = getattr(self.actor, method).remote(*arguments)
 
+    def end(self) -> None:
+        """End it at once, and all that it leads."""
+        ray.kill(self.actor)
+        if self.placement is not None:
+            remove_placement_group(self.placement)
+
 
 class Pool:
     """Keeps as many workers as there is work and room for."""
 
-    def __init__(self, make: Callable[[], Any], slot: Slot, shipment: Shipment) -> None:
+    def __init__(self, make: Callable[[], Seat], slot: Slot, shipment: Shipment) -> None:
         self.make, self.slot, self.shipment = make, slot, shipment
         self.seats: list[Seat] = []
         self.broken = 0
@@ -100,18 +108,11 @@ class Pool:
             if len(self.seats) > wanted:
                 self.end(seat)
         while len(self.seats) < min(wanted, self.room):
-            self.seats.append(Seat(self.make()))
+            self.seats.append(self.make())
 
     def _room(self) -> int:
         """Count the slots of the cluster; nodes come and go."""
-        room = 0
-        for node in ray.nodes():
-            if node["Alive"]:
-                has = node["Resources"]
-                slots = [has.get("CPU", 0.0) / self.slot.cpus]
-                slots += [has.get("GPU", 0.0) / self.slot.gpus] if self.slot.gpus else []
-                room += int(min(slots) + 1e-6)
-        return max(1, room)
+        return max(1, self.slot.room(_machines()))
 
     def idle(self) -> list[Seat]:
         """List the workers that wait for something to do."""
@@ -153,20 +154,22 @@ class Pool:
     def _result(self, seat: Seat, call: Any) -> Progress:
         try:
             progress: Progress = ray.get(call)
-        except RayTaskError as error:
+        except (RayTaskError, RayActorError, OutOfMemoryError) as error:
             self.end(seat)  # what it raised may have left the device unusable
-            raise TrainingError(_last_line(error)) from error
-        except (RayActorError, OutOfMemoryError) as error:
-            self.end(seat)
-            if OUT_OF_MEMORY in str(error) or isinstance(error, OutOfMemoryError):
+            # Of a worker that trained together with others, its leader tells.
+            cause = error.cause if isinstance(error, RayTaskError) else error
+            lost = isinstance(cause, (RayActorError, PeerLostError, GetTimeoutError))
+            if isinstance(cause, OutOfMemoryError) or (lost and OUT_OF_MEMORY in str(cause)):
                 raise TrainingError("out of memory") from error
-            raise WorkerLostError(_last_line(error)) from error
+            if lost:
+                raise WorkerLostError(_last_line(cause)) from error
+            raise TrainingError(_last_line(error)) from error
         return progress
 
     def end(self, seat: Seat) -> None:
         """End a worker at once."""
         self.seats.remove(seat)
-        ray.kill(seat.actor)
+        seat.end()
 
     def close(self) -> None:
         """End all workers."""
@@ -177,9 +180,9 @@ class Pool:
 @contextmanager
 def pool_for(experiment: ResolvedExperiment, data_digest: str) -> Iterator[Pool]:
     """Yield a pool of workers that train on the data of an experiment; they end with the block."""
-    slot = slot_of(experiment.config.resources, f"{experiment.where}.resources")
+    slot = slot_here(experiment.config.resources, f"{experiment.where}.resources")
     address = DataAddress.of(experiment.prepared, data_digest)
-    arguments = (experiment.config, address, slot.threads, CHECKPOINT)
+    arguments = (experiment.config, address, slot, CHECKPOINT)
     pool = Pool(partial(_make, slot, arguments), slot, Shipment(experiment.prepared, address.sizes))
     try:
         yield pool
@@ -187,15 +190,19 @@ def pool_for(experiment: ResolvedExperiment, data_digest: str) -> Iterator[Pool]
         pool.close()
 
 
-def _make(slot: Slot, arguments: tuple[Any, ...]) -> Any:
+def _make(slot: Slot, arguments: tuple[Any, ...]) -> Seat:
     """Start a worker, with this process's code where it may come to run on another machine."""
     here = socket.gethostname()
     elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
     code = {"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None
-    worker = ray.remote(Worker).options(
-        num_cpus=slot.cpus, num_gpus=slot.gpus, max_restarts=0, runtime_env=code
-    )
-    return worker.remote(*arguments)
+    needs: dict[str, Any] = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_restarts": 0}
+    if slot.workers == 1:
+        return Seat(ray.remote(Worker).options(**needs, runtime_env=code).remote(*arguments))
+    bundle = {name: count for name, count in (("CPU", slot.cpus), ("GPU", slot.gpus)) if count}
+    placement = placement_group([bundle] * slot.workers)  # on as few machines as possible
+    leading = PlacementGroupSchedulingStrategy(placement, 0)
+    leader = ray.remote(Leader).options(**needs, runtime_env=code, scheduling_strategy=leading)
+    return Seat(leader.remote(*arguments), placement)
 
 
 def _last_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from seqarena.files import new_file
 from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
 from seqarena.tasks.metric import Bounds
-from seqarena.tracking.ledger import End, Kind, Run
+from seqarena.tracking.events import End, Kind, Run
 from seqarena.tracking.recorder import Recorder
 
 

@@ -42,8 +42,7 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     }
     studies = [
         Study(variant, repetition, spaces[variant], bounds, protocol, sizes[variant])
-        # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
-        for variant in reversed(config.variants)
+        for variant in config.variants
         for repetition in range(1, protocol.searches + 1)
     ]
     standing = Standing(config.metric, bounds, records)
@@ -52,13 +51,14 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     with pool_for(experiment, recorder.tags["data.digest"]) as pool:
         pool.resize(len(studies))  # workers start meanwhile
         rehearse(config, prepared, spaces, experiment.where)
+        # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         with display:
-            execution.run(studies, pool)
+            execution.run(studies[::-1], pool)
     trials = {run for study in studies for run, _, _ in study.results}
     searches = {recorder.ledger.run(run).parent or "" for run in trials}
     recorder.mark_current(trials | searches, "search", "trial")
     recorder.update()
-    return SearchResult(studies=tuple(_best(experiment.name, study) for study in studies[::-1]))
+    return SearchResult(studies=tuple(_best(experiment.name, study) for study in studies))
 
 
 class Standing:

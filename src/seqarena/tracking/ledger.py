@@ -7,55 +7,19 @@ counts once its newline is on disk, so a crash can lose at most the line it was 
 from __future__ import annotations
 
 import json
-import math
 import os
-import platform
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import psutil
 
-from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
-
-Kind = Literal["search", "trial", "final", "verdict"]
-End = Literal["FINISHED", "FAILED", "KILLED"]
-
-
-class Event(NamedTuple):
-    """One line of the ledger; `end` is the offset of the line after it."""
-
-    end: int
-    data: dict[str, Any]
-
-
-@dataclass
-class Run:
-    """What the ledger knows about one run; times are milliseconds since the epoch."""
-
-    id: str
-    kind: Kind
-    name: str
-    parent: str | None
-    params: dict[str, Any]
-    tags: dict[str, str]
-    started: int
-    driver: tuple[int, float]  # pid and when that process started
-    status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"] = "RUNNING"
-    message: str = ""
-    ended: int | None = None
-    key: str = ""  # of what it trains: the same key, the same result
-    result: dict[str, Any] | None = None  # what came of it, as its kind of run has it
-    metrics: dict[str, float] = field(default_factory=dict)  # the last value of each
-    curve: dict[int, dict[str, float]] = field(default_factory=dict)  # step -> its values
+from seqarena.tracking.environment import environment
+from seqarena.tracking.events import End, Event, Kind, Run, apply, parsed, plain
 
 
 class Ledger:
@@ -88,7 +52,7 @@ class Ledger:
             kind=kind,
             name=name,
             parent=parent,
-            params=_plain(params),
+            params=plain(params),
             tags={**environment(), **tags},
             driver=_this_process(),
             key=key,
@@ -103,7 +67,7 @@ class Ledger:
     def metrics(self, run: str, step: int, values: Mapping[str, float]) -> None:
         """Record values of one step; NaN and infinities are kept."""
         self._require(run)
-        numbers = {name: _plain(float(value)) for name, value in values.items()}
+        numbers = {name: plain(float(value)) for name, value in values.items()}
         self._append("metrics", run, step=int(step), values=numbers)
 
     def artifact(self, run: str, path: Path, folder: str = "") -> None:
@@ -126,7 +90,7 @@ class Ledger:
     ) -> None:
         """End a run; where a run was ended twice, the last word counts."""
         self._require(run)
-        more = {} if result is None else {"result": _plain(result)}
+        more = {} if result is None else {"result": plain(result)}
         self._append("end", run, status=status, message=message, **more)
 
     @contextmanager
@@ -159,7 +123,7 @@ class Ledger:
     def _read(self) -> None:
         """Read what is new in the file."""
         for event in self.events(self._offset):
-            _apply(event.data, self._runs, self.path)
+            apply(event.data, self._runs, self.path)
             if event.data.get("key"):
                 self._keys[event.data["key"]] = event.data["run"]
             self._offset = event.end
@@ -203,7 +167,7 @@ class Ledger:
                 if not line.endswith(b"\n"):
                     return
                 start, offset = offset, offset + len(line)
-                yield Event(offset, _parsed(line, f"{self.path}: at byte {start}"))
+                yield Event(offset, parsed(line, f"{self.path}: at byte {start}"))
 
     def _require(self, run: str) -> None:
         if run not in self._runs:
@@ -222,82 +186,6 @@ class Ledger:
                 file.write(text.encode() + b"\n")
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
-
-
-@lru_cache(maxsize=1)
-def environment() -> dict[str, str]:
-    """Describe code and machine, once per process; the device is the caller's to add."""
-    tags = {"platform": platform.platform(), "cpus": str(os.cpu_count()), **_code()}
-    for package in ("python", "torch", "ray", "mlflow", "dvc", "optuna"):
-        try:
-            tags[package] = platform.python_version() if package == "python" else version(package)
-        except PackageNotFoundError:
-            tags[package] = "not installed"
-    return tags
-
-
-def _code() -> dict[str, str]:
-    try:
-        commit = _git("rev-parse", "HEAD")
-        # DVC writes its lock after every stage, and runs name all that they take from params.yaml.
-        apart = (":(top,exclude)dvc.lock", ":(top,exclude)params.yaml")
-        changes = _git("status", "--porcelain", "--", ":(top)", *apart)
-        return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
-    except (OSError, subprocess.CalledProcessError):  # no git, no repository or no commit
-        return {"git.commit": "none", "git.dirty": "unknown"}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "--no-optional-locks", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _apply(data: dict[str, Any], runs: dict[str, Run], path: Path) -> None:
-    """Fold one event into the records."""
-    kind, run = data["event"], data["run"]
-    if kind == "start":
-        keys = ("kind", "name", "parent", "params", "tags")
-        driver = (int(data["driver"][0]), float(data["driver"][1]))
-        known = {key: data[key] for key in keys}
-        found = Run(id=run, started=data["time"], driver=driver, key=data.get("key", ""), **known)
-        runs[run] = found
-    elif run not in runs:
-        raise InputError(f"{path}: a '{kind}' event of run {run}, which never started")
-    elif kind == "metrics":
-        values = {name: float(value) for name, value in data["values"].items()}
-        runs[run].metrics.update(values)
-        runs[run].curve.setdefault(data["step"], {}).update(values)
-    elif kind == "tag":
-        runs[run].tags.update(data["tags"])
-    elif kind == "end":
-        runs[run].status, runs[run].message = data["status"], data["message"]
-        runs[run].ended, runs[run].result = data["time"], data.get("result")
-    elif kind == "resume":
-        runs[run].status, runs[run].message, runs[run].ended = "RUNNING", "", None
-        runs[run].driver = (int(data["driver"][0]), float(data["driver"][1]))
-
-
-def _parsed(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not a JSON line; expected an event of a run") from error
-    if not isinstance(data, dict) or not {"event", "run", "time"} <= data.keys():
-        raise InputError(f"{where}: expected an object with the keys event, run and time")
-    return data
-
-
-def _plain(value: Any) -> Any:
-    """Turn any value into what JSON holds; NaN and infinities become what float() reads back."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else repr(float(value))
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return _plain(value.item()) if hasattr(value, "item") else str(value)
 
 
 def _content(path: Path) -> dict[str, str]:

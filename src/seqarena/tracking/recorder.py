@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
 from seqarena.progress import FOLLOWED
-from seqarena.tracking.ledger import Kind, Ledger
+from seqarena.tracking.events import Kind
+from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection
 
 

@@ -20,7 +20,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Met
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from seqarena.tracking.ledger import Event, Ledger, content_digest
+from seqarena.tracking.events import Event
+from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.logged_model import log_model
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
