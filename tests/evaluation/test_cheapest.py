@@ -25,7 +25,7 @@ def variant(mean: float, costs: Costs) -> VariantSummary:
     )
 
 
-def told(gru: float, costs: Costs, unit: str = "", best: float = 0.9) -> str:
+def cost_sentence(gru: float, costs: Costs, unit: str = "", best: float = 0.9) -> str:
     """The sentence where gru stands against a best lstm."""
     variants = {"lstm": variant(best, BEST), "gru": variant(gru, costs)}
     return sentence(variants, ("lstm", "gru"), Format([best, gru], unit))
@@ -45,22 +45,27 @@ def told(gru: float, costs: Costs, unit: str = "", best: float = 0.9) -> str:
     ],
 )
 def test_what_is_saved_most_is_named(costs: Costs, saved: str) -> None:
-    assert told(0.896, costs) == f"If it must be one: gru, within 0.004 of the best, {saved}."
+    assert (
+        cost_sentence(0.896, costs) == f"If it must be one: gru, within 0.004 of the best, {saved}."
+    )
 
 
 def test_the_gap_is_never_told_smaller_than_it_is() -> None:
     third = (90_000, 20.0, 2.0)
     ending = "of the best, a third of its training time."
-    assert told(0.8958, third) == f"If it must be one: gru, within 0.005 {ending}"
-    assert told(53.21, third, "rides", 52.0) == f"If it must be one: gru, within 1.3 rides {ending}"
-    assert told(0.9, third) == (
+    assert cost_sentence(0.8958, third) == f"If it must be one: gru, within 0.005 {ending}"
+    assert (
+        cost_sentence(53.21, third, "rides", 52.0)
+        == f"If it must be one: gru, within 1.3 rides {ending}"
+    )
+    assert cost_sentence(0.9, third) == (
         "If it must be one: gru, level with the best, a third of its training time."
     )
 
 
 def test_the_best_may_be_the_cheapest() -> None:
     dear = (90_000, 61.0, 2.0)
-    assert told(0.89, dear) == "If it must be one: lstm, best by mean and cheapest."
+    assert cost_sentence(0.89, dear) == "If it must be one: lstm, best by mean and cheapest."
 
 
 def test_nothing_is_said_where_one_alone_is_best() -> None:

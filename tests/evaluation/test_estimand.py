@@ -23,7 +23,7 @@ def rows_of(metric: Metric[Any], logits: np.ndarray, truth: np.ndarray) -> Tenso
     return class_rows(metric, torch.from_numpy(logits), torch.from_numpy(truth))
 
 
-def answered(random: np.random.Generator, truth: np.ndarray, skill: float) -> np.ndarray:
+def noisy_logits(random: np.random.Generator, truth: np.ndarray, skill: float) -> np.ndarray:
     noise: np.ndarray = random.normal(size=(len(truth), 3))
     return noise + skill * np.eye(3)[truth]
 
@@ -32,7 +32,7 @@ def answered(random: np.random.Generator, truth: np.ndarray, skill: float) -> np
 def test_units_average_to_what_is_printed(name: str) -> None:
     random = np.random.default_rng(0)
     truth, groups = random.integers(3, size=200), random.integers(30, size=200)
-    rows = rows_of(METRICS[name], answered(random, truth, 1.0), truth)
+    rows = rows_of(METRICS[name], noisy_logits(random, truth, 1.0), truth)
     value, units = influence(METRICS[name], rows, groups)
     assert value == METRICS[name].of(rows)
     assert units.shape == (groups.max() + 1,)
@@ -43,7 +43,7 @@ def test_groups_of_unequal_size_are_a_ratio_of_sums() -> None:
     random = np.random.default_rng(1)
     truth, groups = random.integers(3, size=300), random.integers(12, size=300) ** 2 // 12
     groups = np.unique(groups, return_inverse=True)[1]
-    logits = answered(random, truth, 1.0)
+    logits = noisy_logits(random, truth, 1.0)
     right = (logits.argmax(1) == truth).astype(float)
     _, units = influence(METRICS["accuracy"], rows_of(METRICS["accuracy"], logits, truth), groups)
     sizes, sums = np.bincount(groups), np.bincount(groups, weights=right)
@@ -58,7 +58,7 @@ def test_the_spread_of_units_is_that_of_other_test_splits(name: str) -> None:
     values, errors = [], []
     for _ in range(300):
         truth = random.choice(3, size=150, p=[0.6, 0.3, 0.1])
-        rows = rows_of(metric, answered(random, truth, 1.0), truth)
+        rows = rows_of(metric, noisy_logits(random, truth, 1.0), truth)
         value, units = influence(metric, rows, np.arange(150))
         values.append(value)
         errors.append(units.std(ddof=1) / 150**0.5)
@@ -71,7 +71,7 @@ def test_macro_f1_is_not_tested_as_accuracy() -> None:
     truth = random.choice(3, size=600, p=[0.8, 0.1, 0.1])
     common = np.zeros((600, 3))
     common[:, 0] = 1.0
-    fair = answered(random, truth, 1.5)
+    fair = noisy_logits(random, truth, 1.5)
     units, metric = {}, METRICS["macro_f1"]
     for variant, logits in (("common", common), ("fair", fair)):
         noisy = [logits + 1e-3 * random.normal(size=logits.shape) for _ in range(3)]
@@ -90,7 +90,7 @@ def test_a_rare_class_in_one_group_leaves_the_metric_uncertain_not_wrong() -> No
     """Three examples of a class: the interval of macro F1 is more than twice that of accuracy."""
     random = np.random.default_rng(4)
     truth = np.repeat([0, 1, 2], [200, 197, 3])
-    logits = answered(random, truth, 2.0)
+    logits = noisy_logits(random, truth, 2.0)
     widths = {}
     for name in ("accuracy", "macro_f1"):
         metric = METRICS[name]

@@ -147,7 +147,7 @@ def test_wording():
 NINE = ("rnn", "gru", "lstm", "bilstm", "bigru", "stacked_lstm", "gru_attention", "conv1d", "cnn")
 
 
-def answers(means, groups=1000, unstable=(), repetitions=5):
+def rights_and_wrongs(means, groups=1000, unstable=(), repetitions=5):
     """Right and wrong answers of variants ``(R, N)``, and of a baseline, to the same questions.
 
     Of the unstable, one repetition in five fails.
@@ -170,18 +170,18 @@ def answers(means, groups=1000, unstable=(), repetitions=5):
     ("case", "said"),
     [
         (
-            answers(dict.fromkeys(NINE, 0.8)),
+            rights_and_wrongs(dict.fromkeys(NINE, 0.8)),
             "The 9 variants are not separated: accuracy from 0.827 for conv1d to 0.809 for "
             "gru_attention (gaps visible from 0.046); all 9 beat the baseline linear "
             "(0.627).",
         ),
         (
-            answers({**dict.fromkeys(NINE, 0.8), "cnn": 0.9}),
+            rights_and_wrongs({**dict.fromkeys(NINE, 0.8), "cnn": 0.9}),
             "cnn is best (accuracy 0.910, 95% interval 0.891–0.929), ahead of conv1d by "
             "0.084 (p<0.001); it beats the baseline linear (0.627) by 0.283.",
         ),
         (
-            answers(dict.fromkeys(NINE[3:], 0.74) | dict.fromkeys(NINE[:3], 0.86)),
+            rights_and_wrongs(dict.fromkeys(NINE[3:], 0.74) | dict.fromkeys(NINE[:3], 0.86)),
             "gru has the best mean (accuracy 0.891, 95% interval 0.872–0.909), not separated "
             "from lstm (0.017 behind, visible from 0.034) and rnn (0.023 behind, visible "
             "from 0.033), ahead of stacked_lstm by 0.126 (p<0.001); all 3 beat the baseline "
@@ -189,21 +189,21 @@ def answers(means, groups=1000, unstable=(), repetitions=5):
             "to separate rnn from gru.",
         ),
         (
-            answers({"gru": 0.9, "lstm": 0.9, "rnn": 0.7}, unstable=["lstm"]),
+            rights_and_wrongs({"gru": 0.9, "lstm": 0.9, "rnn": 0.7}, unstable=["lstm"]),
             "gru has the best mean (accuracy 0.911, 95% interval 0.894–0.928), not separated "
             "from lstm (0.118 behind, visible from 0.446), ahead of rnn by 0.188 (p<0.001); "
             "of these only gru beats the baseline linear (0.630). About 45 repetitions would "
             "separate lstm from gru.",
         ),
         (
-            answers({"gru": 0.9, "lstm": 0.6, "rnn": 0.85}, groups=12),
+            rights_and_wrongs({"gru": 0.9, "lstm": 0.6, "rnn": 0.85}, groups=12),
             "The 3 variants are not separated: accuracy from 0.900 for rnn to 0.650 for lstm "
             "(gaps visible from 0.458); rnn is not separated from the baseline linear "
             "(0.500), 0.400 ahead, visible from 0.602. It takes about 36 independent test "
             "groups, not repetitions, to separate lstm from rnn.",
         ),
         (
-            answers({"gru": 0.9, "lstm": 0.6}, groups=2),
+            rights_and_wrongs({"gru": 0.9, "lstm": 0.6}, groups=2),
             "The two variants are not separated: accuracy from 1.000 for gru to 0.600 for "
             "lstm (no gap could have been seen); gru is not separated from the "
             "baseline linear (1.000), 0.000 behind, no gap could have been seen. It "

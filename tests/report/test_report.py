@@ -218,14 +218,14 @@ def test_what_would_separate_is_said_only_where_it_is_open():
     )
     form = Format([0.9])
 
-    def told(**changes):
+    def visible_and_needed(**changes):
         found = difference_of(pair.model_copy(update=changes), form)
         return found.visible, found.needed
 
-    assert told() == ("0.040", "12 repetitions")
-    assert told(repetitions=None) == ("0.040", "2,300 test groups")
-    assert told(repetitions=None, groups=None, visible=None) == ("–", "out of reach")
-    assert told(word="worse") == told(word="equivalent") == ("", "")
+    assert visible_and_needed() == ("0.040", "12 repetitions")
+    assert visible_and_needed(repetitions=None) == ("0.040", "2,300 test groups")
+    assert visible_and_needed(repetitions=None, groups=None, visible=None) == ("–", "out of reach")
+    assert visible_and_needed(word="worse") == visible_and_needed(word="equivalent") == ("", "")
     found = difference_of(pair, form)
     assert (found.difference, found.chance) == ("-0.020", "20%")
     assert "-0.050 to +0.010" in found.detail and "p=0.20 (alone p=0.030)" in found.detail

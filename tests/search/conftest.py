@@ -36,7 +36,9 @@ def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
     return Prepared(prepare(folder, spec, targets=KINDS.get(task, "label")))
 
 
-def asking(make: Make, task: str, modality: str, variants: tuple[str, ...], **space: Any) -> Any:
+def config_for(
+    make: Make, task: str, modality: str, variants: tuple[str, ...], **space: Any
+) -> Any:
     metric = next(iter(TASKS[task].metrics))
     change = {"task": task, "metric": metric, "space": space, "modality": modality}
     return make(modality, variants).model_copy(update=change)

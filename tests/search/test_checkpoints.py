@@ -16,7 +16,7 @@ from seqarena.fit import Epoch, Training
 from seqarena.models.variants import VARIANTS
 from seqarena.tasks import TASKS, StepTask
 
-from .conftest import ASKED, asking, tiny
+from .conftest import ASKED, config_for, tiny
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
@@ -59,7 +59,7 @@ def test_going_on_equals_never_having_stopped(
         for name in LIKED
         if modality in VARIANTS[name].modalities and not entry.incompatibility(VARIANTS[name])
     )
-    config = asking(experiment, task, modality, (variant,))
+    config = config_for(experiment, task, modality, (variant,))
     truncate = 3 if isinstance(entry, StepTask) else None
     protocol = {"epochs": 3, "patience": 3, "batch_size": 8, "truncate": truncate}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})

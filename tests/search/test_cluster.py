@@ -61,7 +61,7 @@ def test_machines_that_come_and_go_change_no_result(
     assert cluster.stdin is not None
     assert cluster.stdout is not None
 
-    def tell(command: str) -> None:
+    def order(command: str) -> None:
         print(command, file=cluster.stdin, flush=True)
         assert cluster.stdout is not None
         assert cluster.stdout.readline().strip() == "done"
@@ -72,9 +72,9 @@ def test_machines_that_come_and_go_change_no_result(
         monkeypatch.setenv("RAY_ADDRESS", cluster.stdout.readline().strip())
         process = start(root, "search")
         wait(lambda: ledger.runs("trial"))
-        tell("add")
+        order("add")
         wait(lambda: sum(r.status == "RUNNING" for r in ledger.runs("trial").values()) == 2)
-        tell("kill")
+        order("kill")
         _, errors = process.communicate(timeout=200)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors

@@ -23,7 +23,7 @@ from seqarena.search.search import search
 from seqarena.spaces import space_of
 from seqarena.tasks import TASKS
 
-from .conftest import ASKED, asking, over, recorder_at, tiny
+from .conftest import ASKED, config_for, over, recorder_at, tiny
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
@@ -48,7 +48,7 @@ def test_every_variant_learns_and_leaves_no_trace(
         for name, variant in VARIANTS.items()
         if modality in variant.modalities and not TASKS[task].incompatibility(variant)
     )
-    config = asking(experiment, task, modality, fitting, width=8)
+    config = config_for(experiment, task, modality, fitting, width=8)
     before = torch.random.get_rng_state()
     rehearse(config, data, spaces(config), "here")
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -64,7 +64,7 @@ def test_labels_per_step_and_a_patch_are_refused_before_anything_begins(
     ray_here: None,
 ) -> None:
     tiny(tmp_path / "data", "labelling", specs["signal"], prepare)
-    config = asking(experiment, "labelling", "signal", ("conv1d", "gru"), patch=patch)
+    config = config_for(experiment, "labelling", "signal", ("conv1d", "gru"), patch=patch)
     recorder = recorder_at(tmp_path)
     told = (
         r"^params\.yaml: experiments\.toy\.variants: conv1d with patch 2, .*: "
@@ -79,7 +79,7 @@ def test_a_patch_longer_than_train_is_refused(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
 ) -> None:
     data = tiny(tmp_path / "data", "classification", specs["signal"], prepare)
-    config = asking(experiment, "classification", "signal", ("gru",), patch=[2, 8])
+    config = config_for(experiment, "classification", "signal", ("gru",), patch=[2, 8])
     told = "here.variants: gru with patch 8: patch: 8 steps, but the longest of train has 7"
     with pytest.raises(InputError, match=told):
         rehearse(config, data, spaces(config), "here")
@@ -92,7 +92,7 @@ def test_a_metric_that_a_split_does_not_define_is_refused(
     data = tiny(tmp_path / "data", "classification", specs["signal"], prepare)
     path = data.folder / split / "targets.npy"
     np.save(path, np.zeros_like(np.load(path)))
-    config = asking(experiment, "classification", "signal", ("gru",))
+    config = config_for(experiment, "classification", "signal", ("gru",))
     rehearse(config, data, spaces(config), "here")  # accuracy is defined
     config = config.model_copy(update={"metric": "auroc"})
     told = rf"^here\.metric: auroc is not defined on {split}: all sequences are of one class, .*; "
@@ -104,7 +104,7 @@ def test_what_a_variant_stumbles_over_is_told_in_one_line(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
 ) -> None:
     data = tiny(tmp_path / "data", "classification", specs["text"], prepare)
-    config = asking(experiment, "classification", "text", ("gru",), embedding=10**15)
+    config = config_for(experiment, "classification", "text", ("gru",), embedding=10**15)
     with pytest.raises(InputError, match=r"here\.variants: gru with embedding 10+, .*: ") as told:
         rehearse(config, data, spaces(config), "here")
     assert "\n" not in str(told.value)
@@ -116,7 +116,7 @@ def test_a_number_that_is_none_in_train_is_refused(
     data = tiny(tmp_path / "data", "classification", specs["audio"], prepare)
     inputs = np.load(data.folder / "train" / "inputs.npy")
     np.save(data.folder / "train" / "inputs.npy", np.full_like(inputs, np.nan))
-    config = asking(experiment, "classification", "audio", ("lstm",))
+    config = config_for(experiment, "classification", "audio", ("lstm",))
     with pytest.raises(InputError, match="lstm with patch 1: the loss of .* is not finite"):
         rehearse(config, data, spaces(config), "here")
 
@@ -140,7 +140,7 @@ def test_targets_that_ctc_cannot_spell_are_counted_before_the_search(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
 ) -> None:
     data = unspellable(tmp_path / "data", specs, prepare)
-    config = asking(experiment, "transduction", "signal", ("lstm_ctc", "lstm"))
+    config = config_for(experiment, "transduction", "signal", ("lstm_ctc", "lstm"))
     config = config.model_copy(update={"metric": "wer"})
     with pytest.warns(InputWarning) as told:
         rehearse(config, data, spaces(config), "here")
@@ -158,7 +158,7 @@ def test_steps_are_counted_as_the_patch_leaves_them(
     tmp_path: Path, specs: dict[str, DataSpec], prepare: Prepare, experiment: Make
 ) -> None:
     data = tiny(tmp_path / "data", "transduction", specs["signal"], prepare)
-    config = asking(experiment, "transduction", "signal", ("lstm_ctc",), patch=[1, 7])
+    config = config_for(experiment, "transduction", "signal", ("lstm_ctc",), patch=[1, 7])
     with pytest.warns(InputWarning) as told:  # two words alike need three steps, all 7 are one
         rehearse(config.model_copy(update={"metric": "wer"}), data, spaces(config), "here")
     assert str(told[-1].message).startswith("lstm_ctc with patch 7: cannot spell targets")
@@ -173,7 +173,7 @@ def test_a_search_by_error_rate_goes_on_with_what_cannot_be_spelled(
     hyperparameters: Callable[..., dict[str, Any]],
 ) -> None:
     data = unspellable(tmp_path / "data", specs, prepare)
-    config = asking(experiment, "transduction", "signal", ("lstm_ctc",))
+    config = config_for(experiment, "transduction", "signal", ("lstm_ctc",))
     config = config.model_copy(update={"metric": "wer"})
     _, epochs = fit(config, data.folder, "lstm_ctc", hyperparameters("lstm_ctc", "signal"), 1)
     assert len(epochs) == config.protocol.epochs and any(epoch.improved for epoch in epochs)

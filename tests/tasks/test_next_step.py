@@ -33,7 +33,7 @@ SENTENCES = [f"{who} {does} the {what}" for who, does in (("she", "reads"), ("he
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sentences")
     with (folder / "examples.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -46,7 +46,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def predictor(told: Path) -> Predictor:
+def predictor(sentences: Path) -> Predictor:
     section = {
         "data": "hutto_sentences",
         "modality": "text",
@@ -57,9 +57,9 @@ def predictor(told: Path) -> Predictor:
     }
     chosen = {"learning_rate": 0.02, "width": 16, "dropout": 0.0, "weight_decay": 0.0}
     chosen |= {"embedding": 8, "embedding_std": 1.0}
-    run = Training(parse(Experiment, section, "test"), Prepared(told), "lstm", chosen, 1)
+    run = Training(parse(Experiment, section, "test"), Prepared(sentences), "lstm", chosen, 1)
     assert list(run.epochs())[-1].train_loss < 0.6
-    return Predictor(save_trained(told / "model", run, "language_modelling", "lstm"))
+    return Predictor(save_trained(sentences / "model", run, "language_modelling", "lstm"))
 
 
 def read(predictor: Predictor, text: str) -> Any:
@@ -69,19 +69,21 @@ def read(predictor: Predictor, text: str) -> Any:
 
 @pytest.mark.parametrize(("metrics", "runs"), [(["perplexity"], 1), (None, 2)])
 def test_rival_texts_are_read_only_for_the_preference(
-    predictor: Predictor, told: Path, metrics: list[str] | None, runs: int
+    predictor: Predictor, sentences: Path, metrics: list[str] | None, runs: int
 ) -> None:
     model, task, spec, read = predictor.model, predictor.task, predictor.spec, []
     protocol = Protocol()
-    valid = Prepared(told).split("valid")
+    valid = Prepared(sentences).split("valid")
     with model.register_forward_hook(lambda *_: read.append(1)):
         _, scores = evaluate(model, task, valid, spec, protocol, metrics)
     assert len(read) == runs
     assert list(scores) == (metrics or list(task.metrics))
 
 
-def test_the_preference_does_not_depend_on_the_batch_size(predictor: Predictor, told: Path) -> None:
-    task, spec, valid = predictor.task, predictor.spec, Prepared(told).split("train")
+def test_the_preference_does_not_depend_on_the_batch_size(
+    predictor: Predictor, sentences: Path
+) -> None:
+    task, spec, valid = predictor.task, predictor.spec, Prepared(sentences).split("train")
     metric = task.metrics["preference"]
     found = []
     with torch.inference_mode():
@@ -99,8 +101,8 @@ def test_the_preference_does_not_depend_on_the_batch_size(predictor: Predictor, 
     assert 0 < found[0] <= 1
 
 
-def test_inputs_and_targets_are_one_step_apart(told: Path) -> None:
-    train = Prepared(told).split("train")
+def test_inputs_and_targets_are_one_step_apart(sentences: Path) -> None:
+    train = Prepared(sentences).split("train")
     for index in range(len(train)):
         inputs, targets = train.sequence(index), train.target(index)
         assert inputs[0] == END == targets[-1]
@@ -163,7 +165,7 @@ def test_a_replaced_word_is_another_one() -> None:
     )
 
 
-def rivals(texts: list[Any], vocabulary: int, size: int) -> list[int]:
+def replacements(texts: list[Any], vocabulary: int, size: int) -> list[int]:
     """Replace a word of each text, so many texts at a time, and return the words put in."""
     found = []
     for start in range(0, len(texts), size):
@@ -183,7 +185,7 @@ def rivals(texts: list[Any], vocabulary: int, size: int) -> list[int]:
 def test_a_rival_depends_on_its_text_alone_and_is_as_common_as_words_are() -> None:
     words, random = 50, np.random.default_rng(0)
     texts = [random.integers(3, 3 + words, random.integers(1, 9)) for _ in range(1500)]
-    alone, *others = (rivals(texts, 3 + words, size) for size in (1, 7, 256))
+    alone, *others = (replacements(texts, 3 + words, size) for size in (1, 7, 256))
     assert all(each == alone for each in others)
     often = np.bincount(alone, minlength=3 + words) / len(texts)
     zipf = 1 / np.arange(1, words + 1)
@@ -192,7 +194,7 @@ def test_a_rival_depends_on_its_text_alone_and_is_as_common_as_words_are() -> No
 
 
 def test_an_unknown_word_is_replaced_by_a_known_one() -> None:
-    assert set(rivals([np.array([1])], 5, 1)) <= {3, 4}
+    assert set(replacements([np.array([1])], 5, 1)) <= {3, 4}
 
 
 def test_frames_are_drawn_key_by_key(

@@ -63,9 +63,9 @@ SPECS = {
 }
 
 
-def answered(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+def scored_case(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
     """What a task is scored by."""
-    task, spec, output, batch = predicted(name, count)
+    task, spec, output, batch = predicted_case(name, count)
     return task, spec, scored(task, output, batch), batch
 
 
@@ -77,7 +77,7 @@ def scored(task: AnyTask, output: Any, batch: Batch) -> Any:
     return RivalLikelihood(lengths=output.lengths, nll=nll, preferred=preferred)
 
 
-def predicted(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
+def predicted_case(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:
     """What a task predicts from."""
     task, spec = TASKS[name], SPECS[name]
     if name == "transduction":
@@ -147,7 +147,7 @@ def parts(output: Output, batch: Batch) -> list[tuple[Output, Batch]]:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_shards_add_up_to_the_whole(name: str) -> None:
-    task, spec, output, batch = answered(name)
+    task, spec, output, batch = scored_case(name)
     loss, count = task.loss(output, batch)
     shards = [task.loss(*part) for part in parts(output, batch)]
     assert sum(c for _, c in shards) == count
@@ -163,7 +163,7 @@ def test_shards_add_up_to_the_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_it_gives_every_metric_it_names(name: str) -> None:
-    task, spec, output, batch = answered(name)
+    task, spec, output, batch = scored_case(name)
     scores = scores_of(task, output, batch, spec)
     assert scores.keys() == task.metrics.keys()
     for metric in task.metrics.values():
@@ -171,13 +171,13 @@ def test_it_gives_every_metric_it_names(name: str) -> None:
         assert len(rows) == 30 and rows.dtype == torch.float64
         assert metric.derivatives(rows).shape == (30,)
     assert task.modalities <= MODALITIES.keys()
-    task, spec, output, _ = predicted(name)
+    task, spec, output, _ = predicted_case(name)
     assert len(task.predict(output, spec)) == 30
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
-    task, spec, output, batch = predicted(name)
+    task, spec, output, batch = predicted_case(name)
     best = batch.targets
     if name == "music_modelling":
         best = batch.targets.float() * 100 - 50
@@ -199,7 +199,7 @@ def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
 
 
 def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
-    task, spec, output, batch = predicted("language_modelling")
+    task, spec, output, batch = predicted_case("language_modelling")
     chosen = torch.log_softmax(output.logits.double(), 2)
     logs = chosen.gather(2, batch.targets[..., None]).squeeze(2)[batch.targets != 0]
     scores = scores_of(task, scored(task, output, batch), batch, spec)
@@ -207,7 +207,7 @@ def test_perplexity_is_the_exponential_of_the_mean_nll() -> None:
 
 
 def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
-    task, spec, output, batch = predicted("music_modelling")
+    task, spec, output, batch = predicted_case("music_modelling")
     total, frames = 0.0, 0
     for row, length in enumerate(batch.lengths.tolist()):
         on = torch.sigmoid(output.logits[row, :length].double())
@@ -220,7 +220,7 @@ def test_the_likelihood_of_music_is_summed_over_the_keys() -> None:
 
 def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
     for name in ("labelling", "language_modelling", "music_modelling"):
-        task, spec, output, batch = answered(name)
+        task, spec, output, batch = scored_case(name)
         claimed = task.output_from_predictions(task.predictions(output), batch)
         told = scores_of(task, claimed, batch, spec)
         wanted = scores_of(task, output, batch, spec)
@@ -228,7 +228,7 @@ def test_what_a_baseline_claims_is_scored_as_a_model_is() -> None:
 
 
 def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
-    task, spec, output, batch = answered("regression")
+    task, spec, output, batch = scored_case("regression")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
     scores = scores_of(task, output, batch, spec)
     assert scores["mse"] == pytest.approx(mean_squared_error(truth, said), rel=1e-6)
@@ -236,7 +236,7 @@ def test_regression_metrics_are_in_the_unit_of_the_data() -> None:
 
 
 def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
-    task, spec, output, batch = answered("forecasting")
+    task, spec, output, batch = scored_case("forecasting")
     said, truth = (x.double().numpy() * 4 + 10 for x in (output.logits, batch.targets))
     scores = scores_of(task, output, batch, spec)
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
@@ -245,7 +245,7 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
 
 
 def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
-    task, spec, output, batch = answered("transduction")
+    task, spec, output, batch = scored_case("transduction")
     said = [" ".join(spec.target_vocabulary[t] for t in h.tokens) for h in output.hypotheses]
     truth = [
         " ".join(spec.target_vocabulary[t] for t in row[: row.index(END)])
@@ -265,7 +265,7 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
 
 def test_a_text_that_ctc_cannot_spell_has_no_finite_perplexity() -> None:
     """What spares training an infinite loss spares no metric."""
-    task, spec, output, batch = answered("transduction", 4)
+    task, spec, output, batch = scored_case("transduction", 4)
     assert batch.target_lengths is not None
     steps = torch.full((4,), int(batch.target_lengths.max()) * 2)
     logits = torch.randn(4, int(steps[0]), task.outputs(spec))
@@ -282,7 +282,7 @@ def test_a_text_that_ctc_cannot_spell_has_no_finite_perplexity() -> None:
 
 
 def test_a_word_that_train_lacks_is_never_said_right() -> None:
-    task, spec, output, batch = answered("transduction", 1)
+    task, spec, output, batch = scored_case("transduction", 1)
     unknown = batch._replace(
         targets=torch.tensor([[1, END]]), target_lengths=torch.tensor([2]), lengths=torch.ones(1)
     )
@@ -296,12 +296,12 @@ def test_a_word_that_train_lacks_is_never_said_right() -> None:
 
 
 def test_answers_for_people() -> None:
-    task, spec, output, _ = answered("classification", 5)
+    task, spec, output, _ = scored_case("classification", 5)
     for answer, logits in zip(task.predict(output, spec), output.logits, strict=True):
         assert answer["label"] == spec.classes[int(logits.argmax())]
         assert answer["probability"] == max(answer["probabilities"].values())
         assert sum(answer["probabilities"].values()) == pytest.approx(1)
-    task, spec, output, _ = answered("forecasting", 5)
+    task, spec, output, _ = scored_case("forecasting", 5)
     said = [answer["forecast"] for answer in task.predict(output, spec)]
     np.testing.assert_allclose(said, output.logits.numpy() * 4 + 10, rtol=1e-6)
 

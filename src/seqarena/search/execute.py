@@ -57,11 +57,13 @@ class Active:
 
     work: Work
     job: Job
+    key: str  # of the job, in the ledger
     history: History
     checkpoint: Checkpoint | None
     run: str = ""  # once a worker has it
     attempts: int = 0
     last: float = 0.0  # when its last epoch ended, or this attempt began
+    device: str = ""  # that trains it, once a worker has told
 
 
 class Execution:
@@ -112,7 +114,8 @@ class Execution:
     def _go_on(self, work: Work) -> None:
         """Bring a work to its next training that is not done already, and let that wait."""
         while (job := work.next()) is not None:
-            run = self.records.find(job)
+            key = self.records.keys(job)
+            run = self.records.run(key)
             result = self.records.result(run) if run else None
             usable = result is not None and work.usable(job, result)
             checkpoint = self.records.checkpoint(run.id) if run and not result else None
@@ -121,7 +124,7 @@ class Execution:
             for best in history.bests:
                 work.prune(*best)
             if run is None or result is None or not usable:
-                self.waiting.append(Active(work, job, history, checkpoint))
+                self.waiting.append(Active(work, job, key, history, checkpoint))
                 return
             self._finish(work, run.id, job, result)
 
@@ -131,7 +134,7 @@ class Execution:
             return
         active = max(self.waiting, key=self._left)
         self.waiting.remove(active)
-        active.run = self.records.begin(active.job)
+        active.run = self.records.begin(active.job, active.key)
         active.attempts, active.last = active.attempts + 1, time.monotonic()
         self.active[seat] = active
         state = active.checkpoint.read() if active.checkpoint else None
@@ -152,8 +155,10 @@ class Execution:
         except TrainingError as error:
             self._fail(self.active.pop(seat), str(error))
             return
-        device = {"parameters": str(progress.parameters), "device": progress.device}
-        self.records.about(active.run, device)
+        if progress.device != active.device:
+            active.device = progress.device
+            about = {"parameters": str(progress.parameters), "device": progress.device}
+            self.records.about(active.run, about)
         pruned = progress.epoch is not None and self._prunes(active, progress.epoch)
         if progress.state is not None:
             self.records.save(active.run, active.history.epochs, progress.state)
@@ -210,7 +215,7 @@ class Execution:
         """Let a training whose worker is gone go on elsewhere, from its checkpoint."""
         if active.attempts < ATTEMPTS:
             checkpoint = self.records.checkpoint(active.run)
-            run = self.records.find(active.job)
+            run = self.records.run(active.key)
             active.history = self.records.history(run, checkpoint.epochs if checkpoint else 0)
             active.checkpoint = checkpoint
             self.waiting.append(active)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
+from functools import cache
 
 import torch
 
@@ -32,6 +33,7 @@ def with_matched_size(
         return hyperparameters
     task, name = task_for(experiment.task), VARIANTS[variant].size
 
+    @cache
     def count(size: int) -> int:
         with torch.device("meta"):  # shapes alone
             try:

@@ -62,12 +62,8 @@ class Records:
         self.metric_name, self.bounds = experiment.config.metric, bounds
         self.folder = experiment.results / "checkpoints"
 
-    def find(self, job: Job) -> Run | None:
-        """Return the run of a training, done or not."""
-        return self.run(self.keys(job))
-
     def run(self, key: str) -> Run | None:
-        """Return the run of a key: the last, since it was begun where others were of no use."""
+        """Return the run of a key, done or not: the last, begun where others were of no use."""
         return self.ledger.last(key)
 
     def result(self, run: Run) -> Result | None:
@@ -93,8 +89,8 @@ class Records:
             if math.isfinite(score):
                 yield epoch, score
 
-    def begin(self, job: Job) -> str:
-        """Begin the run of a training, or go on with the one that was begun."""
+    def begin(self, job: Job, key: str) -> str:
+        """Begin the run of a training under its key, or go on with the one that was begun."""
         params: dict[str, Any] = {"variant": job.variant, "repetition": job.repetition}
         parent = None
         if job.kind == "trial":
@@ -106,7 +102,7 @@ class Records:
             )
             params = {**params, "trial": job.number}
         params = {**params, "seed": job.seed, **job.hyperparameters}
-        return self._begin(self.keys(job), job.kind, job.name, params, parent)
+        return self._begin(key, job.kind, job.name, params, parent)
 
     def end_study(self, variant: str, repetition: int, best: StudyResult | None) -> None:
         """End the run that the trials of a study stand under, where it is open."""

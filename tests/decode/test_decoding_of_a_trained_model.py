@@ -1,4 +1,4 @@
-"""From pairs of texts to a saved model that writes: trained, asked, drawn."""
+"""Decoding of a trained, saved model of pairs of texts: beams, samples, pictures."""
 
 from __future__ import annotations
 

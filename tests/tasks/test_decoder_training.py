@@ -1,4 +1,4 @@
-"""How writers are taught, from params.yaml to the loss: smoothed labels, tokens of their own."""
+"""How decoders are trained, from params.yaml to the loss: label smoothing, scheduled sampling."""
 
 from __future__ import annotations
 
