@@ -347,6 +347,9 @@ def test_a_signal_ends_every_process_of_a_run(
         _wait(lambda: any(r.kind == "trial" for k, r in ledger.runs().items() if k not in known))
         family = psutil.Process(run.pid).children(recursive=True)
         assert len(family) > 3
+        refused = project("seqarena", "run", "hours", fails=True).splitlines()[-1]
+        assert refused.startswith(f"error: hours: is being run by process {run.pid} on ")
+        assert refused.endswith("(seqarena run hours); wait until it is done, or end it")
         run.send_signal(sent)
         printed, _ = run.communicate(timeout=30)
     finally:
@@ -355,6 +358,14 @@ def test_a_signal_ends_every_process_of_a_run(
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     ended = {record.status for key, record in ledger.runs().items() if key not in known}
     assert ended == {"KILLED"}
+    assert project.stages(project("dvc", "repro")) == []
+
+
+def test_a_lock_that_a_killed_command_left_half_written_is_removed(project: Project) -> None:
+    lock = project.root / ".dvc" / "tmp" / "rwlock"
+    lock.write_text("")
+    printed = project("seqarena", "run")
+    assert f"warning: {lock.relative_to(project.root)}: half written" in printed
     assert project.stages(project("dvc", "repro")) == []
 
 

@@ -22,6 +22,7 @@ from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.progress import FOLLOWED
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
 
 POLL = 0.5  # seconds between looks at the processes
@@ -120,6 +121,7 @@ def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list
     running: list[Job] = []
     failures: list[str] = []
     with ExitStack() as stack:
+        locks = {each.name: stack.enter_context(only_run(each)) for each in waiting}
         address = stack.enter_context(shared_cluster())
         display = RunDisplay([e.name for e in waiting])
         stack.enter_context(display.showing())
@@ -127,7 +129,8 @@ def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list
         queue = list(waiting)
         while queue or running:
             while queue and _has_room(running, jobs):
-                running.append(_start(queue.pop(0), address))
+                experiment = queue.pop(0)
+                running.append(_start(experiment, address, locks[experiment.name]))
             time.sleep(POLL)
             for job in list(running):
                 ended = job.process.poll() is not None
@@ -150,7 +153,7 @@ def _has_room(running: list[Job], jobs: int) -> bool:
     return len(running) < jobs and len(early) < (jobs + 1) // 2
 
 
-def _start(experiment: ResolvedExperiment, address: str) -> Job:
+def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
     experiment.results.mkdir(parents=True, exist_ok=True)
     projection = Projection(Ledger(experiment.ledger, experiment.name))
     projection.update()  # its experiment stands in MLflow before the next one is made
@@ -161,6 +164,7 @@ def _start(experiment: ResolvedExperiment, address: str) -> Job:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
+        pass_fds=[lock],  # held until it is gone, even where this process was killed
     )
     return Job(experiment, process, projection)
 
@@ -218,9 +222,24 @@ def check_project() -> None:
     """Raise `InputError` where DVC could not start."""
     if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
         raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+    _mend_lock(Path(".dvc/tmp/rwlock"))
     for name, section in read_params()["experiments"].items():
         try:
             section["protocol"]["name"]
         except (KeyError, TypeError) as error:
             place = f"{PARAMS}: experiments.{name}.protocol.name"
             raise InputError(f"{place}: missing; expected one of `protocols`, for DVC") from error
+
+
+def _mend_lock(path: Path) -> None:
+    """Remove a lock of DVC that a killed command left half written, since all others fail at it."""
+    for _ in range(2):
+        try:
+            json.loads(path.read_text())
+            return
+        except FileNotFoundError:
+            return
+        except ValueError:
+            time.sleep(0.5)  # one that is at work may be writing it
+    path.unlink()
+    print(f"warning: {path}: half written by a command that was killed; removed", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from seqarena.experiments import ResolvedExperiment
@@ -12,6 +12,7 @@ from seqarena.files import digest_of
 from seqarena.progress import FOLLOWED
 from seqarena.tracking.events import Kind
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
 
 
@@ -45,7 +46,16 @@ class Recorder:
 
 @contextmanager
 def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
-    """Open an experiment's ledger for a stage; MLflow holds all of it when the block ends."""
+    """Open an experiment's ledger for a stage; MLflow holds all of it when the block ends.
+
+    Raises `InputError` where another run of the experiment has it.
+    """
+    followed = bool(os.environ.get(FOLLOWED))  # who follows has locked it
+    with nullcontext() if followed else only_run(experiment):
+        yield from _record(experiment, followed)
+
+
+def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder]:
     experiment.results.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(experiment.ledger, experiment.name)
     ledger.close_orphans()
@@ -56,7 +66,7 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
         "data.digest": digest_of(experiment.prepared),
         **_current(True),
     }
-    if os.environ.get(FOLLOWED):
+    if followed:
         yield Recorder(ledger, tags)
         return
     projection = Projection(ledger)
