@@ -32,21 +32,21 @@ def toy(tmp_path: Path) -> ResolvedExperiment:
 
 def test_the_second_is_refused_in_one_line_that_names_the_first(toy: ResolvedExperiment) -> None:
     named = rf"toy: is being run by process {os.getpid()} on \S+ since .*; wait until it is done"
-    with only_run(toy), pytest.raises(InputError, match=named), recorder_for(toy):
+    with only_run(toy.results), pytest.raises(InputError, match=named), recorder_for(toy):
         pass
     with recorder_for(toy) as recorder:
         assert recorder.ledger.experiment == "toy"
 
 
 def test_a_child_that_outlives_its_parent_holds_it(toy: ResolvedExperiment) -> None:
-    with only_run(toy) as lock:
+    with only_run(toy.results) as lock:
         child = subprocess.Popen(
             [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock]
         )
     try:
-        with pytest.raises(InputError, match="toy: is being run by"), only_run(toy):
+        with pytest.raises(InputError, match="toy: is being run by"), only_run(toy.results):
             pass
     finally:
         child.communicate(b"\n")
-    with only_run(toy):
+    with only_run(toy.results):
         pass

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +93,25 @@ def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list
     Returns how busy the cores were, None where nothing was to do, and a line for each experiment
     that failed. Raises `InputError` for a mistake in any of their sections before one is started.
     """
+    sections = read_params()["experiments"]
+    with ExitStack() as stack:
+        locks = {
+            name: stack.enter_context(only_run(Path("results", name)))
+            for name in names
+            if name in sections  # `load` refuses the others
+        }
+        experiments, stale = _load(names)
+        waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
+        if not waiting and "compare" not in stale:
+            return None, []
+        share = Share(experiments)
+        failures = _run_all(waiting, jobs, share, locks) if waiting else []
+        _repro("compare", "--single-item")
+    return share, failures
+
+
+def _load(names: Sequence[str]) -> tuple[list[ResolvedExperiment], set[str]]:
+    """Check experiments, while DVC looks which stages are stale."""
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "status", "--json"],
         stdout=subprocess.PIPE,
@@ -100,28 +119,22 @@ def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list
         text=True,
     ) as status:
         try:
-            experiments = [load(name) for name in names]  # while DVC looks
+            experiments = [load(name) for name in names]
         except BaseException:
             status.kill()
             raise
-        stale = _stale(status)
-    waiting = [e for e in experiments if any(s.endswith(f"@{e.name}") for s in stale)]
-    if not waiting and "compare" not in stale:
-        return None, []
-    share = Share(experiments)
-    failures = _run_all(waiting, jobs, share) if waiting else []
-    _repro("compare", "--single-item")
-    return share, failures
+        return experiments, _stale(status)
 
 
-def _run_all(waiting: list[ResolvedExperiment], jobs: int, share: Share) -> list[str]:
+def _run_all(
+    waiting: list[ResolvedExperiment], jobs: int, share: Share, locks: Mapping[str, int]
+) -> list[str]:
     """Run the experiments; return a line for each that failed."""
     from seqarena.search.cluster import shared_cluster
 
     running: list[Job] = []
     failures: list[str] = []
     with ExitStack() as stack:
-        locks = {each.name: stack.enter_context(only_run(each)) for each in waiting}
         address = stack.enter_context(shared_cluster())
         display = RunDisplay([e.name for e in waiting])
         stack.enter_context(display.showing())
@@ -214,8 +227,9 @@ def _repro(*arguments: str) -> None:
 def _reason(text: str) -> str:
     """Return the line of a process's output that says why it failed."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("error: ", "failed: "))]
-    return (errors or lines or ["no output"])[-1]
+    ours = [line for line in lines if line.startswith(("error: ", "failed: "))]
+    of_dvc = [line for line in lines if line.startswith("ERROR: ")]
+    return (ours or of_dvc or lines or ["no output"])[-1]
 
 
 def check_project() -> None:

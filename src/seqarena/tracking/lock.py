@@ -12,27 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seqarena.errors import InputError
-from seqarena.experiments import ResolvedExperiment
 
 
 @contextmanager
-def only_run(experiment: ResolvedExperiment) -> Iterator[int]:
-    """Hold an experiment; yield the descriptor of the lock, which children may inherit.
+def only_run(results: Path) -> Iterator[int]:
+    """Hold the experiment of a folder of results; yield a descriptor that children may inherit.
 
     It is free again once this process and those children are gone, however they ended. Raises
     `InputError` naming the process that has it.
     """
-    path = experiment.results / "run.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = results / "run.lock"
+    results.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "another process"
-            message = (
-                f"{experiment.name}: is being run by {holder}; wait until it is done, or end it"
-            )
+            message = f"{results.name}: is being run by {holder}; wait until it is done, or end it"
             raise InputError(message) from error
         file.truncate(0)
         file.write(_this_process())

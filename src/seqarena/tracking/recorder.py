@@ -51,7 +51,7 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
     Raises `InputError` where another run of the experiment has it.
     """
     followed = bool(os.environ.get(FOLLOWED))  # who follows has locked it
-    with nullcontext() if followed else only_run(experiment):
+    with nullcontext() if followed else only_run(experiment.results):
         yield from _record(experiment, followed)
 
 
