@@ -25,7 +25,7 @@ from seqarena.errors import RunError
 from seqarena.files import read_json
 from seqarena.runs import SearchResult
 from seqarena.search import pool
-from seqarena.search.records import Checkpoint, Records
+from seqarena.search.checkpoints import Checkpoint, Checkpoints
 from seqarena.search.search import search
 from seqarena.tracking.ledger import Ledger
 from support import ROOT, script_environment
@@ -191,14 +191,14 @@ def test_a_training_goes_on_from_its_checkpoint(
     whole = search(over(config, prepared["audio"], tmp_path / "a"), recorder_at(tmp_path / "a"))
     monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
     states: list[Checkpoint] = []
-    read, save = Checkpoint.read, Records.save
+    read, save = Checkpoint.read, Checkpoints.save
     saved = 0
 
     def reading(self: Checkpoint) -> bytes:
         states.append(self)
         return read(self)
 
-    def saving(self: Records, run: str, epochs: int, state: bytes) -> None:
+    def saving(self: Checkpoints, run: str, epochs: int, state: bytes) -> None:
         nonlocal saved
         save(self, run, epochs, state)
         saved += 1
@@ -209,7 +209,7 @@ def test_a_training_goes_on_from_its_checkpoint(
                 worker.kill()
 
     monkeypatch.setattr(Checkpoint, "read", reading)
-    monkeypatch.setattr(Records, "save", saving)
+    monkeypatch.setattr(Checkpoints, "save", saving)
     toy, recorder = over(config, prepared["audio"], tmp_path / "b"), recorder_at(tmp_path / "b")
     if stops == "driver":
         with pytest.raises(KeyboardInterrupt):
@@ -222,6 +222,26 @@ def test_a_training_goes_on_from_its_checkpoint(
     runs = recorder.ledger.runs("trial").values()
     assert [run.status for run in runs] == ["FINISHED"] * 2
     assert not list(tmp_path.rglob("*.pt"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_checkpoint_is_named_and_not_used(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save("run", 1, b"one")
+    checkpoints.save("run", 2, b"two")
+    checkpoints.save("other", 7, b"other")
+    last = checkpoints.last("run")
+    assert last is not None
+    assert (last.epochs, last.read()) == (2, b"two")
+    last.path.write_bytes(b"tw" if damage == "cut" else b"twp")
+    assert checkpoints.last("run") is None
+    assert f"warning: {last.path}: damaged, and removed" in capsys.readouterr().err
+    assert not last.path.exists()
+    assert checkpoints.last("other") is not None
+    checkpoints.drop("other")
+    assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
 def test_a_training_that_no_machine_finishes_is_told_and_may_be_tried_again(

@@ -13,8 +13,8 @@ from seqarena.config import Experiment, Range, Resources, parse
 from seqarena.errors import InputError
 from seqarena.runs import SearchResult
 from seqarena.search import pool
+from seqarena.search.checkpoints import Checkpoints
 from seqarena.search.finals import train_finals
-from seqarena.search.records import Records
 from seqarena.search.search import SearchError, search
 
 from .conftest import comparable, over, recorder_at
@@ -69,9 +69,9 @@ def test_a_training_whose_worker_is_lost_goes_on_from_its_checkpoint(
     config = together(experiment("audio", ("gru",), **{**SHORT, "trials": 1}), dropout=0.3)
     whole = run(config, prepared["audio"], tmp_path / "a")
     monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
-    save, saved = Records.save, 0
+    save, saved = Checkpoints.save, 0
 
-    def saving(self: Records, run: str, epochs: int, state: bytes) -> None:
+    def saving(self: Checkpoints, run: str, epochs: int, state: bytes) -> None:
         nonlocal saved
         save(self, run, epochs, state)
         saved += 1
@@ -80,7 +80,7 @@ def test_a_training_whose_worker_is_lost_goes_on_from_its_checkpoint(
             killed = [p.kill() for p in named if p.cmdline()[0].startswith(victim)]
             assert killed
 
-    monkeypatch.setattr(Records, "save", saving)
+    monkeypatch.setattr(Checkpoints, "save", saving)
     assert comparable(run(config, prepared["audio"], tmp_path / "b")) == comparable(whole)
     assert saved > 7
 

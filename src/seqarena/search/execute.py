@@ -18,8 +18,9 @@ from seqarena.errors import RunError
 from seqarena.fit import Epoch
 from seqarena.progress import Progress as Display
 from seqarena.runs import Job, Result
+from seqarena.search.checkpoints import Checkpoint
 from seqarena.search.pool import Pool, Seat, TrainingError, WorkerLostError
-from seqarena.search.records import Checkpoint, History, Records
+from seqarena.search.records import History, Records
 from seqarena.search.worker import Progress
 from seqarena.tracking.events import End
 
@@ -118,7 +119,7 @@ class Execution:
             run = self.records.run(key)
             result = self.records.result(run) if run else None
             usable = result is not None and work.usable(job, result)
-            checkpoint = self.records.checkpoint(run.id) if run and not result else None
+            checkpoint = self.records.checkpoints.last(run.id) if run and not result else None
             done = math.inf if usable else checkpoint.epochs if checkpoint else 0
             history = self.records.history(run, done)
             for best in history.bests:
@@ -161,7 +162,7 @@ class Execution:
             self.records.about(active.run, about)
         pruned = progress.epoch is not None and self._prunes(active, progress.epoch)
         if progress.state is not None:
-            self.records.save(active.run, active.history.epochs, progress.state)
+            self.records.checkpoints.save(active.run, active.history.epochs, progress.state)
         if pruned or (progress.epoch is not None and progress.epoch.last):
             self._end(self.active.pop(seat), self._result(active, progress, pruned))
         else:
@@ -214,7 +215,7 @@ class Execution:
     def _lose(self, active: Active, reason: str) -> None:
         """Let a training whose worker is gone go on elsewhere, from its checkpoint."""
         if active.attempts < ATTEMPTS:
-            checkpoint = self.records.checkpoint(active.run)
+            checkpoint = self.records.checkpoints.last(active.run)
             run = self.records.run(active.key)
             active.history = self.records.history(run, checkpoint.epochs if checkpoint else 0)
             active.checkpoint = checkpoint

@@ -1,18 +1,17 @@
-"""Trainings in the ledger, found again by what they train, and the checkpoints of open ones."""
+"""Trainings in the ledger, found again by what they train."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from seqarena.config import parse
 from seqarena.experiments import ResolvedExperiment
-from seqarena.files import new_file
 from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
+from seqarena.search.checkpoints import Checkpoints
 from seqarena.tasks.metric import Bounds
 from seqarena.tracking.events import End, Kind, Run
 from seqarena.tracking.recorder import Recorder
@@ -41,18 +40,6 @@ class History:
             self.bests.append((epoch, self.score, self.loss))
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """The state of a training after so many epochs and a part of the next."""
-
-    epochs: int
-    path: Path
-
-    def read(self) -> bytes:
-        """Return what a worker goes on from."""
-        return self.path.read_bytes()
-
-
 class Records:
     """All trainings of an experiment."""
 
@@ -60,7 +47,7 @@ class Records:
         self.recorder, self.ledger = recorder, recorder.ledger
         self.keys = Keys(experiment.config, recorder.tags["data.digest"])
         self.metric_name, self.bounds = experiment.config.metric, bounds
-        self.folder = experiment.results / "checkpoints"
+        self.checkpoints = Checkpoints(experiment.results / "checkpoints")
 
     def run(self, key: str) -> Run | None:
         """Return the run of a key, done or not: the last, begun where others were of no use."""
@@ -152,24 +139,4 @@ class Records:
         self.about(run, {"outcome": result.outcome})
         status: End = "FAILED" if result.outcome == "failed" else "FINISHED"
         self.ledger.end(run, status, result.reason, result.model_dump(mode="json"))
-        self._drop(run)
-
-    def save(self, run: str, epochs: int, state: bytes) -> None:
-        """Keep the state of a training after so many epochs and a part of the next."""
-        with new_file(self.folder / f"{run}-{epochs}.pt") as partial:
-            partial.write_bytes(state)
-        self._drop(run, but=epochs)
-
-    def checkpoint(self, run: str) -> Checkpoint | None:
-        """Return the last state that was kept of a run."""
-        kept = self._kept(run)
-        return Checkpoint(max(kept), kept[max(kept)]) if kept else None
-
-    def _kept(self, run: str) -> dict[int, Path]:
-        found = self.folder.glob(f"{run}-*.pt")
-        return {int(path.stem.rpartition("-")[2]): path for path in found}
-
-    def _drop(self, run: str, but: int | None = None) -> None:
-        for epochs, path in self._kept(run).items():
-            if epochs != but:
-                path.unlink()
+        self.checkpoints.drop(run)
