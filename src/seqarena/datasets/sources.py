@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -28,7 +27,10 @@ from seqarena.errors import InputError
 from seqarena.files import sha256_of
 
 TIMEOUT = 60.0  # seconds without a byte
-LARGEST = 2 << 30  # bytes that an archive may unpack to
+LARGEST = 2 << 30  # bytes that may be downloaded, and that an archive may unpack to
+DENSEST = 100  # times its own size that an archive may unpack to; those that are read reach 8
+SMALL = 1 << 20  # bytes that any archive may unpack to
+HEADER = 512  # bytes that an entry counts for beside its content
 UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError)
 
 
@@ -114,12 +116,17 @@ def members(archive: Path, prefix: str) -> dict[str, bytes]:
 def unpack(archive: Path, into: Path) -> None:
     """Unpack a zip, wheel or tar into a folder.
 
-    Raises `InputError` when it is corrupt, too large, or would write outside the folder.
+    Raises `InputError` when it is corrupt, too large, would write outside the folder, or holds
+    anything but files and folders.
     """
     with _opened(archive) as opened:
         for _ in _files(opened, archive):
             pass  # every name and size is checked before the first byte is written
         if isinstance(opened, tarfile.TarFile):
+            for member in opened.getmembers():
+                # Python's own filter follows links, and early releases of it too far.
+                if not (member.isfile() or member.isdir()):
+                    raise InputError(f"{archive.name}: refused, '{member.name}' is no file")
             opened.extractall(into, filter="data")
         else:
             opened.extractall(into)  # noqa: S202  # a zip's names were checked above
@@ -153,13 +160,13 @@ def _files(
     opened: zipfile.ZipFile | tarfile.TarFile, archive: Path
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Walk the regular files of an archive; bounds come before any content is unpacked."""
-    total = 0
+    total, most = 0, min(LARGEST, max(SMALL, DENSEST * archive.stat().st_size))
     for name, size, is_file, read in _entries(opened):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             raise InputError(f"{archive.name}: refused, '{name}' points outside the archive")
-        total += size
-        if total > LARGEST:
-            raise InputError(f"{archive.name}: refused, unpacks to more than {LARGEST >> 30} GiB")
+        total += size + HEADER
+        if total > most:
+            raise InputError(f"{archive.name}: refused, unpacks to more than {most >> 20} MiB")
         if is_file:
             yield name, read
 
@@ -203,7 +210,10 @@ def _download(address: str, path: Path, otherwise: str) -> None:
             urllib.request.urlopen(request, timeout=TIMEOUT) as source,  # noqa: S310
             path.open("wb") as file,
         ):
-            shutil.copyfileobj(source, file)
+            while piece := source.read(1 << 20):
+                file.write(piece)
+                if file.tell() > LARGEST:
+                    raise InputError(f"{address}: more than {LARGEST >> 30} GiB; not downloaded")
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"{address}: cannot be downloaded ({error}); {otherwise}") from error
 
