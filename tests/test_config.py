@@ -117,6 +117,8 @@ def test_a_missing_key_is_named(key: str) -> None:
     [
         (None, "not found; run seqarena from the project's root"),
         ("experiments: [", "not YAML: while parsing"),
+        ("experiments: {a: 2020-13-01}", "not YAML: month must be in 1..12"),
+        ("experiments: \xff", "not YAML: 'utf-8' codec can't decode"),
         ("- a", "expected a mapping with the key 'experiments'"),
         ("experiment: {}", "expected a mapping with the key 'experiments'"),
         ("experiments: [a]", "expected a mapping with the key 'experiments'"),
@@ -125,7 +127,7 @@ def test_a_missing_key_is_named(key: str) -> None:
 def test_a_file_that_is_no_params(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "params.yaml"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=message) as error:
         read_params(path)
     assert "\n" not in str(error.value) and "params.yaml" in str(error.value)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from seqarena.errors import InputError, nearest, unknown
+from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
 
 PARAMS = Path("params.yaml")
@@ -126,9 +126,9 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: not found; run seqarena from the project's root")
     try:
-        params = yaml.load(path.read_text(), yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        params = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2020-13-01 is a ValueError
+        raise InputError(f"{path}: not YAML: {in_one_line(error)}") from error
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):
         raise InputError(f"{path}: expected a mapping with the key 'experiments'")
     return params

@@ -34,6 +34,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
 
 
+def in_one_line(error: BaseException) -> str:
+    """Return what a library says of bad input without its line breaks, or the error's name."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def few(names: Iterable[str], most: int = 10) -> str:
     """List names, at most so many of them and how many there are more."""
     listed = list(names)

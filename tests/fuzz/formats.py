@@ -89,7 +89,8 @@ def _read_sound(path: Path) -> object:
 
 
 def _write_clip(path: Path, number: int) -> None:
-    encode(path, _random(number).integers(0, 256, (6 + number, 32, 32)).astype(np.uint8))
+    frames = _random(number).integers(0, 256, (6 + number, 32, 32))
+    encode(path, frames.astype(np.uint8))
 
 
 def _read_clip(path: Path) -> object:
@@ -308,7 +309,7 @@ def _read_archive(path: Path) -> None:
 FORMATS = {
     "wav": Format(_write_sound("WAV"), _read_sound),
     "flac": Format(_write_sound("FLAC"), _read_sound),
-    "mp4": Format(_write_clip, _read_clip, costly=True),
+    "mp4": Format(_write_clip, _read_clip, "clip.mp4", costly=True),
     "png": Format(_write_picture("PNG"), _read_picture),
     "jpeg": Format(_write_picture("JPEG"), _read_picture),
     "midi": Format(_write_score, _read_score),

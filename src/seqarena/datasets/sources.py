@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import os
 import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -23,7 +25,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 from seqarena.files import sha256_of
 
 TIMEOUT = 60.0  # seconds without a byte
@@ -31,7 +33,11 @@ LARGEST = 2 << 30  # bytes that may be downloaded, and that an archive may unpac
 DENSEST = 100  # times its own size that an archive may unpack to; those that are read reach 8
 SMALL = 1 << 20  # bytes that any archive may unpack to
 HEADER = 512  # bytes that an entry counts for beside its content
-UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError)
+# What zipfile and tarfile raise at damaged archives.
+UNREADABLE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
+    OSError, EOFError, RuntimeError, ValueError, LookupError, ArithmeticError,
+)  # fmt: skip
 
 
 def pypi(name: str, version: str, sha256: str, *, sdist: bool = False) -> Path:
@@ -153,7 +159,7 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
         with zipfile.ZipFile(archive) if is_zip else tarfile.open(archive) as opened:
             yield opened
     except UNREADABLE as error:
-        raise InputError(f"{archive.name}: cannot be unpacked: {error}") from error
+        raise InputError(f"{archive.name}: cannot be unpacked: {in_one_line(error)}") from error
 
 
 def _files(

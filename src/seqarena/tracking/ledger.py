@@ -1,12 +1,12 @@
 """The append-only record on disk of every run of an experiment.
 
 One JSON object per line; everything else that shows runs (MLflow, reports) is made from it. A line
-counts once its newline is on disk, so a crash can lose at most the line it was writing.
+counts once its newline is on disk, so a crash can lose at most the line it was writing. Each ends
+with a checksum of what stands before it: a damaged line is refused, never read as another.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import platform
@@ -25,9 +25,9 @@ import psutil
 
 from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
-
-Kind = Literal["search", "trial", "final", "verdict"]
-End = Literal["FINISHED", "FAILED", "KILLED"]
+from seqarena.tracking.events import End as End  # named with the ledger elsewhere
+from seqarena.tracking.events import Kind as Kind
+from seqarena.tracking.events import decoded, encoded
 
 
 class Event(NamedTuple):
@@ -193,7 +193,7 @@ class Ledger:
     def events(self, offset: int = 0) -> Iterator[Event]:
         """Read the whole lines from `offset` on; a torn last line is left out.
 
-        Raises `InputError` naming the offset of a line that is not JSON.
+        Raises `InputError` naming the offset of a line that is not as it was written.
         """
         if not self.path.is_file():
             return
@@ -203,7 +203,13 @@ class Ledger:
                 if not line.endswith(b"\n"):
                     return
                 start, offset = offset, offset + len(line)
-                yield Event(offset, _parsed(line, f"{self.path}: at byte {start}"))
+                try:
+                    data = decoded(line)
+                except ValueError as error:
+                    cut = f"`truncate -s {start}` keeps what came before, and the rest is run again"
+                    place = f"{self.path}: damaged at byte {start}"
+                    raise InputError(f"{place}: {error}; {cut}") from error
+                yield Event(offset, data)
 
     def _require(self, run: str) -> None:
         if run not in self._runs:
@@ -213,13 +219,13 @@ class Ledger:
 
     def _append(self, event: str, run: str, **data: Any) -> None:
         record = {"event": event, "run": run, "time": round(time.time() * 1000), **data}
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        line = encoded(record)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Opened anew each time (tens of microseconds), so that no state outlives a failed write.
         try:
             with self.path.open("a+b") as file:
                 _drop_torn_line(file.fileno())
-                file.write(text.encode() + b"\n")
+                file.write(line)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 
@@ -275,16 +281,6 @@ def _apply(data: dict[str, Any], runs: dict[str, Run], path: Path) -> None:
     elif kind == "resume":
         runs[run].status, runs[run].message, runs[run].ended = "RUNNING", "", None
         runs[run].driver = (int(data["driver"][0]), float(data["driver"][1]))
-
-
-def _parsed(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not a JSON line; expected an event of a run") from error
-    if not isinstance(data, dict) or not {"event", "run", "time"} <= data.keys():
-        raise InputError(f"{where}: expected an object with the keys event, run and time")
-    return data
 
 
 def _plain(value: Any) -> Any:

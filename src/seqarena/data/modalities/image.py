@@ -20,7 +20,7 @@ from seqarena.data.modalities.base import Modality
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 
 FORMATS = ("PNG", "JPEG")
 SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -128,8 +128,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not a readable picture: neither PNG nor JPEG") from error
     except UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a readable picture: {reason}") from error
+        raise InputError(f"{path}: not a readable picture: {in_one_line(error)}") from error
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
