@@ -126,16 +126,14 @@ def unpack(archive: Path, into: Path) -> None:
     anything but files and folders.
     """
     with _opened(archive) as opened:
-        for _ in _files(opened, archive):
-            pass  # every name and size is checked before the first byte is written
         if isinstance(opened, tarfile.TarFile):
             for member in opened.getmembers():
-                # Python's own filter follows links, and early releases of it too far.
                 if not (member.isfile() or member.isdir()):
                     raise InputError(f"{archive.name}: refused, '{member.name}' is no file")
-            opened.extractall(into, filter="data")
-        else:
-            opened.extractall(into)  # noqa: S202  # a zip's names were checked above
+        files = list(_files(opened, archive))  # all are checked before the first is written
+        for name, read in files:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            (into / name).write_bytes(read())
 
 
 def content_sha256_of(archive: Path, within: str = "") -> str:
