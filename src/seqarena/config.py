@@ -131,6 +131,11 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
         raise InputError(f"{path}: not YAML: {in_one_line(error)}") from error
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):
         raise InputError(f"{path}: expected a mapping with the key 'experiments'")
+    for name in params["experiments"]:
+        if not isinstance(name, str):
+            raise InputError(
+                f"{path}: experiments: expected names, found {name!r}; put it in quotes"
+            )
     return params
 
 
@@ -143,7 +148,7 @@ def with_named_protocol(section: Any, protocols: Any, path: Path, where: str) ->
     if not isinstance(own, dict) or own.get("name") is None:
         return section
     name, known = own["name"], protocols if isinstance(protocols, dict) else {}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown(f"{where}.protocol.name", "protocol", str(name), known)
     parse(Protocol, known[name], f"{path}: protocols.{name}")
     for key in ("name", "seed"):  # DVC looks for an experiment's seed in its own section

@@ -84,7 +84,10 @@ def _write_table(path: Path, table: Path) -> None:
             frame = pd.read_parquet(path)
         except UNREADABLE as error:
             raise InputError(f"{path}: not a Parquet table: {in_one_line(error)}") from error
-        frame.to_csv(table, index=not isinstance(frame.index, pd.RangeIndex))
+        try:
+            frame.to_csv(table, index=not isinstance(frame.index, pd.RangeIndex))
+        except (ArrowException, UnicodeError) as error:  # texts are looked at only now
+            raise InputError(f"{path}: not a text in UTF-8: {in_one_line(error)}") from error
     else:
         known = ", ".join((*SUFFIXES, ".parquet"))
         raise InputError(f"{path}: expected a table ({known}), found '{suffix}'")
