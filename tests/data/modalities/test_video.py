@@ -125,12 +125,21 @@ def cut(keep: float, **options: str) -> Callable[[Path], object]:
     return make
 
 
+def renamed(old: bytes, new: bytes) -> Callable[[Path], object]:
+    def make(path: Path) -> None:
+        write_clip(path, levels(50, 100))
+        path.write_bytes(path.read_bytes().replace(old, new))
+
+    return make
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda p: p.write_bytes(b""), "not a readable clip"),
     "text": (lambda p: p.write_text("hello " * 99), "not a readable clip"),
     "no index": (cut(0.7), "not a readable clip"),
     "index first": (cut(0.7, movflags="faststart"), "cut short"),
     "head": (cut(0.02), "not a readable clip"),
+    "codec": (renamed(b"avc1", b"zzzz"), "of a codec that FFmpeg does not know"),
     "missing": (lambda p: None, "no such clip"),
     "picture": (lambda p: Image.new("L", (64, 48)).save(p, "PNG"), "a picture, not a clip"),
 }

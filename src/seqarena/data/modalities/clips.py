@@ -59,6 +59,8 @@ def _kept(container: Any, every_nth: int) -> Iterator[Any]:
     if not container.streams.video:
         raise ValueError("holds no video")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ValueError("of a codec that FFmpeg does not know")
     if max(stream.width, stream.height) > MAX_SIDE:
         raise ValueError(f"frames of {stream.width}x{stream.height}; at most {MAX_SIDE} a side")
     stream.thread_count = 1  # clips are decoded side by side instead
