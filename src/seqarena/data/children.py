@@ -14,6 +14,8 @@ import os
 import queue
 import resource
 import signal
+import socket
+import struct
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -96,32 +98,31 @@ class _Child:
         process = self.process or self._start()
         try:
             self._connection.send_bytes(os.fsencode(path))
-            answer = json.loads(self._answer(path))
-            if "refused" in answer:
-                raise InputError(answer["refused"])
-            if "failed" in answer:
-                raise RuntimeError(f"{path}: the decoder failed\n{answer['failed']}")
-            numbers = np.frombuffer(self._connection.recv_bytes(), answer["dtype"])
+            while not (message := self._connection.recv_bytes()):
+                pass  # a sign of life
+        except BlockingIOError as error:
+            self.close()
+            patience = f"no answer of its decoder in {_patience():g} s"
+            fix = f"if the file is sound, {SECONDS} gives it longer"
+            raise InputError(f"{path}: not readable: {patience}; {fix}") from error
         except (EOFError, OSError) as error:
             process.join()
             reason = _ending(process.exitcode or 0)
             self.close()
             raise InputError(f"{path}: not readable: its decoder {reason}") from error
-        return numbers.reshape(answer["shape"])
-
-    def _answer(self, path: Path) -> bytes:
-        patience = float(os.environ.get(SECONDS, PATIENCE))
-        while self._connection.poll(patience):
-            if answer := self._connection.recv_bytes():
-                return answer
-        self.close()
-        raise InputError(
-            f"{path}: not readable: no answer of its decoder in {patience:g} s; "
-            f"if the file is sound, {SECONDS} gives it longer"
-        )
+        head = message.index(b"\n")
+        answer = json.loads(message[:head])
+        if "refused" in answer:
+            raise InputError(answer["refused"])
+        if "failed" in answer:
+            raise RuntimeError(f"{path}: the decoder failed\n{answer['failed']}")
+        return np.frombuffer(message, answer["dtype"], offset=head + 1).reshape(answer["shape"])
 
     def _start(self) -> ForkProcess:
         self._connection, theirs = FORK.Pipe()
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as ours:
+            seconds = struct.pack("ll", *divmod(round(_patience() * 1e6), 10**6))
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
         self.process = FORK.Process(target=_serve, args=(self._decode, theirs), daemon=True)
         self.process.start()
         theirs.close()
@@ -141,6 +142,10 @@ class _Child:
             self.process.close()
             self._connection.close()
             self.process = None
+
+
+def _patience() -> float:
+    return float(os.environ.get(SECONDS, PATIENCE))
 
 
 def _ending(code: int) -> str:
@@ -171,9 +176,7 @@ def _serve(decode: Decode, parent: Connection) -> None:
             answer = {"refused": f"{path}: not readable: needs more than {MEMORY >> 20} MiB"}
         except Exception:  # a mistake of ours: shown whole, where people see it
             answer = {"failed": traceback.format_exc()}
-        parent.send_bytes(json.dumps(answer).encode())
-        if "dtype" in answer:
-            parent.send_bytes(numbers)
+        parent.send_bytes(b"%b\n%b" % (json.dumps(answer).encode(), numbers))
 
 
 def _confine(connection: int) -> None:

@@ -22,6 +22,7 @@ from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError, in_one_line
 
+Image.preinit()  # once here, not in every child process
 FORMATS = ("PNG", "JPEG")
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 MAX_PIXELS = 64_000_000  # beyond, a header is taken for damaged, before it can claim memory
