@@ -104,9 +104,9 @@ def _read_all(name: str, numbers: range, folder: Path, answers: Connection) -> N
     for number in numbers:
         path = work / form.name
         path.write_bytes(_damaged(form, valid, f"{name} {number}"))
-        began = time.monotonic()
-        outcome, line = _read(form, path)
-        seconds = time.monotonic() - began
+        outcome, line, seconds = _read(form, path)
+        if seconds > HANG:  # on a busy machine any process may have to wait: once more
+            outcome, line, seconds = _read(form, path)
         kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         held = 1024 * max(resource.getrusage(kind).ru_maxrss for kind in kinds)
         answers.send_bytes(json.dumps((outcome, line, seconds, held)).encode())
@@ -138,7 +138,14 @@ def _damaged(form: Format, valid: list[bytes], seed: str) -> bytes:
     return damaged(valid[first], valid[1 - first], random, text=form.text)
 
 
-def _read(form: Format, path: Path) -> tuple[str, str]:
+def _read(form: Format, path: Path) -> tuple[str, str, float]:
+    """Read a file; return what came of it, what was told and how long it took."""
+    began = time.monotonic()
+    outcome, line = _outcome(form, path)
+    return outcome, line, time.monotonic() - began
+
+
+def _outcome(form: Format, path: Path) -> tuple[str, str]:
     try:
         form.read(path)
     except InputError as error:
