@@ -29,6 +29,7 @@ MAX_PIXELS = 64_000_000  # beyond, a header is taken for damaged, before it can 
 # What Pillow raises at damaged files, and at sizes that it takes for an attack.
 UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError,
+    LookupError, ArithmeticError, TypeError,
 )  # fmt: skip
 
 Side = Annotated[int, Field(ge=4, le=512)]
