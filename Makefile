@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all test check format ui chaos bench calibrate docs install help
+.PHONY: repro repro-all test check format ui chaos fuzz bench calibrate docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -36,6 +36,9 @@ ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 
 chaos: $(INSTALLED)  ## drivers and workers killed at many moments, all coming to the same result
 	@SEQARENA_CHAOS=20 pytest -n 0 tests/search/test_interrupted.py -k kill
+
+fuzz: $(INSTALLED)  ## damaged files of every format, N (1,000) each, and what the readers make of them
+	@python -m tests.fuzz $(or $(N),1000)
 
 bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

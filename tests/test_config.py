@@ -117,6 +117,9 @@ def test_a_missing_key_is_named(key: str) -> None:
     [
         (None, "not found; run seqarena from the project's root"),
         ("experiments: [", "not YAML: while parsing"),
+        ("experiments: {a: 2020-13-01}", "not YAML: month must be in 1..12"),
+        ("experiments: \xff", "not YAML: 'utf-8' codec can't decode"),
+        ("experiments: {2020-01-01: {}}", "experiments: expected names, found datetime.date"),
         ("- a", "expected a mapping with the key 'experiments'"),
         ("experiment: {}", "expected a mapping with the key 'experiments'"),
         ("experiments: [a]", "expected a mapping with the key 'experiments'"),
@@ -125,7 +128,7 @@ def test_a_missing_key_is_named(key: str) -> None:
 def test_a_file_that_is_no_params(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "params.yaml"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=message) as error:
         read_params(path)
     assert "\n" not in str(error.value) and "params.yaml" in str(error.value)
@@ -162,6 +165,12 @@ def test_the_nearest_name_or_all() -> None:
     assert nearest("lsmt", ["gru", "lstm"]) == "did you mean 'lstm'?"
     assert nearest("zzz", ["lstm", "gru"]) == "known: gru, lstm"
     assert nearest("zzz", []) == "known: none"
+
+
+def test_what_is_quoted_stays_in_one_line() -> None:
+    told = str(InputError("a.csv line 2: found 'x\ny" + "z" * 10_000))
+    assert told.startswith("a.csv line 2: found 'x yz") and "\n" not in told
+    assert len(told) < 1000
 
 
 def test_few_names_stand_for_many() -> None:

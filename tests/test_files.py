@@ -81,6 +81,14 @@ def test_json_goes_there_and_back(tmp_path: Path) -> None:
     assert "ä" in (tmp_path / "a.json").read_text()
 
 
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff", b"[" * 100_000])
+def test_damaged_json_is_told_in_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json: damaged, it is not JSON: .") as caught:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
 def test_json_keeps_infinities_for_float_to_read(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"curve": [{"loss": float("inf")}, {"loss": 0.5}]})
     curve = read_json(tmp_path / "a.json")["curve"]

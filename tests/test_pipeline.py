@@ -114,15 +114,21 @@ def _write_files(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A fresh clone of the project with two small experiments, run once to the verdict."""
-    root = tmp_path_factory.mktemp("project")
+    """A project with two small experiments, run once to the verdict."""
+    run = new_project(tmp_path_factory.mktemp("project"), EXPERIMENTS)
+    run.first = run("seqarena", "run", "--jobs", "2")
+    return run
+
+
+def new_project(root: Path, experiments: dict[str, object]) -> Project:
+    """Make a fresh clone of the project with experiments over small files."""
     for name in ("pipelines", "src"):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / name, root / name, ignore=ignored)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, root / name)
     _write_files(root / "files")
-    write_params(root, EXPERIMENTS)
+    write_params(root, experiments)
     run = Project(root)
     run("git", "init", "--quiet")
     run("git", "config", "user.email", "test@example.org")
@@ -131,7 +137,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "start")
-    run.first = run("seqarena", "run", "--jobs", "2")
     return run
 
 

@@ -83,12 +83,23 @@ def test_any_length_and_any_number(trained: Any) -> None:
 def test_the_weights_are_no_pickle(trained: Any) -> None:
     training, folder = trained("gru", "text")
     assert sorted(path.name for path in folder.iterdir()) == [
+        "digests.json",
         "model.json",
         "spec.json",
         "weights.safetensors",
     ]
     with safe_open(folder / "weights.safetensors", "pt") as weights:
         assert set(weights.keys()) == training.model.state_dict().keys()
+
+
+@pytest.mark.parametrize("part", ["weights.safetensors", "spec.json", "model.json", "digests.json"])
+def test_a_damaged_model_is_named(trained: Any, part: str) -> None:
+    _, folder = trained("gru", "text")
+    content = bytearray((folder / part).read_bytes())
+    content[-3] ^= 1
+    (folder / part).write_bytes(content)
+    with pytest.raises(InputError, match=r"m/.*(damaged).*"):
+        Predictor(folder)
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:

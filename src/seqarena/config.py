@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from seqarena.errors import InputError, nearest, unknown
+from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
 
 PARAMS = Path("params.yaml")
@@ -135,11 +135,16 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: not found; run seqarena from the project's root")
     try:
-        params = yaml.load(path.read_text(), yaml.CSafeLoader)
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        params = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2020-13-01 is a ValueError
+        raise InputError(f"{path}: not YAML: {in_one_line(error)}") from error
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):
         raise InputError(f"{path}: expected a mapping with the key 'experiments'")
+    for name in params["experiments"]:
+        if not isinstance(name, str):
+            raise InputError(
+                f"{path}: experiments: expected names, found {name!r}; put it in quotes"
+            )
     return params
 
 
@@ -152,7 +157,7 @@ def with_named_protocol(section: Any, protocols: Any, path: Path, where: str) ->
     if not isinstance(own, dict) or own.get("name") is None:
         return section
     name, known = own["name"], protocols if isinstance(protocols, dict) else {}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise unknown(f"{where}.protocol.name", "protocol", str(name), known)
     parse(Protocol, known[name], f"{path}: protocols.{name}")
     for key in ("name", "seed"):  # DVC looks for an experiment's seed in its own section

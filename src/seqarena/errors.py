@@ -12,11 +12,19 @@ from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+LONGEST = 800  # characters of a line that is shown
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # to write a file
 
 
 class InputError(Exception):
-    """Something the user gave is wrong; the message is the one line they are shown."""
+    """Something the user gave is wrong; the message is the one line they are shown.
+
+    What it quotes, a cell of a table, may hold line breaks and pages of text: neither is shown.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = " ".join(message.splitlines())
+        super().__init__(line if len(line) <= LONGEST else f"{line[:LONGEST]}…")
 
 
 class InputWarning(UserWarning):
@@ -29,9 +37,14 @@ class RunError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is meant, or list them all when none is close."""
-    names = sorted(known) or ["none"]
+    names = sorted(map(str, known)) or ["none"]
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return what a library says of bad input without its line breaks, or the error's name."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def few(names: Iterable[str], most: int = 10) -> str:

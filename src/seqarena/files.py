@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 
 
 @contextmanager
@@ -74,10 +74,13 @@ def _without_infinities(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; raises `InputError` when it is not there."""
+    """Read a JSON file; raises `InputError` when it is not there, or is not JSON."""
     if not path.is_file():
         raise InputError(f"{path}: not there yet; run `dvc repro` first")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged, it is not JSON: {in_one_line(error)}") from error
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:

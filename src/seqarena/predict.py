@@ -13,23 +13,27 @@ from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, read_spec, write_spec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
-from seqarena.files import new_folder, read_json, write_json
+from seqarena.files import new_folder, read_json, sha256_of, write_json
 from seqarena.models.model import SequenceModel
 from seqarena.tasks import task_for
 
 BATCH = 64
+PARTS = ("weights.safetensors", "spec.json", "model.json")
+DIGESTS = "digests.json"  # sha256 of each part
 
 
 class Predictor:
     """Loads a model folder and predicts for sequences of any length.
 
     The folder holds ``weights.safetensors``, ``spec.json`` and ``model.json`` (experiment, task,
-    variant, hyperparameters, seed): no pickle, nothing that runs code when read.
+    variant, hyperparameters, seed), and their digests: no pickle, nothing that runs code when
+    read. Raises `InputError` naming the file that is not what was saved.
     """
 
     def __init__(self, folder: Path) -> None:
         if not (folder / "model.json").is_file():
             raise InputError(f"{folder}: no model here; run `dvc repro` first")
+        _check_digests(folder)
         self.about: dict[str, Any] = read_json(folder / "model.json")
         self.spec: DataSpec = read_spec(folder / "spec.json")
         self.task = task_for(self.about["task"])
@@ -75,3 +79,14 @@ def save_model(
         save_file({k: v.contiguous() for k, v in weights.items()}, partial / "weights.safetensors")
         write_spec(partial / "spec.json", spec)
         write_json(partial / "model.json", about)
+        write_json(partial / DIGESTS, {name: sha256_of(partial / name) for name in PARTS})
+
+
+def _check_digests(folder: Path) -> None:
+    digests = read_json(folder / DIGESTS)
+    for name in PARTS:
+        path = folder / name
+        known = digests.get(name) if isinstance(digests, dict) else None
+        if not path.is_file() or sha256_of(path) != known:
+            reason = f"damaged, or not what {DIGESTS} beside it was made of"
+            raise InputError(f"{path}: {reason}; `dvc repro` trains it anew")

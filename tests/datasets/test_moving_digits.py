@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqarena.data.modalities.video import Video, VideoOptions, decoders
+from seqarena.data.children import decoders
+from seqarena.data.modalities.video import Video, VideoOptions, as_asked
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.datasets.moving_digits import DIRECTIONS, MovingDigits, draw, encode
 from seqarena.files import digest_of
@@ -97,7 +98,7 @@ def test_coding_does_not_tell_first_frames_from_last(tmp_path: Path) -> None:
     frames = draw(original(), "left", np.random.default_rng(0))
     encode(tmp_path / "forth.mp4", frames)
     encode(tmp_path / "back.mp4", frames[::-1])
-    with decoders(VideoOptions()) as submit:
+    with decoders(as_asked(VideoOptions())) as submit:
         forth, back = (submit(tmp_path / f"{name}.mp4").result() for name in ("forth", "back"))
     assert np.array_equal(forth, back[::-1])
     assert np.abs(forth[:, 0].astype(float) - frames).mean() < 2  # the digit survives the codec

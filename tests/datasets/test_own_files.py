@@ -12,6 +12,7 @@ import pytest
 from seqarena.data.labelled import assign_splits, read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.datasets import DATASETS, dataset
+from seqarena.datasets.own import OwnFiles
 from seqarena.errors import InputError
 
 TABLE = pd.DataFrame({"text": ['a "b", c', "NA", "x\ty"], "label": ["p", "n", "p"]})
@@ -153,3 +154,12 @@ print({heavy!r} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_parquet_of_other_bytes_than_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"text": ["film"] * 9, "label": ["x"] * 9}).to_parquet(path, compression=None)
+    path.write_bytes(path.read_bytes().replace(b"film", b"fi\xff\xfe"))
+    with pytest.raises(InputError, match=r"a\.parquet: not a ") as caught:
+        OwnFiles(path, "text").write(tmp_path)
+    assert "\n" not in str(caught.value)

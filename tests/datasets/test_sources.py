@@ -204,6 +204,37 @@ def test_no_archive_writes_outside(tmp_path: Path, kind: str, name: str) -> None
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_what_is_neither_file_nor_folder_is_not_unpacked(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("top/x"), io.BytesIO())
+        info = tarfile.TarInfo("top/odd")
+        info.type, info.linkname = kind, "top/x"
+        archive.addfile(info)
+    with pytest.raises(InputError, match=r"^a\.tar: refused, 'top/odd' is no file"):
+        sources.unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_bomb_is_refused_for_its_density(tmp_path: Path, kind: str) -> None:
+    zeros, path = bytes(64 << 20), tmp_path / f"a.{kind}"
+    write_zip(path, {"top/x": zeros}) if kind == "zip" else write_tar(path, "top/x", zeros)
+    with pytest.raises(InputError, match="refused, unpacks to more than"):
+        sources.members(path, "top/")
+
+
+def test_a_download_is_bounded(site: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, address = site
+    (folder / "a.zip").write_bytes(bytes(3 << 20))
+    monkeypatch.setattr(sources, "LARGEST", 1 << 20)
+    with pytest.raises(InputError, match="not downloaded"):
+        sources.url("toy", "a.zip", f"{address}/a.zip", sha256="0" * 64)
+
+
 def test_bombs_and_broken_archives_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from seqarena.data.modalities.video import VideoOptions, decoders
+from seqarena.data.children import decoders
+from seqarena.data.modalities.video import VideoOptions, as_asked
 from seqarena.data.store import Array
 from seqarena.datasets.moving_digits import DIRECTIONS, ROOM
 from seqarena.datasets.turning_digits import OPPOSITE, TurningDigits, Walk, wander
@@ -53,7 +54,7 @@ def test_clips_and_splits(written: Path, rows: list[dict[str, str]]) -> None:
 
 
 def test_decoded_digits_move_as_the_labels_say(written: Path, rows: list[dict[str, str]]) -> None:
-    with decoders(VideoOptions()) as submit:
+    with decoders(as_asked(VideoOptions())) as submit:
         clips = [submit(written / row["file"]) for row in rows]
         steps = [steps_of(clip.result()[:, 0]) for clip in clips]
     right = [

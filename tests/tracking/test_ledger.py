@@ -89,7 +89,43 @@ def test_a_damaged_line_within_is_named(ledger: Ledger) -> None:
     ledger.start("trial", "lstm/0")
     end = len(ledger.path.read_bytes())
     ledger.path.write_bytes(ledger.path.read_bytes() + b"\0\0\0\n")
-    with pytest.raises(InputError, match=f"ledger.jsonl: at byte {end}: not a JSON line"):
+    with pytest.raises(InputError, match=f"ledger.jsonl: damaged at byte {end}: not a JSON line"):
+        ledger.runs()
+
+
+def test_a_flipped_bit_is_never_read_as_another_value(ledger: Ledger) -> None:
+    """Of a name, a score or the checksum itself: it is refused, or the line reads as before."""
+    trial = ledger.start("trial", "lstm/0", tags={"device": "cpu"})
+    ledger.metrics(trial, 1, {"valid_accuracy": 0.5})
+    written, content = ledger.runs()[trial], ledger.path.read_bytes()
+    refused = 0
+    for place in range(0, len(content) - 1, 3):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 7
+        ledger.path.write_bytes(damaged)
+        try:
+            (found,) = Ledger(ledger.path, "toy").runs().values()
+            assert found == written
+        except InputError as error:
+            refused += "damaged at byte" in str(error)
+    assert refused > len(content) / 3 * 0.8
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": ["end"], "run": "a", "time": 1}',
+        '{"event": "end", "run": "a", "time": 1, "status": "DONE", "message": ""}',
+        '{"event": "metrics", "run": "a", "time": 1, "step": 1.5, "values": {}}',
+        '{"event": "metrics", "run": "a", "time": 1, "step": 1, "values": {"x": "high"}}',
+        '{"event": "tag", "run": "a", "time": 1, "tags": {"x": 1}}',
+        '{"event": "resume", "run": "a", "time": 1, "driver": [1]}',
+    ],
+)
+def test_an_event_of_another_form_is_refused(ledger: Ledger, line: str) -> None:
+    ledger.path.parent.mkdir(parents=True)
+    ledger.path.write_text(f"{line}\n")
+    with pytest.raises(InputError, match="ledger.jsonl: damaged at byte 0: "):
         ledger.runs()
 
 
@@ -159,6 +195,7 @@ def test_a_recycled_pid_is_not_taken_for_the_driver(ledger: Ledger) -> None:
     run = ledger.start("search", "lstm")
     line = json.loads(ledger.path.read_text())
     line["driver"][1] -= 3600.0  # the same pid, an hour earlier
+    del line["sum"]
     ledger.path.write_text(json.dumps(line) + "\n")
     assert ledger.close_orphans() == 1
     assert ledger.runs()[run].status == "KILLED"

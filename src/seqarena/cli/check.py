@@ -17,7 +17,7 @@ from rich.table import Table
 from seqarena.config import experiment_names
 from seqarena.errors import InputError
 from seqarena.experiments import load
-from seqarena.tracking.mlflow.projection import default_uri
+from seqarena.tracking.mlflow.projection import default_uri, without_secret
 
 GIB = 1 << 30
 MEMORY, DISK = 4, 5  # GiB that a run of the committed params wants
@@ -81,7 +81,7 @@ def _device() -> str:
 
 
 def _services() -> Iterator[Finding]:
-    yield Finding("MLflow", default_uri())
+    yield Finding("MLflow", without_secret(default_uri(), default_uri()))
     yield Finding("Ray", os.environ.get("RAY_ADDRESS") or "a local cluster")
     mirror = os.environ.get("SEQARENA_MIRROR")
     if mirror:

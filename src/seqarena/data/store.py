@@ -18,19 +18,26 @@ machine shares one copy in the page cache and nothing is pickled:
 from __future__ import annotations
 
 import json
+import tokenize
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import read_json, write_json
 
 SPLITS = ("train", "valid", "test")
 Array = NDArray[Any]
+ANEW = "`dvc repro` prepares it anew"
+# What numpy raises at a damaged header.
+UNREADABLE = (
+    OSError, EOFError, ValueError, LookupError, TypeError, SyntaxError, tokenize.TokenError,
+    ArithmeticError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +71,19 @@ class Split:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.inputs, self.starts, self.lengths, self.targets = (
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ("inputs", "starts", "lengths", "targets")
+            _mapped(folder / f"{name}.npy") for name in ("inputs", "starts", "lengths", "targets")
         )
         self.target_starts = self.target_lengths = None
         if (folder / "target_starts.npy").is_file():
             self.target_starts, self.target_lengths = (
-                np.load(folder / f"target_{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in ("starts", "lengths")
+                _mapped(folder / f"target_{name}.npy") for name in ("starts", "lengths")
             )
+        _check_places(folder, "", self.inputs, self.starts, self.lengths)
+        if self.target_starts is None or self.target_lengths is None:
+            _check_count(folder, "targets", self.targets, self.starts)
+        else:
+            _check_places(folder, "target_", self.targets, self.target_starts, self.target_lengths)
+            _check_count(folder, "target_starts", self.target_starts, self.starts)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -96,6 +107,38 @@ class Split:
             return [json.loads(line) for line in file]
 
 
+def _mapped(path: Path) -> Array:
+    """Map an array into memory; raises `InputError` when the file is missing or damaged."""
+    try:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not there; {ANEW}") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not an array: {in_one_line(error)}; {ANEW}") from error
+    return array
+
+
+def _check_places(folder: Path, name: str, steps: Array, starts: Array, lengths: Array) -> None:
+    """Raise `InputError` unless every sequence lies within the steps."""
+    whole = (
+        (starts.dtype.kind, lengths.dtype.kind) == ("i", "i")
+        and starts.ndim == lengths.ndim == 1
+        and steps.ndim > 0
+        and len(starts) == len(lengths)
+        and (starts >= 0).all()
+        and (lengths >= 0).all()
+        and (starts <= len(steps) - lengths).all()
+    )
+    if not whole:
+        files = f"{name}starts.npy and {name}lengths.npy"
+        raise InputError(f"{folder}: damaged, {files} do not fit the steps; {ANEW}")
+
+
+def _check_count(folder: Path, name: str, found: Array, starts: Array) -> None:
+    if found.ndim == 0 or len(found) != len(starts):
+        raise InputError(f"{folder}: damaged, {name}.npy is not of {len(starts)} rows; {ANEW}")
+
+
 class Prepared:
     """The prepared data of one experiment."""
 
@@ -111,11 +154,32 @@ class Prepared:
 
 
 def read_spec(path: Path) -> DataSpec:
-    """Read a `DataSpec` back from its JSON."""
-    raw = read_json(path)
-    for key in ("feature_shape", "vocabulary", "classes", "labelled_tokens", "target_vocabulary"):
-        raw[key] = tuple(raw.get(key, ()))
-    return DataSpec(**raw)
+    """Read a `DataSpec` back from its JSON.
+
+    Raises `InputError` naming the file and the key that is missing, unknown or of another type.
+    """
+    raw, types = read_json(path), get_type_hints(DataSpec)
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected a mapping, found {type(raw).__name__}")
+    for key in raw:
+        if key not in types:
+            raise unknown(str(path), "key", key, types)
+    for known in fields(DataSpec):
+        if known.name not in raw and known.default is known.default_factory is MISSING:
+            raise InputError(f"{path}: {known.name}: missing")
+    return DataSpec(**{key: _as(types[key], raw[key], f"{path}: {key}") for key in raw})
+
+
+def _as(kind: Any, value: Any, where: str) -> Any:
+    """Return a value of JSON as the type of a field, which JSON may not have: a tuple."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (tuple, list) and isinstance(value, list):
+        return origin(_as(inner[0], item, where) for item in value)
+    if origin is dict and isinstance(value, dict):
+        return {key: _as(inner[1], item, where) for key, item in value.items()}
+    if kind is Any or type(value) is kind or (kind is float and type(value) is int):
+        return value
+    raise InputError(f"{where}: expected {getattr(kind, '__name__', kind)}, found {value!r}")
 
 
 def write_spec(path: Path, spec: DataSpec) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
+from pyarrow import ArrowException
 
 from seqarena.data.labelled import MANIFESTS
 from seqarena.data.modalities import MODALITIES
@@ -14,7 +15,7 @@ from seqarena.data.modalities.series import SERIES
 from seqarena.data.store import SPLITS
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.datasets.base import Dataset
-from seqarena.errors import InputError, unknown
+from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import write_csv
 
 TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
@@ -26,6 +27,10 @@ FILES = {
     "music": (".mid", ".midi"),
 }
 LABELS = MANIFESTS["file"]
+# What pyarrow raises at damaged files, and pandas at what it had noted in them.
+UNREADABLE = (
+    ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+)  # fmt: skip
 
 
 class OwnFiles(Dataset):
@@ -77,9 +82,12 @@ def _write_table(path: Path, table: Path) -> None:
     elif suffix in (".parquet", ".pq"):
         try:
             frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:  # pyarrow's errors are kinds of these
-            raise InputError(f"{path}: not a Parquet table: {error}") from error
-        frame.to_csv(table, index=not isinstance(frame.index, pd.RangeIndex))
+        except UNREADABLE as error:
+            raise InputError(f"{path}: not a Parquet table: {in_one_line(error)}") from error
+        try:
+            frame.to_csv(table, index=not isinstance(frame.index, pd.RangeIndex))
+        except (ArrowException, UnicodeError) as error:  # texts are looked at only now
+            raise InputError(f"{path}: not a text in UTF-8: {in_one_line(error)}") from error
     else:
         known = ", ".join((*SUFFIXES, ".parquet"))
         raise InputError(f"{path}: expected a table ({known}), found '{suffix}'")

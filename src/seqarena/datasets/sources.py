@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import os
 import re
-import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -24,12 +25,19 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 from seqarena.files import sha256_of
 
 TIMEOUT = 60.0  # seconds without a byte
-LARGEST = 2 << 30  # bytes that an archive may unpack to
-UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, OSError, RuntimeError)
+LARGEST = 2 << 30  # bytes that may be downloaded, and that an archive may unpack to
+DENSEST = 100  # times its own size that an archive may unpack to; those that are read reach 8
+SMALL = 1 << 20  # bytes that any archive may unpack to
+HEADER = 512  # bytes that an entry counts for beside its content
+# What zipfile and tarfile raise at damaged archives.
+UNREADABLE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
+    OSError, EOFError, RuntimeError, ValueError, LookupError, ArithmeticError,
+)  # fmt: skip
 
 
 def pypi(name: str, version: str, sha256: str, *, sdist: bool = False) -> Path:
@@ -114,15 +122,18 @@ def members(archive: Path, prefix: str) -> dict[str, bytes]:
 def unpack(archive: Path, into: Path) -> None:
     """Unpack a zip, wheel or tar into a folder.
 
-    Raises `InputError` when it is corrupt, too large, or would write outside the folder.
+    Raises `InputError` when it is corrupt, too large, would write outside the folder, or holds
+    anything but files and folders.
     """
     with _opened(archive) as opened:
-        for _ in _files(opened, archive):
-            pass  # every name and size is checked before the first byte is written
         if isinstance(opened, tarfile.TarFile):
-            opened.extractall(into, filter="data")
-        else:
-            opened.extractall(into)  # noqa: S202  # a zip's names were checked above
+            for member in opened.getmembers():
+                if not (member.isfile() or member.isdir()):
+                    raise InputError(f"{archive.name}: refused, '{member.name}' is no file")
+        files = list(_files(opened, archive))  # all are checked before the first is written
+        for name, read in files:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            (into / name).write_bytes(read())
 
 
 def content_sha256_of(archive: Path, within: str = "") -> str:
@@ -146,20 +157,20 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
         with zipfile.ZipFile(archive) if is_zip else tarfile.open(archive) as opened:
             yield opened
     except UNREADABLE as error:
-        raise InputError(f"{archive.name}: cannot be unpacked: {error}") from error
+        raise InputError(f"{archive.name}: cannot be unpacked: {in_one_line(error)}") from error
 
 
 def _files(
     opened: zipfile.ZipFile | tarfile.TarFile, archive: Path
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Walk the regular files of an archive; bounds come before any content is unpacked."""
-    total = 0
+    total, most = 0, min(LARGEST, max(SMALL, DENSEST * archive.stat().st_size))
     for name, size, is_file, read in _entries(opened):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
             raise InputError(f"{archive.name}: refused, '{name}' points outside the archive")
-        total += size
-        if total > LARGEST:
-            raise InputError(f"{archive.name}: refused, unpacks to more than {LARGEST >> 30} GiB")
+        total += size + HEADER
+        if total > most:
+            raise InputError(f"{archive.name}: refused, unpacks to more than {most >> 20} MiB")
         if is_file:
             yield name, read
 
@@ -203,7 +214,10 @@ def _download(address: str, path: Path, otherwise: str) -> None:
             urllib.request.urlopen(request, timeout=TIMEOUT) as source,  # noqa: S310
             path.open("wb") as file,
         ):
-            shutil.copyfileobj(source, file)
+            while piece := source.read(1 << 20):
+                file.write(piece)
+                if file.tell() > LARGEST:
+                    raise InputError(f"{address}: more than {LARGEST >> 30} GiB; not downloaded")
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"{address}: cannot be downloaded ({error}); {otherwise}") from error
 

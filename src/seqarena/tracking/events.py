@@ -1,8 +1,7 @@
-"""The lines of a ledger: what an event holds, and the runs that events come to."""
+"""The events of a ledger, and the runs that they come to."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,17 +65,6 @@ def apply(data: dict[str, Any], runs: dict[str, Run], path: Path) -> None:
     elif kind == "resume":
         runs[run].status, runs[run].message, runs[run].ended = "RUNNING", "", None
         runs[run].driver = (int(data["driver"][0]), float(data["driver"][1]))
-
-
-def parsed(line: bytes, where: str) -> dict[str, Any]:
-    """Read the event of a line; raises `InputError` where it is none."""
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not a JSON line; expected an event of a run") from error
-    if not isinstance(data, dict) or not {"event", "run", "time"} <= data.keys():
-        raise InputError(f"{where}: expected an object with the keys event, run and time")
-    return data
 
 
 def plain(value: Any) -> Any:

@@ -1,12 +1,12 @@
 """The append-only record on disk of every run of an experiment.
 
 One JSON object per line; everything else that shows runs (MLflow, reports) is made from it. A line
-counts once its newline is on disk, so a crash can lose at most the line it was writing.
+counts once its newline is on disk, so a crash can lose at most the line it was writing. Each ends
+with a checksum of what stands before it: a damaged line is refused, never read as another.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import uuid
@@ -17,9 +17,11 @@ from typing import Any
 
 import psutil
 
+from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
 from seqarena.tracking.environment import environment
-from seqarena.tracking.events import End, Event, Kind, Run, apply, parsed, plain
+from seqarena.tracking.events import End, Event, Kind, Run, apply, plain
+from seqarena.tracking.lines import decoded, encoded
 
 
 class Ledger:
@@ -157,7 +159,7 @@ class Ledger:
     def events(self, offset: int = 0) -> Iterator[Event]:
         """Read the whole lines from `offset` on; a torn last line is left out.
 
-        Raises `InputError` naming the offset of a line that is not JSON.
+        Raises `InputError` naming the offset of a line that is not as it was written.
         """
         if not self.path.is_file():
             return
@@ -167,7 +169,13 @@ class Ledger:
                 if not line.endswith(b"\n"):
                     return
                 start, offset = offset, offset + len(line)
-                yield Event(offset, parsed(line, f"{self.path}: at byte {start}"))
+                try:
+                    data = decoded(line)
+                except ValueError as error:
+                    cut = f"`truncate -s {start}` keeps what came before, and the rest is run again"
+                    place = f"{self.path}: damaged at byte {start}"
+                    raise InputError(f"{place}: {error}; {cut}") from error
+                yield Event(offset, data)
 
     def _require(self, run: str) -> None:
         if run not in self._runs:
@@ -177,13 +185,13 @@ class Ledger:
 
     def _append(self, event: str, run: str, **data: Any) -> None:
         record = {"event": event, "run": run, "time": round(time.time() * 1000), **data}
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        line = encoded(record)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # Opened anew each time (tens of microseconds), so that no state outlives a failed write.
         try:
             with self.path.open("a+b") as file:
                 _drop_torn_line(file.fileno())
-                file.write(text.encode() + b"\n")
+                file.write(line)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
 

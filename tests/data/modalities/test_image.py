@@ -186,6 +186,13 @@ def animate(path: Path) -> None:
     frames[0].save(path, format="PNG", save_all=True, append_images=frames[1:])
 
 
+def without_pixels(path: Path) -> None:
+    """Write a PNG that ends, its sums in order, where its pixels should begin."""
+    even(8, 8).save(path, format="PNG")
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + content[-12:])
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda p: None, "no such picture"),
     "empty": (lambda p: p.write_bytes(b""), "empty file"),
@@ -193,6 +200,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "another format": (lambda p: even(8, 8).save(p, format="GIF"), "neither PNG nor JPEG"),
     "head": (cut(0.001, "PNG"), "not a readable picture"),
     "cut PNG": (cut(0.7, "PNG"), "not a readable picture"),
+    "no pixels": (without_pixels, "not a readable picture"),
     "cut JPEG": (cut(0.7, "JPEG"), "truncated"),
     "damaged": (flip, "broken PNG file"),
     "large": (output_from_predictions(9_000, 9_000), "9000 x 9000; at most 64000000 pixels"),

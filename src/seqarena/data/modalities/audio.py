@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +15,7 @@ import soxr
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
+from seqarena.data.children import decoders
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
@@ -30,8 +31,6 @@ from seqarena.errors import InputError
 SUFFIXES = {".wav", ".flac"}
 # Beyond these a header is taken for damaged, before it can claim memory.
 MAX_RATE, MAX_CHANNELS = 384_000, 8
-# Resampling releases the GIL and log-mel does not: a third thread gains nothing.
-THREADS = 2
 LEAST_STD = 1e-3  # a mel band that never changes stays near 0
 
 
@@ -63,14 +62,11 @@ class Audio(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        with ThreadPoolExecutor(THREADS) as pool:
-            frames = {row.item: pool.submit(features, raw / row.item, options) for row in rows}
-            try:
-                written = write_labelled(
-                    out, splits, lambda row: frames.pop(row.item).result(), targets
-                )
-            finally:
-                pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
+        with decoders(partial(features, options=options)) as submit:
+            frames = {row.item: submit(raw / row.item) for row in rows}
+            written = write_labelled(
+                out, splits, lambda row: frames.pop(row.item).result(), targets
+            )
         mean, std = scale_by_train(out, least_std=LEAST_STD)
         encoding = options.model_dump(exclude={"valid", "test"})
         return DataSpec(
@@ -87,10 +83,9 @@ class Audio(Modality):
         fields = {name: spec.options[name] for name in AudioOptions.model_fields.keys() - _SPLIT}
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
-        return [
-            (path.name, (features(path, options) - mean) / std)
-            for path in _recordings(Path(source))
-        ]
+        with decoders(partial(features, options=options)) as submit:
+            frames = [(path.name, submit(path)) for path in _recordings(Path(source))]
+            return [(name, (found.result() - mean) / std) for name, found in frames]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the second at which its window starts: ``0.00``, ``0.01``, …"""

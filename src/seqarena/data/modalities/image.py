@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,20 +14,22 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
+from seqarena.data.children import decoders
 from seqarena.data.labelled import LabelledOptions, assign_splits, read_manifest, write_labelled
 from seqarena.data.modalities.base import Modality
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 
+Image.preinit()  # once here, not in every child process
 FORMATS = ("PNG", "JPEG")
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 MAX_PIXELS = 64_000_000  # beyond, a header is taken for damaged, before it can claim memory
-THREADS = 2  # decoding and resizing release the GIL
 # What Pillow raises at damaged files, and at sizes that it takes for an attack.
 UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError,
+    LookupError, ArithmeticError, TypeError,
 )  # fmt: skip
 
 Side = Annotated[int, Field(ge=4, le=512)]
@@ -61,14 +63,11 @@ class Images(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        with ThreadPoolExecutor(THREADS) as pool:
-            pictures = {row.item: pool.submit(decode, raw / row.item, options) for row in rows}
-            try:
-                written = write_labelled(
-                    out, splits, lambda row: pictures.pop(row.item).result(), targets
-                )
-            finally:
-                pool.shutdown(cancel_futures=True)  # after an error the rest is not wanted
+        with decoders(partial(decode, options=options)) as submit:
+            pictures = {row.item: submit(raw / row.item) for row in rows}
+            written = write_labelled(
+                out, splits, lambda row: pictures.pop(row.item).result(), targets
+            )
         return DataSpec(
             modality="image",
             dtype="uint8",
@@ -83,7 +82,9 @@ class Images(Modality):
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Read one picture, or all below a folder; see `Modality.read`."""
         options = ImageOptions(**spec.options)
-        return [(path.name, decode(path, options)) for path in _pictures(Path(source))]
+        with decoders(partial(decode, options=options)) as submit:
+            pictures = [(path.name, submit(path)) for path in _pictures(Path(source))]
+            return [(name, picture.result()) for name, picture in pictures]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each region in the order of reading: ``row 1, column 1``, ``row 1, column 2``, …"""
@@ -129,8 +130,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not a readable picture: neither PNG nor JPEG") from error
     except UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a readable picture: {reason}") from error
+        raise InputError(f"{path}: not a readable picture: {in_one_line(error)}") from error
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
+from seqarena.data.children import decoders
 from seqarena.data.labelled import MANIFESTS, Fraction, Row, assign_splits, read_manifest
 from seqarena.data.midi import read_notes
 from seqarena.data.modalities.base import Modality
@@ -50,13 +52,19 @@ class Music(Modality):
         rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         sizes, max_length = {}, 0
-        for name, held in splits.items():
-            parts = [part for row in held for part in _parts(raw, row, options)]
-            examples, inputs, targets = zip(*parts, strict=True)
-            write_sequences(out / name, list(inputs), list(targets), examples)
-            sizes[name] = len(parts)
-            if name == "train":
-                max_length = max(map(len, targets))
+        with decoders(partial(piano_roll, steps_per_quarter=options.steps_per_quarter)) as submit:
+            rolls = {row.item: submit(raw / row.item) for row in rows}
+            for name, held in splits.items():
+                parts = [
+                    part
+                    for row in held
+                    for part in _parts(rolls.pop(row.item).result(), row, options.max_length)
+                ]
+                examples, inputs, targets = zip(*parts, strict=True)
+                write_sequences(out / name, list(inputs), list(targets), examples)
+                sizes[name] = len(parts)
+                if name == "train":
+                    max_length = max(map(len, targets))
         return DataSpec(
             modality="music",
             feature_shape=(KEYS,),
@@ -74,7 +82,9 @@ class Music(Modality):
         The last step holds the last frame; its target would be the one after it.
         """
         steps = spec.options["steps_per_quarter"]
-        return [(path.name, shifted(piano_roll(path, steps))) for path in _pieces(Path(source))]
+        with decoders(partial(piano_roll, steps_per_quarter=steps)) as submit:
+            rolls = [(path.name, submit(path)) for path in _pieces(Path(source))]
+            return [(name, shifted(roll.result())) for name, roll in rolls]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the beat that it predicts: ``1``, ``1.5``, ``2``, …"""
@@ -114,19 +124,16 @@ def shifted(roll: Array) -> Array:
     return np.concatenate([np.zeros((1, KEYS)), roll]).astype(np.float32)
 
 
-def _parts(
-    raw: Path, row: Row, options: MusicOptions
-) -> Iterator[tuple[dict[str, Any], Array, Array]]:
+def _parts(roll: Array, row: Row, max_length: int) -> Iterator[tuple[dict[str, Any], Array, Array]]:
     """Yield what people know a part by, its inputs and its targets; most pieces are one part.
 
     A part from the midst of a piece begins with the frame before it, not with silence.
     """
-    roll = piano_roll(raw / row.item, options.steps_per_quarter)
     inputs = shifted(roll)[:-1]
-    for start in range(0, len(roll), options.max_length):
+    for start in range(0, len(roll), max_length):
         place = f" from frame {start + 1}" if start else ""
         example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group}
-        span = slice(start, start + options.max_length)
+        span = slice(start, start + max_length)
         yield example, inputs[span], roll[span]
 
 

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
@@ -121,10 +121,16 @@ def _outage(uri: str, error: Exception) -> str:
     cause: BaseException = error
     while cause.__context__ is not None:  # the first of the chain says it shortest
         cause = cause.__context__
-    reason = " ".join(str(cause).split())[:200]
-    return f"MLflow at {_without_password(uri)} cannot be written: {reason}"
+    reason = without_secret(" ".join(str(cause).split()), uri)[:200]
+    return f"MLflow at {without_secret(uri, uri)} cannot be written: {reason}"
 
 
-def _without_password(uri: str) -> str:
-    secret = urlsplit(uri).password
-    return uri.replace(f":{secret}@", ":***@") if secret else uri
+def without_secret(text: str, uri: str) -> str:
+    """Hide what a URI says before its host, a user and password or a token, wherever it stands."""
+    before, at, _ = urlsplit(uri).netloc.rpartition("@")
+    if not at:
+        return text
+    parts = {before, unquote(before), *before.split(":", 1)[1:], *unquote(before).split(":", 1)[1:]}
+    for secret in sorted(filter(None, parts), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

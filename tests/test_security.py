@@ -1,0 +1,188 @@
+"""Nothing that is read can run code, and no secret of the environment is written anywhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.tracking.test_server import _free_port, _server
+
+from seqarena.tracking.mlflow.projection import without_secret
+from test_pipeline import EXPERIMENTS, PROTOCOL, Project, new_project
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(
+    path for name in ("src", "pipelines", "infra") for path in (ROOT / name).rglob("*.py")
+)
+
+# The static part.
+
+MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal", "joblib", "jsonpickle"}
+BUILTINS = {"eval", "exec", "compile", "__import__"}
+KEYWORDS = {("weights_only", False), ("allow_pickle", True), ("shell", True)}
+YAML = {
+    "unsafe_load",
+    "unsafe_load_all",
+    "full_load",
+    "full_load_all",
+    "UnsafeLoader",
+    "FullLoader",
+}
+SAFE_YAML = {"SafeLoader", "CSafeLoader"}
+SHELLS = {("os", "system"), ("os", "popen"), ("subprocess", "getoutput"), ("tempfile", "mktemp")}
+
+
+def dangers(text: str) -> Iterator[str]:
+    """Name everything in a file that could run what is read."""
+    for node in ast.walk(ast.parse(text)):
+        found = None
+        if isinstance(node, ast.Import):
+            found = next((a.name for a in node.names if a.name.split(".")[0] in MODULES), None)
+        elif isinstance(node, ast.ImportFrom):
+            found = node.module if (node.module or "").split(".")[0] in MODULES else None
+            names = {alias.name for alias in node.names} & YAML
+            found = found or (names.pop() if node.module == "yaml" and names else None)
+        elif isinstance(node, ast.Attribute) and node.attr in YAML:
+            found = node.attr
+        elif isinstance(node, ast.Call):
+            found = _in_call(node)
+        if found:
+            yield f"line {node.lineno}: {found}"
+
+
+def _in_call(call: ast.Call) -> str | None:
+    keywords = {word.arg: word.value for word in call.keywords}
+    for name, value in KEYWORDS:
+        given = keywords.get(name)
+        if given is not None and not (isinstance(given, ast.Constant) and given.value is not value):
+            return f"{name} that is not {not value}"
+    called = call.func
+    if isinstance(called, ast.Name):
+        return called.id if called.id in BUILTINS else None
+    if not isinstance(called, ast.Attribute):
+        return None
+    owner = called.value.id if isinstance(called.value, ast.Name) else ""
+    if called.attr in ("extractall", "extract"):
+        given = keywords.get("filter")
+        return None if isinstance(given, ast.Constant) and given.value == "data" else called.attr
+    if (owner, called.attr) in SHELLS:
+        return f"{owner}.{called.attr}"
+    if (owner, called.attr) == ("torch", "load") and "weights_only" not in keywords:
+        return "torch.load without weights_only"
+    if owner == "yaml" and called.attr in ("load", "load_all"):
+        loaders = [*call.args[1:], *filter(None, [keywords.get("Loader")])]
+        safe = [n for n in loaders if isinstance(n, ast.Attribute) and n.attr in SAFE_YAML]
+        return None if safe else f"yaml.{called.attr} without a safe loader"
+    return None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_that_is_read_runs_as_code(path: Path) -> None:
+    assert list(dangers(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "torch.load(file, weights_only=False)",
+        "torch.load(file, weights_only=trusted)",
+        "torch.load(file)",
+        "np.load(file, allow_pickle=True)",
+        "import pickle",
+        "import cloudpickle as p",
+        "from pickle import loads",
+        "yaml.load(text)",
+        "yaml.load(text, yaml.Loader)",
+        "yaml.load(text, Loader=yaml.UnsafeLoader)",
+        "yaml.unsafe_load(text)",
+        "from yaml import unsafe_load",
+        "tar.extractall(folder)",
+        "tar.extractall(folder, filter='fully_trusted')",
+        "archive.extract(name)",
+        "subprocess.run(line, shell=True)",
+        "subprocess.run(line, shell=flag)",
+        "os.system(line)",
+        "eval(text)",
+        "exec(text)",
+    ],
+)
+def test_what_is_banned_is_found(text: str) -> None:
+    assert len(list(dangers(text))) >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model.eval()",
+        "torch.load(file, weights_only=True)",
+        "np.load(file, allow_pickle=False)",
+        "yaml.load(text, yaml.CSafeLoader)",
+        "yaml.safe_load(text)",
+        "tar.extractall(folder, filter='data')",
+        "subprocess.run(['ls'], shell=False)",
+    ],
+)
+def test_what_is_safe_is_let_be(text: str) -> None:
+    assert list(dangers(text)) == []
+
+
+# Secrets.
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "planted-aws-6f1c9e",
+    "AWS_SESSION_TOKEN": "planted-session-2b7d",
+    "MLFLOW_TRACKING_PASSWORD": "planted-password-90ab",
+    "DVC_STUDIO_TOKEN": "planted-studio-55e0",
+}
+IN_URI = "planted-uri-d41d"
+
+
+@pytest.mark.parametrize("uri", [f"http://me:{IN_URI}@host:1/a", f"https://{IN_URI}@host"])
+def test_a_secret_in_a_uri_is_hidden_wherever_it_stands(uri: str) -> None:
+    told = without_secret(f"no answer of {uri}, as {IN_URI}", uri)
+    assert IN_URI not in told and "host" in told
+    assert without_secret("sqlite:////a/b@c.db", "sqlite:////a/b@c.db") == "sqlite:////a/b@c.db"
+
+
+@pytest.fixture(scope="module")
+def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, list[Path]]]:
+    """A run among secrets, MLflow at a server whose URI holds one; and all folders it writes."""
+    root = tmp_path_factory.mktemp("secrets")
+    rays = Path(tempfile.mkdtemp(prefix="ray-"))  # short: a socket's path holds 107 bytes
+    experiment = {**EXPERIMENTS["reviews"], "variants": ["conv1d"], "protocol": PROTOCOL}
+    port, store = _free_port(), root / "server"
+    store.mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        for name, secret in SECRETS.items():
+            patched.setenv(name, secret)
+        patched.setenv("RAY_TMPDIR", str(rays))
+        with _server(port, f"sqlite:///{store / 'mlflow.db'}", store / "artifacts"):
+            patched.setenv("MLFLOW_TRACKING_URI", f"http://me:{IN_URI}@127.0.0.1:{port}")
+            project = new_project(root / "project", {"reviews": experiment})
+            project.first = project("seqarena", "run")
+            project.first += project.start("seqarena", "check").communicate()[0]
+        # And once more when the server is gone, which is warned of.
+        project.first += project("seqarena", "sync", fails=True)
+        project.first += project("dvc", "repro", "--force", "--single-item", "train@reviews")
+        yield project, [root, rays]
+    shutil.rmtree(rays, ignore_errors=True)
+
+
+def test_secrets_of_the_environment_are_written_nowhere(
+    with_secrets: tuple[Project, list[Path]],
+) -> None:
+    project, folders = with_secrets
+    secrets = [*SECRETS.values(), IN_URI]
+    assert "cannot be written" in project.first
+    assert [secret for secret in secrets if secret in project.first] == []
+    files = [Path(at) / name for top in folders for at, _, names in os.walk(top) for name in names]
+    read = {path for path in files if path.is_file() and not path.is_symlink()}
+    for kind in ("ledger.jsonl", "mlflow.db", "MLmodel", "run.log", "index.html", "raylet.out"):
+        assert any(path.name == kind for path in read), f"no {kind}: this test would see nothing"
+    leaks = [str(p) for p in sorted(read) if any(s.encode() in p.read_bytes() for s in secrets)]
+    assert leaks == []
