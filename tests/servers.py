@@ -63,12 +63,9 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def mlflow_server(
-    port: int, store: str, artifacts: str, log: Path, *options: str, **environment: str
-) -> Iterator[str]:
-    """Serve MLflow and yield its address."""
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store, "--artifacts-destination", artifacts, *options]
+def mlflow_server(port: int, log: Path, *options: str, **environment: str) -> Iterator[str]:
+    """Serve MLflow with the options of `mlflow server` and yield its address."""
+    command = ["mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1", *options]
     uri = f"http://127.0.0.1:{port}"
     without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 processes fewer
     with serving(command, f"{uri}/health", log, **without_jobs, **environment):

@@ -22,3 +22,10 @@ def test_help_lists_every_target_with_what_it_does() -> None:
 def test_every_phony_target_exists() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert phony.split() == TARGETS
+
+
+def test_the_dashboard_is_for_this_machine_alone() -> None:
+    """MLflow listens on loopback unless it is told otherwise, and has no password here."""
+    (recipe,) = re.findall(r"^ui:.*\n\t(.*)$", MAKEFILE, re.MULTILINE)
+    assert "mlflow ui" in recipe
+    assert "--host" not in recipe

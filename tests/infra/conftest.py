@@ -18,6 +18,7 @@ from support import ROOT
 
 INFRA = ROOT / "infra"
 DOCS = ROOT / "docs" / "infra"
+COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text())
 BUCKET = "seqarena"
 PASSWORD = "not-a-secret-0"  # of a server that ends with the tests
 STORE = {"AWS_ACCESS_KEY_ID": "seqarena", "AWS_SECRET_ACCESS_KEY": PASSWORD}
@@ -74,16 +75,19 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
             "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": PASSWORD,
         }
-        with mlflow_server(
-            free_port(),
-            "postgresql+psycopg:///",
-            f"s3://{BUCKET}/mlflow",
-            folder / "mlflow.log",
-            "--app-name",
-            "basic-auth",
-            **environment,
-        ) as uri:
+        port = free_port()
+        with mlflow_server(port, folder / "mlflow.log", *_options(port), **environment) as uri:
             yield Services(uri, s3)
+
+
+def _options(port: int) -> list[str]:
+    """Return what infra/compose.yaml tells the server, but for where it listens."""
+    _, _, *options = COMPOSE["services"]["mlflow"]["command"]
+    return [
+        option.replace(":5000", f":{port}")
+        for option in options
+        if not option.startswith(("--host", "--port"))
+    ]
 
 
 def _keys() -> dict[str, str]:

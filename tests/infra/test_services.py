@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import boto3
@@ -71,15 +72,23 @@ def test_files_and_models_come_back_by_the_proxy(
     assert store.list_objects_v2(Bucket=BUCKET, Prefix="mlflow/")["KeyCount"] >= len(models)
 
 
-def test_without_a_password_the_server_tells_nothing(services: Services) -> None:
-    for path in (
-        "",
-        "api/2.0/mlflow/experiments/search?max_results=9",
-        "api/2.0/mlflow-artifacts/",
-    ):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{services.mlflow}/{path}", timeout=20)
-        assert refused.value.code == 401
+def status(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=20
+        ) as got:
+            return got.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_server_answers_to_its_names_and_with_a_password(services: Services) -> None:
+    asked = f"{services.mlflow}/api/2.0/mlflow/experiments/search?max_results=9"
+    port = services.mlflow.rpartition(":")[2]
+    known = {"Authorization": f"Basic {b64encode(f'admin:{PASSWORD}'.encode()).decode()}"}
+    assert status(asked) == status(services.mlflow) == 401
+    assert status(asked, **known) == status(asked, Host=f"mlflow:{port}", **known) == 200
+    assert status(asked, Host="elsewhere.example", **known) == 403
 
 
 def test_a_second_clone_has_the_results_without_a_run(

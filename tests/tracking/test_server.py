@@ -38,7 +38,8 @@ def test_a_server_that_comes_and_goes_loses_nothing(
         sync(ledger.path.parents[1], ["toy"], uri)
     assert capfd.readouterr().err.count("warning:") == 1, "one line, however often it is tried"
 
-    with mlflow_server(port, store, str(tmp_path / "artifacts"), tmp_path / "server.log"):
+    places = (f"--backend-store-uri={store}", f"--artifacts-destination={tmp_path / 'artifacts'}")
+    with mlflow_server(port, tmp_path / "server.log", *places):
         assert projection.update() == sum(1 for _ in ledger.events())
         run = ledger.start("trial", "late")
         ledger.metrics(run, 1, {"loss": 1.0})
