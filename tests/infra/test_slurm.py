@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from support import ROOT
+
 from .conftest import INFRA
 
 SCRIPT = INFRA / "slurm.sh"
@@ -26,11 +28,12 @@ exec "$@"
 """
 
 
-def test_the_script_is_as_bash_and_shellcheck_want_it() -> None:
+@pytest.mark.parametrize("script", [SCRIPT, ROOT / ".ci" / "run"], ids=lambda path: path.name)
+def test_scripts_are_as_bash_and_shellcheck_want_them(script: Path) -> None:
     for command in (["bash", "-n"], [Path(sys.executable).parent / "shellcheck"]):
-        done = subprocess.run([*command, SCRIPT], capture_output=True, text=True)
+        done = subprocess.run([*command, script], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert SCRIPT.stat().st_mode & stat.S_IXUSR
+    assert script.stat().st_mode & stat.S_IXUSR
 
 
 @pytest.fixture
