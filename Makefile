@@ -1,9 +1,9 @@
 # `make repro` and `make test` are all a new machine needs; both may be repeated.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
@@ -60,5 +60,5 @@ help:  ## this list
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,dev]'
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,s3,server,dev]'
 	@touch $@

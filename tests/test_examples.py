@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 DOCS = ROOT / "docs"
 INDEX = DOCS / "README.md"
-HOW_TOS = sorted(set(DOCS.glob("*.md")) - {INDEX})
-PAGES = [ROOT / "README.md", INDEX, *HOW_TOS]
+HOW_TOS = sorted(set(DOCS.rglob("*.md")) - {INDEX})
+PAGES = [ROOT / "README.md", ROOT / "infra" / "README.md", INDEX, *HOW_TOS]
 SCRIPTS = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.py"))
 
 
@@ -93,4 +93,4 @@ def test_links_lead_to_files(page: Path) -> None:
     for link in links:
         assert (page.parent / link).exists(), link
     if page == INDEX:
-        assert {path.name for path in HOW_TOS} <= set(links)
+        assert {path.relative_to(DOCS).as_posix() for path in HOW_TOS} <= set(links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -22,3 +23,27 @@ def test_help_lists_every_target_with_what_it_does() -> None:
 def test_every_phony_target_exists() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert phony.split() == TARGETS
+
+
+def test_an_environment_elsewhere_is_taken_as_it_is(tmp_path: Path) -> None:
+    """As infra/Dockerfile makes it, with a stamp of the year 2100: nothing is installed."""
+    stamp = tmp_path / ".installed"
+    stamp.touch()
+    os.utime(stamp, (4102444800, 4102444800))
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "repro"],
+        cwd=ROOT,
+        env={**os.environ, "VENV": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.startswith("seqarena run ")
+    assert "pip install" not in printed
+
+
+def test_the_dashboard_is_for_this_machine_alone() -> None:
+    """MLflow listens on loopback unless it is told otherwise, and has no password here."""
+    (recipe,) = re.findall(r"^ui:.*\n\t(.*)$", MAKEFILE, re.MULTILINE)
+    assert "mlflow ui" in recipe
+    assert "--host" not in recipe

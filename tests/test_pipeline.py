@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +16,11 @@ import psutil
 import pytest
 import yaml
 
+from projects import Project
 from seqarena.files import digest_of
 from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.timeout(480)
 PROTOCOL = {
     "name": "tiny",
@@ -61,42 +57,6 @@ EXPERIMENTS = {
 }
 
 
-@dataclass
-class Project:
-    root: Path
-    first: str = ""  # what the first `seqarena run` printed
-
-    def __call__(self, *command: str, fails: bool = False) -> str:
-        """Run a command in the project and return what it printed."""
-        process = self.start(*command)
-        printed, _ = process.communicate()
-        assert (process.returncode != 0) == fails, printed
-        return printed
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a command in the project, with an interrupt to be heard."""
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root / "src"),
-            "DVC_NO_ANALYTICS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        environment.pop("PYTHONUNBUFFERED", None)  # few users have it set
-        return subprocess.Popen(
-            command,
-            cwd=self.root,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
-
-    def stages(self, printed: str) -> list[str]:
-        return re.findall(r"Running stage '([^']+)'", printed)
-
-
 def _write_files(folder: Path) -> None:
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -122,22 +82,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def new_project(root: Path, experiments: dict[str, object]) -> Project:
     """Make a fresh clone of the project with experiments over small files."""
-    for name in ("pipelines", "src"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, root / name)
+    root.mkdir(exist_ok=True)
     _write_files(root / "files")
     write_params(root, experiments)
-    run = Project(root)
-    run("git", "init", "--quiet")
-    run("git", "config", "user.email", "test@example.org")
-    run("git", "config", "user.name", "test")
-    run("dvc", "init", "--quiet")
-    shutil.copy(ROOT / ".dvc" / "config", root / ".dvc" / "config")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "start")
-    return run
+    return Project.begin(root)
 
 
 def write_params(root: Path, experiments: dict[str, object]) -> None:

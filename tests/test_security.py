@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.tracking.test_server import _free_port, _server
 
+from projects import Project
 from seqarena.tracking.mlflow.projection import without_secret
-from test_pipeline import EXPERIMENTS, PROTOCOL, Project, new_project
+from servers import free_port, mlflow_server
+from test_pipeline import EXPERIMENTS, PROTOCOL, new_project
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(
@@ -155,13 +156,15 @@ def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pro
     root = tmp_path_factory.mktemp("secrets")
     rays = Path(tempfile.mkdtemp(prefix="ray-"))  # short: a socket's path holds 107 bytes
     experiment = {**EXPERIMENTS["reviews"], "variants": ["conv1d"], "protocol": PROTOCOL}
-    port, store = _free_port(), root / "server"
+    port, store = free_port(), root / "server"
     store.mkdir()
     with pytest.MonkeyPatch.context() as patched:
         for name, secret in SECRETS.items():
             patched.setenv(name, secret)
         patched.setenv("RAY_TMPDIR", str(rays))
-        with _server(port, f"sqlite:///{store / 'mlflow.db'}", store / "artifacts"):
+        database, artifacts = f"sqlite:///{store / 'mlflow.db'}", str(store / "artifacts")
+        options = ["--backend-store-uri", database, "--artifacts-destination", artifacts]
+        with mlflow_server(port, store / "log", *options):
             patched.setenv("MLFLOW_TRACKING_URI", f"http://me:{IN_URI}@127.0.0.1:{port}")
             project = new_project(root / "project", {"reviews": experiment})
             project.first = project("seqarena", "run")

@@ -1,15 +1,7 @@
 """A real MLflow server on loopback: down, up, down again, and nothing is lost."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,48 +10,9 @@ from mlflow import MlflowClient
 from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import Projection, sync
+from servers import free_port, mlflow_server
 
 from .conftest import picture, write_search
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def _server(port: int, database: str, artifacts: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", database]
-    command += ["--artifacts-destination", str(artifacts)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # 8 processes fewer
-    )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{uri}/health", process)
-        yield uri
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                assert answer.status == 200
-                return
-        except (urllib.error.URLError, ConnectionError):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.1)
 
 
 def test_a_server_that_comes_and_goes_loses_nothing(
@@ -69,7 +22,7 @@ def test_a_server_that_comes_and_goes_loses_nothing(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    port, store = _free_port(), database("server.db")
+    port, store = free_port(), database("server.db")
     uri = f"http://127.0.0.1:{port}"
     write_search(ledger)
     start = time.perf_counter()
@@ -85,7 +38,8 @@ def test_a_server_that_comes_and_goes_loses_nothing(
         sync(ledger.path.parents[1], ["toy"], uri)
     assert capfd.readouterr().err.count("warning:") == 1, "one line, however often it is tried"
 
-    with _server(port, store, tmp_path / "artifacts"):
+    places = (f"--backend-store-uri={store}", f"--artifacts-destination={tmp_path / 'artifacts'}")
+    with mlflow_server(port, tmp_path / "server.log", *places):
         assert projection.update() == sum(1 for _ in ledger.events())
         run = ledger.start("trial", "late")
         ledger.metrics(run, 1, {"loss": 1.0})
