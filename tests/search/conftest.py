@@ -13,9 +13,10 @@ from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
+from seqarena.models.variants import VARIANTS
 from seqarena.runs import SearchResult
 from seqarena.search.cluster import cluster
-from seqarena.tasks import TASKS
+from seqarena.tasks import TASKS, StepTask
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 
@@ -24,6 +25,8 @@ KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 ASKED = [(task, modality) for task, entry in TASKS.items() for modality in sorted(entry.modalities)]
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
+Choose = Callable[..., dict[str, Any]]
+LIKED = ("lstm_attention", "stacked_lstm", "lstm", "bag_attention")  # the first that fits a task
 
 
 def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
@@ -42,6 +45,25 @@ def config_for(
     metric = next(iter(TASKS[task].metrics))
     change = {"task": task, "metric": metric, "space": space, "modality": modality}
     return make(modality, variants).model_copy(update=change)
+
+
+def trial_of(
+    make: Make, choose: Choose, task: str, modality: str, batch_size: int, dropout: float
+) -> tuple[Experiment, str, dict[str, Any]]:
+    """Return an experiment of a task, a variant that fits it and hyperparameters to train it."""
+    entry = TASKS[task]
+    variant = next(
+        name
+        for name in LIKED
+        if modality in VARIANTS[name].modalities and not entry.incompatibility(VARIANTS[name])
+    )
+    config = config_for(make, task, modality, (variant,))
+    truncate = 3 if isinstance(entry, StepTask) else None
+    protocol = {"epochs": 3, "patience": 3, "batch_size": batch_size, "truncate": truncate}
+    config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
+    more = entry.added_space(VARIANTS[variant])
+    own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
+    return config, variant, choose(variant, modality, dropout=dropout, **own)
 
 
 def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:

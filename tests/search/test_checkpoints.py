@@ -13,15 +13,12 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec
 from seqarena.fit import Epoch, Training
-from seqarena.models.variants import VARIANTS
-from seqarena.tasks import TASKS, StepTask
 
-from .conftest import ASKED, config_for, tiny
+from .conftest import ASKED, tiny, trial_of
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
-LIKED = ("lstm_attention", "stacked_lstm", "lstm", "bag_attention")  # the first that fits a task
 
 
 def results(epochs: list[Epoch]) -> list[tuple[Any, ...]]:
@@ -53,19 +50,7 @@ def test_going_on_equals_never_having_stopped(
     hyperparameters: Choose,
 ) -> None:
     data = tiny(tmp_path / "data", task, specs[modality], prepare)
-    entry = TASKS[task]
-    variant = next(
-        name
-        for name in LIKED
-        if modality in VARIANTS[name].modalities and not entry.incompatibility(VARIANTS[name])
-    )
-    config = config_for(experiment, task, modality, (variant,))
-    truncate = 3 if isinstance(entry, StepTask) else None
-    protocol = {"epochs": 3, "patience": 3, "batch_size": 8, "truncate": truncate}
-    config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
-    more = entry.added_space(VARIANTS[variant])
-    own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
-    chosen = hyperparameters(variant, modality, dropout=0.3, **own)
+    config, variant, chosen = trial_of(experiment, hyperparameters, task, modality, 8, 0.3)
 
     def make() -> Training:
         return Training(config, data, variant, chosen, 1)

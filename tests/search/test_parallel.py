@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,13 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Epoch, Training
-from seqarena.models.variants import VARIANTS
-from seqarena.tasks import TASKS, StepTask
 from support import script_environment
 
-from .conftest import ASKED, asking, tiny
+from .conftest import ASKED, tiny, trial_of
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
-LIKED = ("lstm_attention", "stacked_lstm", "lstm", "bag_attention")  # the first that fits a task
 RANK = """
     import json, sys, torch
     from pathlib import Path
@@ -73,24 +71,13 @@ def jobs(
     for number, (task, modality) in enumerate(ASKED):
         folder = tmp_path_factory.mktemp("data") / "d"
         tiny(folder, task, specs[modality], prepare)
-        entry = TASKS[task]
-        variant = next(
-            name
-            for name in LIKED
-            if modality in VARIANTS[name].modalities and not entry.incompatibility(VARIANTS[name])
-        )
-        config = asking(experiment, task, modality, (variant,))
-        truncate = 3 if isinstance(entry, StepTask) else None
         size = 23 if number % 2 else 7  # of 24 examples: the last batch has 1 or 3
-        protocol = {"epochs": 3, "patience": 3, "batch_size": size, "truncate": truncate}
-        config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
-        more = entry.added_space(VARIANTS[variant])
-        own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
-        chosen = hyperparameters(variant, modality, dropout=0.0, **own)
+        make = partial(trial_of, experiment, hyperparameters, task, modality, size)
+        config, variant, chosen = make(0.0)
         found[f"{task} {modality}"] = config, folder, variant, chosen, False
         if number == 0:
-            found["in pieces"] = config, folder, variant, {**chosen, "dropout": 0.3}, True
-            found["at once"] = config, folder, variant, {**chosen, "dropout": 0.3}, False
+            found["in pieces"] = config, folder, variant, make(0.3)[2], True
+            found["at once"] = config, folder, variant, make(0.3)[2], False
     return found
 
 
