@@ -13,6 +13,7 @@ from importlib import import_module
 import ray
 
 from seqarena.errors import InputError
+from seqarena.search.ray_token import check_token
 
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
 
@@ -47,6 +48,7 @@ def cluster() -> Iterator[None]:
 
 def _start_or_join() -> None:
     address = os.environ.get("RAY_ADDRESS")
+    check_token(address)
     if address:
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
