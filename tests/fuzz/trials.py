@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
-from seqarena.data.children import FORK
+from seqarena.data.children import FORK, bound_memory
 from seqarena.errors import InputError
 
 from .formats import FORMATS, Format
@@ -23,7 +23,7 @@ from .mutations import damaged
 HANG = 5.0  # seconds that a file may take
 GRACE = 5.0  # until it is ended: a decoder is given as long, and refuses the file then
 MEMORY = 1 << 30  # bytes that a process may hold
-CEILING = 6 << 30  # bytes of address space: what asks for more ends here
+CEILING = 6 << 30  # bytes of address space beside what it is born with: who asks for more ends
 
 
 @dataclass
@@ -95,8 +95,7 @@ def _count(counts: Counts, answers: Connection, numbers: range, hang: float) -> 
 
 def _read_all(name: str, numbers: range, folder: Path, answers: Connection) -> None:
     warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (CEILING, CEILING))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound_memory(CEILING)
     form = FORMATS[name]
     work = folder / str(os.getpid())
     work.mkdir()

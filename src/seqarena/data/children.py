@@ -180,10 +180,7 @@ def _serve(decode: Decode, parent: Connection) -> None:
 
 
 def _confine(connection: int) -> None:
-    """Leave the child its connection alone, and bound what it may take.
-
-    What it was born with counts as address space too: torch alone maps gigabytes.
-    """
+    """Leave the child its connection alone, and bound what it may take."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the child
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -192,8 +189,16 @@ def _confine(connection: int) -> None:
     os.closerange(3, connection)
     os.closerange(connection + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     gc.freeze()  # what it was born with stays: looking at it would copy its pages
+    bound_memory(MEMORY)
+
+
+def bound_memory(more: int) -> None:
+    """Let this process map so many bytes more, and leave no core file.
+
+    What it was born with counts as address space too: torch alone maps gigabytes.
+    """
     pages = int(Path("/proc/self/statm").read_text().split()[0])  # psutil takes longer to import
-    most = pages * resource.getpagesize() + MEMORY
+    most = pages * resource.getpagesize() + more
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
