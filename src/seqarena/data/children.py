@@ -123,10 +123,11 @@ class _Child:
         with socket.socket(fileno=os.dup(self._connection.fileno())) as ours:
             seconds = struct.pack("ll", *divmod(round(_patience() * 1e6), 10**6))
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-        self.process = FORK.Process(target=_serve, args=(self._decode, theirs), daemon=True)
-        self.process.start()
+        process = FORK.Process(target=_serve, args=(self._decode, theirs), daemon=True)
+        process.start()
         theirs.close()
-        return self.process
+        self.process = process  # only now: before, there is nothing to be killed
+        return process
 
     def kill(self) -> None:
         """End the process, whatever it does."""
