@@ -167,7 +167,6 @@ def _has_room(running: list[Job], jobs: int) -> bool:
 
 
 def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
-    experiment.results.mkdir(parents=True, exist_ok=True)
     projection = Projection(Ledger(experiment.ledger, experiment.name))
     projection.update()  # its experiment stands in MLflow before the next one is made
     process = subprocess.Popen(

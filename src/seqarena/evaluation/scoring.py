@@ -15,7 +15,7 @@ from seqarena.baselines.judging import Judge, Predictions
 from seqarena.baselines.registry import BASELINES
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 from seqarena.evaluation.estimand import influence
 from seqarena.experiments import ResolvedExperiment
 from seqarena.inference import predict_split
@@ -79,7 +79,7 @@ def test_baseline(
         judge = judge_on_valid(prepared, task, experiment.config.metric)
         predictions = BASELINES[name].predict(prepared, judge)
     except (ValueError, InputError) as error:
-        raise FitError(" ".join(str(error).split())) from error
+        raise FitError(in_one_line(error)) from error
     seconds = time.perf_counter() - began
     outputs = _outputs(task, predictions, prepared.split("test"))
     tested = _score(outputs, prepared, experiment, groups, [])

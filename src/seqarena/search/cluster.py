@@ -12,7 +12,7 @@ from importlib import import_module
 
 import ray
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 from seqarena.search.ray_token import check_token
 
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
@@ -53,7 +53,7 @@ def _start_or_join() -> None:
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = in_one_line(error)[:200]
             message = "no Ray cluster answers there, or its token is another"
             raise InputError(f"RAY_ADDRESS={address}: {message} ({reason})") from error
     else:

@@ -56,7 +56,6 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
 
 
 def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder]:
-    experiment.results.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(experiment.ledger, experiment.name)
     ledger.close_orphans()
     tags = {

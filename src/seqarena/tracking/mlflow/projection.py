@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from seqarena.errors import InputError
+from seqarena.errors import InputError, in_one_line
 from seqarena.tracking.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _outage(uri: str, error: Exception) -> str:
     cause: BaseException = error
     while cause.__context__ is not None:  # the first of the chain says it shortest
         cause = cause.__context__
-    reason = without_secret(" ".join(str(cause).split()), uri)[:200]
+    reason = without_secret(in_one_line(cause), uri)[:200]
     return f"MLflow at {without_secret(uri, uri)} cannot be written: {reason}"
 
 
