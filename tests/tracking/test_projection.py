@@ -4,6 +4,8 @@ import ast
 import json
 import math
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -223,6 +225,24 @@ def test_a_corrupt_database_is_told_in_one_line(
     assert capfd.readouterr().err.count("warning:") == 1
     with pytest.raises(InputError, match="cannot be written"):
         sync(ledger.path.parents[1], ["toy"])
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0])
+def test_a_process_killed_while_it_makes_the_database_leaves_none_that_is_half_made(
+    ledger: Ledger, tmp_path: Path, seconds: float
+) -> None:
+    write_search(ledger)
+    code = "from seqarena.tracking.mlflow.projection import sync; sync(Path('results'), ['toy'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"from pathlib import Path; {code}"], cwd=tmp_path
+    ) as process:
+        while not any(path.stat().st_size for path in tmp_path.glob("mlflow.db*")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(seconds)
+        process.kill()
+    assert sync(ledger.path.parents[1], ["toy"])["toy"] > 0
+    assert len(picture(default_uri())) == len(ledger.runs())
 
 
 def test_a_password_is_never_shown(ledger: Ledger, capfd: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from seqarena.tracking.events import Event
 from seqarena.tracking.ledger import Ledger, content_digest
+from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import log_model
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
@@ -43,6 +44,7 @@ class Writer:
 
     def __init__(self, ledger: Ledger, uri: str, serve: Path, root: Path) -> None:
         self._ledger, self._serve, self._root = ledger, serve, root
+        make_database(uri)
         self._client = MlflowClient(uri)
         self._experiment = self._find_experiment(uri)
         self._starts: dict[str, dict[str, Any]] = {}
