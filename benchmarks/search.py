@@ -73,8 +73,8 @@ def bound(what: str, found: float, most: float, unit: str) -> None:
 def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -> None:
     """Search with seqarena: its wall time, its trials' own seconds, and what MLflow took."""
     _two_cores(folder)
+    from seqarena.cluster.session import cluster
     from seqarena.experiments import ResolvedExperiment
-    from seqarena.search.cluster import cluster
     from seqarena.search.search import search
     from seqarena.tracking.ledger import Ledger
     from seqarena.tracking.mlflow.projection import Projection, sync

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from seqarena.cluster.session import cluster, import_meanwhile
 from seqarena.errors import exit_with_one_line
 from seqarena.figures.pool import PlotPool
 
@@ -11,7 +12,8 @@ def main() -> None:
     # Before numpy comes: threads of BLAS that wait for each other, on cores where other processes
     # draw, made a logistic regression of 0.4 s take 14.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with PlotPool() as plot_pool:
+    import_meanwhile("seqarena.evaluation.evaluate")
+    with PlotPool() as plot_pool, cluster():
         from seqarena.evaluation.evaluate import evaluate_finals
         from seqarena.experiments import load
         from seqarena.tracking.recorder import recorder_for

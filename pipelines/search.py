@@ -2,8 +2,8 @@
 
 import sys
 
+from seqarena.cluster.session import cluster, import_meanwhile
 from seqarena.errors import exit_with_one_line
-from seqarena.search.cluster import cluster, import_meanwhile
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-import seqarena.search  # noqa: F401  # settles the environment of ray before any test imports it
+import seqarena.cluster  # noqa: F401  # settles the environment of ray before any test imports it
 from seqarena.config import Experiment, parse
 from seqarena.data.store import Array, DataSpec, write_sequences, write_spec, write_split
 from seqarena.data.tokens import END
@@ -250,3 +250,12 @@ def hyperparameters() -> Callable[..., dict[str, Any]]:
         return {**common, **own, **chosen}
 
     return choose
+
+
+@pytest.fixture(scope="module")
+def ray_here() -> Iterator[None]:
+    """Start a Ray for the tests of a file."""
+    from seqarena.cluster.session import cluster
+
+    with cluster():
+        yield

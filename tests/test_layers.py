@@ -17,6 +17,7 @@ LAYERS = [
     {"evaluation", "search", "report"},
     {"figures"},
     {"plots"},
+    {"cluster"},
     {"tracking"},
     {"validation"},
     {"experiments"},
@@ -80,11 +81,11 @@ def test_imports_point_one_way(path: Path) -> None:
                 assert below or beside, f"{mine} imports {other}"
 
 
-def test_only_search_imports_ray() -> None:
+def test_only_what_runs_on_a_cluster_imports_ray() -> None:
     with_ray = {
         part(path) for path in FILES if any(m.split(".")[0] == "ray" for m in imports(path))
     }
-    assert with_ray == {"search"}
+    assert with_ray == {"cluster", "search"}
 
 
 @pytest.mark.parametrize(

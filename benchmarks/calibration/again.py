@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
+from seqarena.cluster.session import cluster
 from seqarena.config import read_params
 from seqarena.experiments import load
 from seqarena.records import ComparisonRecord, Summary
-from seqarena.search.cluster import shared_cluster
 
 STAGES = ("search", "train", "evaluate")
 APART = 1000  # between the seeds of two runs: no repetition of one has a seed of another's
@@ -31,7 +31,7 @@ def run_again(names: list[str], runs: int, folder: Path) -> dict[str, list[Verdi
     stages = [f"prepare@{name}" for name in names]
     subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet", *stages], check=True)
     places = [project_for(folder / str(number), number * APART) for number in range(runs)]
-    with shared_cluster() as address:
+    with cluster() as address:
         environment = {**os.environ, "RAY_ADDRESS": address}
         for place in places:
             for name in names:

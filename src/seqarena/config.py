@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
@@ -146,6 +146,27 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
                 f"{path}: experiments: expected names, found {name!r}; put it in quotes"
             )
     return params
+
+
+class Cluster(Strict):
+    """The Ray cluster that experiments run on; without an address one that starts and ends here."""
+
+    address: str | None = None  # HEAD:6379; the environment's RAY_ADDRESS comes first
+    jobs: str | None = None  # http://HEAD:8265, where `seqarena submit` goes
+    storage: Path | None = None  # a folder that all its machines see: data is not sent to each
+
+    @field_validator("storage")
+    @classmethod
+    def _anywhere(cls, storage: Path | None) -> Path | None:
+        if storage is not None and not storage.is_absolute():
+            raise ValueError(f"{storage}: expected an absolute path, which all machines see alike")
+        return storage
+
+
+def read_cluster(path: Path = PARAMS) -> Cluster:
+    """Read the section `cluster` of params.yaml; all of it may be missing."""
+    section = read_params(path).get("cluster") if path.is_file() else None
+    return parse(Cluster, section or {}, f"{path}: cluster")
 
 
 def with_named_protocol(section: Any, protocols: Any, path: Path, where: str) -> Any:

@@ -31,8 +31,6 @@ class Predictor:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / "model.json").is_file():
-            raise InputError(f"{folder}: no model here; run `dvc repro` first")
         _check_digests(folder)
         self.about: dict[str, Any] = read_json(folder / "model.json")
         self.spec: DataSpec = read_spec(folder / "spec.json")
@@ -82,7 +80,18 @@ def save_model(
         write_json(partial / DIGESTS, {name: sha256_of(partial / name) for name in PARTS})
 
 
+def model_files(folder: Path) -> dict[str, bytes]:
+    """Read the files of a model folder, to be sent where they are written again as they are.
+
+    Raises `InputError` naming the file that is not what was saved.
+    """
+    _check_digests(folder)
+    return {name: (folder / name).read_bytes() for name in (*PARTS, DIGESTS)}
+
+
 def _check_digests(folder: Path) -> None:
+    if not (folder / "model.json").is_file():
+        raise InputError(f"{folder}: no model here; run `dvc repro` first")
     digests = read_json(folder / DIGESTS)
     for name in PARTS:
         path = folder / name

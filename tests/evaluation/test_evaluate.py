@@ -49,7 +49,8 @@ class Trained:
 
     def evaluate(self) -> Summary:
         with PlotPool() as plot_pool:
-            return evaluate_finals(self.experiment, Recorder(self.ledger, {}), plot_pool)
+            recorder = Recorder(self.ledger, {"data.digest": "d"})
+            return evaluate_finals(self.experiment, recorder, plot_pool)
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def trained(
     specs: dict[str, DataSpec],
     prepare: Callable[..., Path],
     hyperparameters: Choose,
+    ray_here: None,
 ) -> Trained:
     monkeypatch.chdir(tmp_path)
     entry = {

@@ -1,13 +1,11 @@
-"""One Ray for all searches, or finals, of a test file."""
+"""Experiments whose searches and finals take seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
@@ -15,7 +13,6 @@ from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
 from seqarena.models.variants import VARIANTS
 from seqarena.runs import SearchResult
-from seqarena.search.cluster import cluster
 from seqarena.tasks import TASKS, StepTask
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
@@ -73,13 +70,6 @@ def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:
     if not experiment.prepared.exists():
         experiment.prepared.symlink_to(prepared)
     return experiment
-
-
-@pytest.fixture(scope="module")
-def ray_here() -> Iterator[None]:
-    """Start a Ray for the tests of a file."""
-    with cluster():
-        yield
 
 
 def recorder_at(root: Path, **tags: str) -> Recorder:

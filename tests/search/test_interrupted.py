@@ -24,7 +24,7 @@ from seqarena.config import Experiment
 from seqarena.errors import RunError
 from seqarena.files import read_json
 from seqarena.runs import SearchResult
-from seqarena.search import pool
+from seqarena.search import training_pool
 from seqarena.search.checkpoints import Checkpoint, Checkpoints
 from seqarena.search.search import search
 from seqarena.tracking.ledger import Ledger
@@ -189,7 +189,7 @@ def test_a_training_goes_on_from_its_checkpoint(
     """The state is kept after every batch here, and all is stopped after some of them."""
     config = experiment("audio", ("gru",), **SHORT)
     whole = search(over(config, prepared["audio"], tmp_path / "a"), recorder_at(tmp_path / "a"))
-    monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
+    monkeypatch.setattr(training_pool, "CHECKPOINT", 0.0)
     states: list[Checkpoint] = []
     read, save = Checkpoint.read, Checkpoints.save
     saved = 0
@@ -310,7 +310,7 @@ def test_a_checkpoint_that_finds_no_room_is_named(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "CHECKPOINT", 0.0)
+        patch.setattr(training_pool, "CHECKPOINT", 0.0)
         patch.setattr(Path, "write_bytes", no_room)
         with pytest.raises(OSError, match=r"No space left on device: '.*checkpoints/.*\.pt'"):
             search(toy, recorder)

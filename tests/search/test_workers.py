@@ -12,7 +12,7 @@ import pytest
 from seqarena.config import Experiment, Range, Resources, parse
 from seqarena.errors import InputError
 from seqarena.runs import SearchResult
-from seqarena.search import pool
+from seqarena.search import training_pool
 from seqarena.search.checkpoints import Checkpoints
 from seqarena.search.finals import train_finals
 from seqarena.search.search import SearchError, search
@@ -68,7 +68,7 @@ def test_a_training_whose_worker_is_lost_goes_on_from_its_checkpoint(
 ) -> None:
     config = together(experiment("audio", ("gru",), **{**SHORT, "trials": 1}), dropout=0.3)
     whole = run(config, prepared["audio"], tmp_path / "a")
-    monkeypatch.setattr(pool, "CHECKPOINT", 0.0)
+    monkeypatch.setattr(training_pool, "CHECKPOINT", 0.0)
     save, saved = Checkpoints.save, 0
 
     def saving(self: Checkpoints, run: str, epochs: int, state: bytes) -> None:

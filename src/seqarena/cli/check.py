@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from seqarena.cluster.access import named_cluster
 from seqarena.config import experiment_names
 from seqarena.errors import InputError
 from seqarena.experiments import load
@@ -82,7 +83,11 @@ def _device() -> str:
 
 def _services() -> Iterator[Finding]:
     yield Finding("MLflow", without_secret(default_uri(), default_uri()))
-    yield Finding("Ray", os.environ.get("RAY_ADDRESS") or "a local cluster")
+    try:
+        address, where = named_cluster()
+        yield Finding("Ray", where if address else "a local cluster")
+    except InputError as error:
+        yield Finding("Ray", "unusable", str(error))
     mirror = os.environ.get("SEQARENA_MIRROR")
     if mirror:
         there = Path(mirror).is_dir()

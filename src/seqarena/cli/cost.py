@@ -9,9 +9,9 @@ from typing import Literal
 
 import torch
 
+from seqarena.cluster.slot import slot_of
 from seqarena.config import Experiment, Resources
 from seqarena.experiments import ResolvedExperiment
-from seqarena.search.slot import slot_of
 from seqarena.tracking.ledger import Ledger
 
 TRAININGS: tuple[Literal["trial", "final"], ...] = ("trial", "final")

@@ -130,12 +130,12 @@ def _run_all(
     waiting: list[ResolvedExperiment], jobs: int, share: Share, locks: Mapping[str, int]
 ) -> list[str]:
     """Run the experiments; return a line for each that failed."""
-    from seqarena.search.cluster import shared_cluster
+    from seqarena.cluster.session import cluster
 
     running: list[Job] = []
     failures: list[str] = []
     with ExitStack() as stack:
-        address = stack.enter_context(shared_cluster())
+        address = stack.enter_context(cluster())
         display = RunDisplay([e.name for e in waiting])
         stack.enter_context(display.showing())
         stack.callback(_end_all, running)

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from seqarena.data.store import Array, Prepared, Split
-from seqarena.device import computable
 from seqarena.errors import InputWarning
 from seqarena.evaluation import latency
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.evidence import evidence_of
 from seqarena.evaluation.remarks import remarks
+from seqarena.evaluation.scorer import test_finals
 from seqarena.evaluation.scoring import (
     FitError,
     Tested,
     TestedBaseline,
     chosen,
     test_baseline,
-    test_model,
 )
 from seqarena.evaluation.searches import record_spent, show_searches
 from seqarena.evaluation.summarise import Outcome, headline, summarised
@@ -58,9 +57,7 @@ def evaluate_finals(
     ``finals/`` under ``results/<experiment>``.
     """
     torch.set_num_threads(plot_pool.threads_left)
-    protocol = computable(experiment.config.protocol, torch.device("cpu"))  # where a `Predictor` is
-    config = experiment.config.model_copy(update={"protocol": protocol})
-    evaluation = Evaluation(replace(experiment, config=config), recorder, plot_pool)
+    evaluation = Evaluation(experiment, recorder, plot_pool)
     plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
@@ -135,29 +132,36 @@ class Evaluation:
         """Test every final, add its figures and its model to its run; have the first ones drawn."""
         ledger = self.recorder.ledger
         drawn = chosen(self.split, self.experiment.config.protocol.seed, DRAWN)
-        tested: dict[str, list[Tested]] = {variant: [] for variant in self.finals}
-        for final in _all(self.finals):
-            variant, model = final.variant, self._model(final)
-            first = not tested[variant]
-            predictor = self.first[variant] if first else Predictor(model)
-            outcome = test_model(predictor, self.prepared, self.experiment, self.groups, drawn)
-            tested[variant].append(outcome)
-            if first:  # it is drawn for its variant: other seeds' pictures look alike
-                what = (
-                    self.experiment.config.task,
-                    variant,
-                    outcome.predictions,
-                    outcome.weights,
-                    drawn,
-                )
-                gates = gates_of(predictor.model, self.split.sequence(drawn[0]))
-                out = drawings / _name(final)
-                self.plot_pool(draw_final, out, self.experiment.prepared, *what, gates)
-            values = {f"test_{name}": value for name, value in outcome.metrics.items()}
+        finals = {_name(final): final for final in _all(self.finals)}
+        models = {name: self._model(final) for name, final in finals.items()}
+        digest = self.recorder.tags["data.digest"]
+        tested: dict[str, Tested] = {}
+        for name, outcome in test_finals(self.experiment, digest, models, self.groups, drawn):
+            final = finals[name]
+            tested[name] = outcome
+            if final is self.finals[final.variant][0]:  # other repetitions' pictures look alike
+                self._draw_final(final, outcome, drawn, drawings)
+            values = {f"test_{metric}": value for metric, value in outcome.metrics.items()}
             ledger.metrics(final.run, final.best_epoch, values)
-            ledger.model(final.run, model)
+            ledger.model(final.run, models[name])
             self.recorder.maybe_update()
-        return tested
+        return {
+            variant: [tested[_name(final)] for final in group]
+            for variant, group in self.finals.items()
+        }
+
+    def _draw_final(self, final: Final, outcome: Tested, drawn: list[int], drawings: Path) -> None:
+        """Have a final drawn for its variant."""
+        what = (
+            self.experiment.config.task,
+            final.variant,
+            outcome.predictions,
+            outcome.weights,
+            drawn,
+        )
+        gates = gates_of(self.first[final.variant].model, self.split.sequence(drawn[0]))
+        out = drawings / _name(final)
+        self.plot_pool(draw_final, out, self.experiment.prepared, *what, gates)
 
     def test_baselines(self) -> tuple[dict[str, TestedBaseline], dict[str, str]]:
         """Test every baseline; warn of one that cannot be fitted, and leave it out."""
@@ -165,7 +169,9 @@ class Evaluation:
         unfitted: dict[str, str] = {}
         for name in self.experiment.config.baselines:
             try:
-                tested[name] = test_baseline(name, self.prepared, self.experiment, self.groups)
+                tested[name] = test_baseline(
+                    name, self.prepared, self.experiment.config, self.groups
+                )
             except FitError as reason:
                 unfitted[name] = str(reason)
                 message = f"baselines: {name} cannot be fitted, and is left out: {reason}"

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from seqarena.baselines.judging import Judge, Predictions
 from seqarena.baselines.registry import BASELINES
+from seqarena.config import Experiment
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputError, in_one_line
 from seqarena.evaluation.estimand import influence
-from seqarena.experiments import ResolvedExperiment
 from seqarena.inference import predict_split
 from seqarena.models.outputs import Output
 from seqarena.predict import Predictor
@@ -52,7 +52,7 @@ class TestedBaseline(Tested):
 def test_model(
     predictor: Predictor,
     prepared: Prepared,
-    experiment: ResolvedExperiment,
+    config: Experiment,
     groups: Array,
     drawn: list[int],
 ) -> Tested:
@@ -60,29 +60,29 @@ def test_model(
 
     `groups` ``(N,)`` number what is independent, see `groups_of`.
     """
-    test, protocol = prepared.split("test"), experiment.config.protocol
+    test, protocol = prepared.split("test"), config.protocol
     outputs = predict_split(predictor.model, predictor.task, test, predictor.spec, protocol)
-    return _score(outputs, prepared, experiment, groups, drawn)
+    return _score(outputs, prepared, config, groups, drawn)
 
 
 def test_baseline(
-    name: str, prepared: Prepared, experiment: ResolvedExperiment, groups: Array
+    name: str, prepared: Prepared, config: Experiment, groups: Array
 ) -> TestedBaseline:
     """Score a baseline's prediction for each example of the test split, in such `groups`.
 
     Raises `FitError` where the data does not allow it, in one line; numpy and scikit-learn
     raise a ValueError for what they cannot fit.
     """
-    task = task_for(experiment.config.task)
+    task = task_for(config.task)
     began = time.perf_counter()
     try:
-        judge = judge_on_valid(prepared, task, experiment.config.metric)
+        judge = judge_on_valid(prepared, task, config.metric)
         predictions = BASELINES[name].predict(prepared, judge)
     except (ValueError, InputError) as error:
         raise FitError(in_one_line(error)) from error
     seconds = time.perf_counter() - began
     outputs = _outputs(task, predictions, prepared.split("test"))
-    tested = _score(outputs, prepared, experiment, groups, [])
+    tested = _score(outputs, prepared, config, groups, [])
     return TestedBaseline(**vars(tested), seconds=seconds)
 
 
@@ -118,11 +118,11 @@ def _outputs(
 def _score(
     outputs: Iterable[tuple[Array, Batch, Output]],
     prepared: Prepared,
-    experiment: ResolvedExperiment,
+    config: Experiment,
     groups: Array,
     drawn: list[int],
 ) -> Tested:
-    config, spec, test = experiment.config, prepared.spec, prepared.split("test")
+    spec, test = prepared.spec, prepared.split("test")
     task = task_for(config.task)
     kept: dict[str, list[Tensor]] = {}
     predictions: list[Any] = [None] * len(test)
@@ -134,7 +134,8 @@ def _score(
             if isinstance(output, metric.needs):
                 found = metric.statistics(output, batch, spec)
                 whole = name == config.metric
-                kept.setdefault(name, []).append(found if whole else metric.condensed(found))
+                rows = found if whole else metric.condensed(found)
+                kept.setdefault(name, []).append(rows.cpu())
         for place, (index, row) in enumerate(zip(indices, task.predictions(output), strict=True)):
             predictions[index] = row
             attention = task.attention_of(output, place) if int(index) in drawn else None

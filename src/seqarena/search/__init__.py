@@ -1,8 +1,1 @@
-"""Trials and finals over a Ray cluster; the only package that imports ray."""
-
-import os
-
-# Here, since ray reads some of them once, when it is first imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_AUTH_MODE", "token")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+"""Trials and finals over the processes of a cluster."""

@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Protocol
 
+from seqarena.cluster.pool import ATTEMPTS, WAIT, CallError, Pool, ProcessLostError, Seat
 from seqarena.errors import RunError
 from seqarena.fit import Epoch
 from seqarena.progress import Progress as Display
 from seqarena.runs import Job, Result
 from seqarena.search.checkpoints import Checkpoint
-from seqarena.search.pool import Pool, Seat, TrainingError, WorkerLostError
 from seqarena.search.records import History, Records
 from seqarena.search.worker import Progress
 from seqarena.tracking.events import End
 
-ATTEMPTS = 3  # at one training, of machines that fail
-WAIT = 1.0  # seconds between looks at timeouts and at the cluster
 NOT_FINITE = "the loss is not finite"
 
 
@@ -150,10 +148,10 @@ class Execution:
         active = self.active[seat]
         try:
             progress = result()
-        except WorkerLostError as error:
+        except ProcessLostError as error:
             self._lose(self.active.pop(seat), str(error))
             return
-        except TrainingError as error:
+        except CallError as error:
             self._fail(self.active.pop(seat), str(error))
             return
         if progress.device != active.device:

@@ -14,8 +14,8 @@ from seqarena.predict import save_model
 from seqarena.progress import Progress
 from seqarena.runs import Final, Finals, Job, Result, SearchResult
 from seqarena.search.execute import Execution
-from seqarena.search.pool import pool_for
 from seqarena.search.records import Records
+from seqarena.search.training_pool import training_pool
 from seqarena.tasks import task_for
 from seqarena.tracking.recorder import Recorder
 
@@ -79,7 +79,7 @@ def train_finals(experiment: ResolvedExperiment, found: SearchResult, recorder: 
     trainings = [FinalTraining(experiment, job, spec) for job in jobs]
     records = Records(experiment, recorder, task_for(config.task).metrics[config.metric].bounds)
     display = Progress(f"train {experiment.name}", len(jobs))
-    with display, pool_for(experiment, recorder.tags["data.digest"]) as pool:
+    with display, training_pool(experiment, recorder.tags["data.digest"]) as pool:
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         Execution(records, display).run(trainings[::-1], pool)
     recorder.mark_current({training.run for training in trainings}, "final")

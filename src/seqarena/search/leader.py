@@ -10,11 +10,11 @@ import ray
 from ray.util import get_current_placement_group, get_node_ip_address
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from seqarena.cluster.delivery import DataAddress
+from seqarena.cluster.slot import Slot
 from seqarena.config import Experiment
 from seqarena.parallel import PeerLostError
 from seqarena.runs import Job
-from seqarena.search.delivery import DataAddress
-from seqarena.search.slot import Slot
 from seqarena.search.worker import Progress, Worker
 
 LAST_WORDS = 10.0  # seconds that a worker has to say why it does not go on

@@ -11,10 +11,10 @@ from seqarena.progress import Progress
 from seqarena.runs import SearchResult, StudyResult
 from seqarena.search.execute import NOT_FINITE, Execution
 from seqarena.search.matching import with_matched_size
-from seqarena.search.pool import pool_for
 from seqarena.search.records import Records
 from seqarena.search.rehearsal import rehearse
 from seqarena.search.study import Study
+from seqarena.search.training_pool import training_pool
 from seqarena.spaces import space_of
 from seqarena.tasks import task_for
 from seqarena.tasks.metric import Bounds
@@ -48,7 +48,7 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     standing = Standing(config.metric, bounds, records)
     display = Progress(f"search {experiment.name}", protocol.trials * len(studies))
     execution = Execution(records, display, timeout=protocol.timeout, after=standing.take)
-    with pool_for(experiment, recorder.tags["data.digest"]) as pool:
+    with training_pool(experiment, recorder.tags["data.digest"]) as pool:
         pool.resize(len(studies))  # workers start meanwhile
         rehearse(config, prepared, spaces, experiment.where)
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them

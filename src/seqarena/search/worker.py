@@ -1,4 +1,4 @@
-"""The process that trains: a Ray actor that keeps torch and the data from one training to the next.
+"""The process that trains.
 
 Between calls it does nothing: the driver decides after every epoch whether a training goes on.
 """
@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from seqarena.cluster.delivery import DataAddress
+from seqarena.cluster.member import Member
+from seqarena.cluster.slot import Slot
 from seqarena.config import Experiment
-from seqarena.data.store import Prepared
 from seqarena.device import default_device
 from seqarena.fit import Epoch, Training
 from seqarena.parallel import ALONE, Group
 from seqarena.runs import Job
-from seqarena.search.delivery import DataAddress, receive
-from seqarena.search.slot import Slot
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,14 @@ class Progress:
     weights: dict[str, torch.Tensor] | None = None  # at the end, where they were asked for
 
 
-class Worker:
+class Worker(Member):
     """Trains one job at a time, call by call."""
 
     def __init__(
         self, config: Experiment, address: DataAddress, slot: Slot, checkpoint_every: float
     ) -> None:
-        torch.set_num_threads(slot.threads)
+        super().__init__(config, address, slot)
         self.checkpoint_every = checkpoint_every  # seconds
-        self.config, self.address = config, address
-        self.prepared: Prepared | None = None
         self.training: Training | None = None
         self.keep_weights = False
         self.saved = 0.0
@@ -54,21 +50,9 @@ class Worker:
         """Become one of several workers that train together."""
         self.group = Group.join(address, rank, size, default_device())
 
-    def ready(self) -> bool:
-        """Tell, once the process has started, whether the data is there."""
-        folder = self.address.find()
-        self.prepared = Prepared(folder) if folder else None
-        return self.prepared is not None
-
-    def receive(self, files: Mapping[str, list[Any]]) -> bool:
-        """Take the data that this node lacks."""
-        self.prepared = Prepared(receive(self.address, files))
-        return True
-
     def start(self, job: Job, state: bytes | None) -> Progress:
         """Begin a training, or go on from a state, up to the end of its epoch."""
         self.training = None  # the memory of the last one is free before this one needs it
-        assert self.prepared is not None
         self.training = Training(
             self.config,
             self.prepared,

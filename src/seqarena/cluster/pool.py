@@ -1,16 +1,17 @@
-"""Workers on a Ray cluster, as many as it has room for, each training one job at a time."""
+"""Processes on a Ray cluster, as many as it has room for, each busy with one call at a time."""
 
 from __future__ import annotations
 
 import math
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import (
@@ -20,32 +21,33 @@ from ray.exceptions import (
     RayError,
     RayTaskError,
 )
-from ray.util import placement_group, remove_placement_group
+from ray.util import remove_placement_group
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 import seqarena
-from seqarena.config import Resources
+from seqarena.cluster.delivery import DataAddress, Shipment
+from seqarena.cluster.member import Member
+from seqarena.cluster.slot import Slot, slot_of
+from seqarena.config import Resources, read_cluster
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.parallel import PeerLostError
-from seqarena.search.delivery import DataAddress, Shipment
-from seqarena.search.leader import Leader
-from seqarena.search.slot import Slot, slot_of
-from seqarena.search.worker import Progress, Worker
 
-CHECKPOINT = 30.0  # seconds of training after which the driver is given the state to keep
 LOOK = 2.0  # seconds between looks at what the cluster has
 OUT_OF_MEMORY = "OUT_OF_MEMORY"  # how Ray says why it ended a process
-BROKEN = 3  # workers in a row that do not start: no fault of a machine
+WAIT = 1.0  # seconds of waiting for a call until the cluster is looked at again
+BROKEN = 3  # processes in a row that do not start: no fault of a machine
+ATTEMPTS = 3  # at one call, of machines that fail
+K = TypeVar("K")
 
 
-class WorkerLostError(Exception):
-    """The process or the machine that trained is gone: a fault of neither job nor code."""
+class ProcessLostError(Exception):
+    """The process or the machine that was busy is gone: a fault of neither data nor code."""
 
 
-class TrainingError(Exception):
-    """A training raised; the message is its last line."""
+class CallError(Exception):
+    """A call raised; the message is its last line."""
 
 
 def slot_here(resources: Resources, where: str) -> Slot:
@@ -72,7 +74,7 @@ def _machines() -> list[tuple[float, float]]:
 
 
 class Seat:
-    """A worker, and the call that it is busy with."""
+    """A process, and the call that it is busy with."""
 
     def __init__(self, actor: Any, placement: PlacementGroup | None = None) -> None:
         """Where it leads others, all of them stand in a `placement`."""
@@ -92,7 +94,7 @@ class Seat:
 
 
 class Pool:
-    """Keeps as many workers as there is work and room for."""
+    """Keeps as many processes as there is work and room for."""
 
     def __init__(self, make: Callable[[], Seat], slot: Slot, shipment: Shipment) -> None:
         self.make, self.slot, self.shipment = make, slot, shipment
@@ -101,7 +103,7 @@ class Pool:
         self.room, self.looked = 0, -math.inf
 
     def resize(self, wanted: int) -> None:
-        """Start workers up to what is wanted and the cluster holds; end idle ones beyond it."""
+        """Start processes up to what is wanted and the cluster holds; end idle ones beyond it."""
         if time.monotonic() - self.looked > LOOK:
             self.looked, self.room = time.monotonic(), self._room()
         for seat in self.idle():
@@ -115,19 +117,48 @@ class Pool:
         return max(1, self.slot.room(_machines()))
 
     def idle(self) -> list[Seat]:
-        """List the workers that wait for something to do."""
+        """List the processes that wait for something to do."""
         return [seat for seat in self.seats if seat.started and seat.call is None]
 
-    def wait(self, seconds: float) -> list[tuple[Seat, Callable[[], Progress]]]:
+    def each(
+        self, method: str, keys: Iterable[K], argument: Callable[[K], Any]
+    ) -> Iterator[tuple[K, Any]]:
+        """Call a method once for each key, with its argument; yield its result as each ends.
+
+        A call whose machine fails is made again elsewhere. Raises `RunError` once that has failed
+        too often, and where a call raised.
+        """
+        waiting, busy, attempts = list(keys), dict[Seat, K](), Counter[K]()
+        while waiting or busy:
+            self.resize(len(waiting) + len(busy))
+            for seat, key in zip(self.idle(), list(waiting), strict=False):
+                waiting.remove(key)
+                busy[seat] = key
+                seat.ask(method, argument(key))
+            for seat, result in self.wait(WAIT):
+                key = busy.pop(seat)
+                try:
+                    yield key, result()
+                except ProcessLostError as error:
+                    attempts[key] += 1
+                    if attempts[key] == ATTEMPTS:
+                        message = f"{key}: its process was lost {ATTEMPTS} times: {error}"
+                        raise RunError(message) from error
+                    waiting.append(key)
+                except CallError as error:
+                    raise RunError(f"{key}: {error}") from error
+
+    def wait(self, seconds: float) -> list[tuple[Seat, Callable[[], Any]]]:
         """Wait for calls to end, or so long; give each seat with a function of its result.
 
-        That returns the progress, or raises `WorkerLostError` or `TrainingError`: the seat is gone.
+        That returns what the call did, or raises `ProcessLostError` or
+        `CallError`: the seat is gone.
         """
         calls = {seat.call: seat for seat in self.seats if seat.call is not None}
         done, _ = ray.wait(list(calls), num_returns=1, timeout=seconds)
         if done:  # and all others that have ended meanwhile
             done, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0)
-        ended: list[tuple[Seat, Callable[[], Progress]]] = []
+        ended: list[tuple[Seat, Callable[[], Any]]] = []
         for call in done:
             seat = calls[call]
             seat.call = None
@@ -144,65 +175,72 @@ class Pool:
             self.end(seat)
             self.broken += 1
             if self.broken == BROKEN:
-                raise RunError(f"no worker can start: {_last_line(error)}") from error
+                raise RunError(f"no process can start: {_last_line(error)}") from error
             return
         if has_data:
             seat.started, self.broken = True, 0
         else:
             seat.ask("receive", self.shipment.files)
 
-    def _result(self, seat: Seat, call: Any) -> Progress:
+    def _result(self, seat: Seat, call: Any) -> Any:
         try:
-            progress: Progress = ray.get(call)
+            return ray.get(call)
         except (RayTaskError, RayActorError, OutOfMemoryError) as error:
             self.end(seat)  # what it raised may have left the device unusable
             # Of a worker that trained together with others, its leader tells.
             cause = error.cause if isinstance(error, RayTaskError) else error
             lost = isinstance(cause, (RayActorError, PeerLostError, GetTimeoutError))
             if isinstance(cause, OutOfMemoryError) or (lost and OUT_OF_MEMORY in str(cause)):
-                raise TrainingError("out of memory") from error
+                raise CallError("out of memory") from error
             if lost:
-                raise WorkerLostError(_last_line(cause)) from error
-            raise TrainingError(_last_line(error)) from error
-        return progress
+                raise ProcessLostError(_last_line(cause)) from error
+            raise CallError(_last_line(error)) from error
 
     def end(self, seat: Seat) -> None:
-        """End a worker at once."""
+        """End a process at once."""
         self.seats.remove(seat)
         seat.end()
 
     def close(self) -> None:
-        """End all workers."""
+        """End all of them."""
         for seat in list(self.seats):
             self.end(seat)
 
 
 @contextmanager
-def pool_for(experiment: ResolvedExperiment, data_digest: str) -> Iterator[Pool]:
-    """Yield a pool of workers that train on the data of an experiment; they end with the block."""
+def pool_for(
+    experiment: ResolvedExperiment, data_digest: str, start: Callable[[Slot, DataAddress], Seat]
+) -> Iterator[Pool]:
+    """Yield a pool of processes that have the data of an experiment; they end with the block.
+
+    Each is begun by `start`, with what it is given and where its data is.
+    """
     slot = slot_here(experiment.config.resources, f"{experiment.where}.resources")
-    address = DataAddress.of(experiment.prepared, data_digest)
-    arguments = (experiment.config, address, slot, CHECKPOINT)
-    pool = Pool(partial(_make, slot, arguments), slot, Shipment(experiment.prepared, address.sizes))
+    address = DataAddress.of(experiment.prepared, data_digest, read_cluster().storage)
+    pool = Pool(partial(start, slot, address), slot, Shipment(experiment.prepared, address))
     try:
         yield pool
     finally:
         pool.close()
 
 
-def _make(slot: Slot, arguments: tuple[Any, ...]) -> Seat:
-    """Start a worker, with this process's code where it may come to run on another machine."""
+def seat_of(
+    kind: type[Member], slot: Slot, *arguments: Any, placement: PlacementGroup | None = None
+) -> Seat:
+    """Start a process in a slot, the first of its `placement` where it is to lead others.
+
+    It gets this process's code where it may come to run on another machine.
+    """
     here = socket.gethostname()
     elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
-    code = {"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None
-    needs: dict[str, Any] = {"num_cpus": slot.cpus, "num_gpus": slot.gpus, "max_restarts": 0}
-    if slot.workers == 1:
-        return Seat(ray.remote(Worker).options(**needs, runtime_env=code).remote(*arguments))
-    bundle = {name: count for name, count in (("CPU", slot.cpus), ("GPU", slot.gpus)) if count}
-    placement = placement_group([bundle] * slot.workers)  # on as few machines as possible
-    leading = PlacementGroupSchedulingStrategy(placement, 0)
-    leader = ray.remote(Leader).options(**needs, runtime_env=code, scheduling_strategy=leading)
-    return Seat(leader.remote(*arguments), placement)
+    actor = ray.remote(kind).options(
+        num_cpus=slot.cpus,
+        num_gpus=slot.gpus,
+        max_restarts=0,
+        runtime_env={"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None,
+        scheduling_strategy=PlacementGroupSchedulingStrategy(placement, 0) if placement else None,
+    )
+    return Seat(actor.remote(*arguments), placement)
 
 
 def _last_line(error: BaseException) -> str:

@@ -1,4 +1,7 @@
-"""The token by which the processes of a Ray cluster know each other: who has it can run code."""
+"""Which Ray cluster to join, and the token by which its processes know each other.
+
+Who has the token can run code on every machine of the cluster.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,28 @@ import secrets
 import stat
 from pathlib import Path
 
+from seqarena.config import PARAMS, read_cluster
 from seqarena.errors import InputError
 
 
-def check_token(address: str | None) -> None:
+def named_cluster() -> tuple[str, str]:
+    """Return the address of the cluster to join, "" where there is none, and what names it."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address, f"RAY_ADDRESS={address}"
+    address = read_cluster().address or ""
+    return address, f"{PARAMS}: cluster.address: {address}"
+
+
+def check_token(address: str, where: str) -> None:
     """See that this process has a token which only its user can read.
 
     Ray makes one for a cluster that it starts here, but readable by everyone; so it is made before
-    Ray asks. Raises `InputError` where a cluster at `address` is to be joined without one.
+    Ray asks. Raises `InputError` where a cluster at an `address`, which stands
+    at `where`, is to be joined without one.
     """
     if address and os.environ.get("RAY_AUTH_MODE") != "token" and not _is_here(address):
         fix = "start it and this with RAY_AUTH_MODE=token, see docs/cluster.md"
-        raise InputError(f"RAY_ADDRESS={address}: a cluster elsewhere without a token; {fix}")
+        raise InputError(f"{where}: a cluster elsewhere without a token; {fix}")
     if os.environ.get("RAY_AUTH_MODE") != "token" or os.environ.get("RAY_AUTH_TOKEN"):
         return
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
