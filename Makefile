@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all test check format ui chaos fuzz bench calibrate docs install help
+.PHONY: repro repro-all submit test check format ui chaos fuzz bench calibrate docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -18,6 +18,9 @@ repro: $(INSTALLED)  ## text, audio, time series and video from raw data to a fi
 
 repro-all: $(INSTALLED)  ## all experiments of params.yaml, in as many repetitions as are published
 	@seqarena run --protocol standard
+
+submit: $(INSTALLED)  ## `make repro` as a job of the Ray cluster that `cluster.jobs` in params.yaml names
+	@seqarena submit --protocol preview $(MAIN)
 
 test: $(INSTALLED)  ## the whole test suite
 	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -60,5 +63,5 @@ help:  ## this list
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,s3,server,dev]'
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,s3,server,cluster,dev]'
 	@touch $@

@@ -30,7 +30,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Sequence[str], url: str, log: Path, **environment: str) -> Iterator[str]:
+def serving(
+    command: Sequence[str],
+    url: str,
+    log: Path,
+    *,
+    end: signal.Signals = signal.SIGTERM,
+    **environment: str,
+) -> Iterator[str]:
     """Run a server of Python's until the end of the block; begin it when `url` answers."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -45,7 +52,7 @@ def serving(command: Sequence[str], url: str, log: Path, **environment: str) -> 
         yield url
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, end)
             process.wait(20)
 
 
@@ -70,6 +77,23 @@ def mlflow_server(port: int, log: Path, *options: str, **environment: str) -> It
     without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 processes fewer
     with serving(command, f"{uri}/health", log, **without_jobs, **environment):
         yield uri
+
+
+@contextmanager
+def ray_head(folder: Path) -> Iterator[tuple[str, str]]:
+    """Run a Ray head with two cores; yield its address and that of its jobs.
+
+    It and whoever joins it need a token in the environment.
+    """
+    port, jobs = free_port(), free_port()
+    address, uri = f"127.0.0.1:{port}", f"http://127.0.0.1:{jobs}"
+    command = ["ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
+    where = [f"--port={port}", f"--dashboard-port={jobs}", "--node-ip-address=127.0.0.1"]
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with serving(
+        [*command, *where], f"{uri}/api/gcs_healthz", folder / "ray.log", end=signal.SIGKILL, **path
+    ):
+        yield address, uri
 
 
 @contextmanager

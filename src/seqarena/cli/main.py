@@ -38,19 +38,44 @@ def run(
     ] = None,
 ) -> None:
     """Bring experiments to their verdicts by `dvc repro`, side by side on one Ray."""
+    from seqarena.cli.run import run_experiments
+
+    chosen = _chosen(experiments, protocol)
+    share, failures = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
+    verdict()
+    print(share or "Nothing to do: all is up to date.")
+    if failures:
+        raise RunError("; ".join(failures))
+
+
+@app.command()
+def submit(
+    experiments: Annotated[
+        list[str] | None, typer.Argument(help="names from params.yaml; all when none is named")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="as of `run`")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="of Ray's jobs; otherwise cluster.jobs of params.yaml")
+    ] = None,
+) -> None:
+    """Run experiments as a job of a Ray cluster, follow its log and fetch the results."""
+    from seqarena.cli.submit import submit as submit_run
+
+    fetched = submit_run(_chosen(experiments, protocol), address)
+    print(f"Fetched: {', '.join(fetched)}")
+
+
+def _chosen(experiments: list[str] | None, protocol: str | None) -> list[str]:
+    """Return the experiments that are to run, all when none is named, after their protocol."""
     from seqarena.cli.protocol import set_protocol
-    from seqarena.cli.run import check_project, run_experiments
+    from seqarena.cli.run import check_project
     from seqarena.config import experiment_names
 
     check_project()
     chosen = list(dict.fromkeys(experiments or experiment_names()))
     if protocol and (changed := set_protocol(chosen, protocol)):
         print(f"params.yaml: now by the protocol {protocol}: {', '.join(changed)}")
-    share, failures = run_experiments(chosen, jobs or min(4, os.cpu_count() or 1))
-    verdict()
-    print(share or "Nothing to do: all is up to date.")
-    if failures:
-        raise RunError("; ".join(failures))
+    return chosen
 
 
 @app.command()
