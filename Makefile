@@ -37,8 +37,8 @@ format: $(INSTALLED)  ## write style and formatting into the files
 ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
 	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
 
-chaos: $(INSTALLED)  ## drivers and workers killed at many moments, all coming to the same result
-	@SEQARENA_CHAOS=20 pytest -n 0 tests/search/test_interrupted.py -k kill
+chaos: $(INSTALLED)  ## N (30) faults at random moments of runs, all coming to the same result
+	@PYTHONPATH=tests python -m chaos $(or $(N),30)
 
 fuzz: $(INSTALLED)  ## damaged files of every format, N (1,000) each, and what the readers make of them
 	@python -m tests.fuzz $(or $(N),1000)

@@ -187,7 +187,8 @@ LONGEST = (
     "test_services.py",
     "test_security.py",
     "test_workers.py",
-    "test_cluster.py",
+    "test_jobs.py",
+    "test_chaos.py",
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import warnings
 from pathlib import Path
 
@@ -159,6 +161,24 @@ def test_a_stage_ends_with_one_line_and_its_code(
         exit_with_one_line(main)
     assert ended.value.code == code
     assert capsys.readouterr().err == line
+
+
+def test_a_termination_is_told_whatever_was_made_of_it_on_the_way() -> None:
+    """As Ray does, where a signal meets it waiting."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def main() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except SystemExit:
+            raise SystemExit(1) from None
+
+    try:
+        with pytest.raises(SystemExit) as ended:
+            exit_with_one_line(main)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
 
 
 def test_the_nearest_name_or_all() -> None:

@@ -65,12 +65,23 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     A disk without room is a failed run. Ctrl-C ends with 130. A termination unwinds like Ctrl-C
     does, so that what was started is ended and recorded. An `InputWarning` is one line too.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    terminated = False
+
+    def terminate(*_: object) -> NoReturn:
+        nonlocal terminated
+        terminated = True
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, terminate)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", InputWarning)
             warnings.showwarning = _in_one_line(warnings.showwarning)
             _exit_with_one_line(main)
+    except SystemExit:
+        if terminated:  # Ray, where it waits, makes a 1 of any code
+            sys.exit(128 + signal.SIGTERM)
+        raise
     finally:
         gc.freeze()  # an interpreter that ends looks for garbage in all of torch: half a second
 

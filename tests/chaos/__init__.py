@@ -1,0 +1,1 @@
+"""Faults injected into a search and its finals at random moments, and what must hold afterwards."""
