@@ -73,6 +73,19 @@ def _machines() -> list[tuple[float, float]]:
     return [(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in nodes]
 
 
+def memory_of(slot: Slot) -> float:
+    """Return the bytes that a process has on the smallest machine; no bound where it is a GPU's."""
+    if slot.gpus:
+        return math.inf
+    alone = replace(slot, workers=1)
+    shares = [
+        has["memory"] / alone.room([(has.get("CPU", 0.0), has.get("GPU", 0.0))])
+        for has in (node["Resources"] for node in ray.nodes() if node["Alive"])
+        if has.get("CPU", 0.0) >= slot.cpus and "memory" in has
+    ]
+    return min(shares, default=math.inf)
+
+
 class Seat:
     """A process, and the call that it is busy with."""
 

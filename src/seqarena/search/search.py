@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from seqarena.cluster.pool import memory_of
 from seqarena.data.store import Prepared
 from seqarena.errors import RunError
 from seqarena.experiments import ResolvedExperiment
@@ -11,6 +12,7 @@ from seqarena.progress import Progress
 from seqarena.runs import SearchResult, StudyResult
 from seqarena.search.execute import NOT_FINITE, Execution
 from seqarena.search.matching import with_matched_size
+from seqarena.search.memory import check_memory
 from seqarena.search.records import Records
 from seqarena.search.rehearsal import rehearse
 from seqarena.search.study import Study
@@ -50,6 +52,7 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
     execution = Execution(records, display, timeout=protocol.timeout, after=standing.take)
     with training_pool(experiment, recorder.tags["data.digest"]) as pool:
         pool.resize(len(studies))  # workers start meanwhile
+        check_memory(config, prepared, spaces, memory_of(pool.slot), experiment.where)
         rehearse(config, prepared, spaces, experiment.where)
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         with display:
