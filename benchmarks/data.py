@@ -69,7 +69,7 @@ def experiment(modality: str, **protocol: int) -> Experiment:
 
 def _write(folder: Path, spec: DataSpec, train: list[Array], valid: list[Array]) -> Prepared:
     generator = np.random.default_rng(1)
-    for name, sequences in (("train", train), ("valid", valid)):
+    for name, sequences in (("train", train), ("valid", valid), ("test", valid)):
         targets = generator.integers(0, len(spec.classes), len(sequences))
         write_sequences(folder / name, sequences, targets, ({} for _ in sequences))
     write_spec(folder / "spec.json", spec)

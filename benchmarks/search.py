@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -57,9 +58,9 @@ def against_tune(rounds: int) -> None:
     tell(f"{title}'s defaults, with Ray's start", started["tune"], started["seqarena"], 2.5)
 
 
-def alone(protocol: dict[str, int], train: int) -> dict[str, float]:
+def alone(protocol: dict[str, int], train: int, nodes: int = 0) -> dict[str, float]:
     """Run one search by itself."""
-    figures = interleave({"seqarena": (seqarena, protocol, train)}, 1, warm_up=0)
+    figures = interleave({"seqarena": (seqarena, protocol, train, nodes)}, 1, warm_up=0)
     figure: dict[str, float] = figures["seqarena"][0]
     return figure
 
@@ -70,9 +71,15 @@ def bound(what: str, found: float, most: float, unit: str) -> None:
     print(f"search: {what}: {found:.1f} {unit}  target at most {most:.1f} {unit}: {verdict}")
 
 
-def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -> None:
-    """Search with seqarena: its wall time, its trials' own seconds, and what MLflow took."""
+def seqarena(
+    turns: Turns, folder: Path, protocol: dict[str, int], train: int, nodes: int = 0
+) -> None:
+    """Search with seqarena: its wall time, its trials' own seconds, and what MLflow took.
+
+    On a cluster of so many nodes with a core each, or on one that the search starts.
+    """
     _two_cores(folder)
+    cluster_of_nodes = _join_nodes(nodes) if nodes else None
     from seqarena.cluster.session import cluster
     from seqarena.experiments import ResolvedExperiment
     from seqarena.search.search import search
@@ -98,8 +105,40 @@ def seqarena(turns: Turns, folder: Path, protocol: dict[str, int], train: int) -
     written.timing(sync)(Path("results"), ["bench"], f"sqlite:///{folder}/again.db")
     figure = {"start": start, "wall": wall, "held": held.seconds, "written": written.seconds}
     figure["trained"] = sum(study.seconds for study in result.studies)
-    turns.report({**figure, "gained": memory.gained})
-    turns.wait()
+    figure |= {"gained": memory.gained, "ledger": ledger.path.stat().st_size}
+    turns.report({**figure, "memory": psutil.Process().memory_info().rss})
+    try:
+        turns.wait()
+    finally:
+        if cluster_of_nodes is not None:
+            cluster_of_nodes.communicate()
+
+
+NODES = """
+import sys, time
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+for _ in range(int(sys.argv[1]) - 1):
+    cluster.add_node(num_cpus=1)
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+def _join_nodes(count: int) -> subprocess.Popen[str]:
+    """Have searches of this process join a cluster of nodes; it ends once its input is closed."""
+    import seqarena.cluster  # noqa: F401  # so that both have a token, or neither
+
+    nodes = subprocess.Popen(
+        [sys.executable, "-c", NODES, str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert nodes.stdout is not None
+    os.environ["RAY_ADDRESS"] = nodes.stdout.readline().strip()
+    return nodes
 
 
 def tune(turns: Turns, folder: Path, train: int, reuse_actors: bool) -> None:

@@ -26,6 +26,7 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 import seqarena
+from seqarena.cluster.access import named_cluster
 from seqarena.cluster.delivery import DataAddress, Shipment
 from seqarena.cluster.member import Member
 from seqarena.cluster.slot import Slot, slot_of
@@ -188,7 +189,7 @@ class Pool:
             self.end(seat)
             self.broken += 1
             if self.broken == BROKEN:
-                raise RunError(f"no process can start: {_last_line(error)}") from error
+                raise RunError(f"no process can start: {_last_line(error)}{_hint()}") from error
             return
         if has_data:
             seat.started, self.broken = True, 0
@@ -254,6 +255,13 @@ def seat_of(
         scheduling_strategy=PlacementGroupSchedulingStrategy(placement, 0) if placement else None,
     )
     return Seat(actor.remote(*arguments), placement)
+
+
+def _hint() -> str:
+    """Say what is most often wrong with a cluster that was not started here."""
+    address, _ = named_cluster()
+    asked = "were all its machines started with RAY_AUTH_MODE=token and the same token?"
+    return f"; {asked} See docs/cluster.md" if address else ""
 
 
 def _last_line(error: BaseException) -> str:
