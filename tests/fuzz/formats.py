@@ -36,9 +36,11 @@ from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.datasets.moving_digits import encode
 from seqarena.datasets.own import OwnFiles
 from seqarena.datasets.sources import unpack
+from seqarena.errors import InputError
 from seqarena.experiments import load
 from seqarena.fit import Training
 from seqarena.predict import Predictor
+from seqarena.search.checkpoints import Checkpoints
 from seqarena.tracking.ledger import Ledger
 
 Write = Callable[[Path, int], None]  # a valid file at a path; the second is another than the first
@@ -239,12 +241,26 @@ def _trained(folder: Path) -> tuple[Training, Path]:
     return training, data
 
 
+def _state(path: Path) -> bytes:
+    file = io.BytesIO()
+    torch.save(_trained(path.parents[1])[0].state_dict(), file)
+    return file.getvalue()
+
+
 def _write_checkpoint(path: Path, number: int) -> None:
-    torch.save(_trained(path.parents[1])[0].state_dict(), path)
+    path.write_bytes(_state(path))
 
 
 def _read_checkpoint(path: Path) -> None:
-    state = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    """Put it in the place of the one that was kept, and go on from it as a search does."""
+    checkpoints = Checkpoints(_emptied(path))
+    checkpoints.save("run", 1, _state(path))
+    (kept,) = checkpoints.folder.iterdir()
+    shutil.copyfile(path, kept)
+    last = checkpoints.last("run")
+    if last is None:
+        raise InputError(f"{kept}: damaged, and not used")
+    state = torch.load(io.BytesIO(last.read()), map_location="cpu", weights_only=True)
     _trained(path.parents[1])[0].load_state_dict(state)
 
 

@@ -8,11 +8,9 @@ from .formats import FORMATS
 from .trials import MEMORY, fuzz
 
 COUNT = 40
-# Torch's reader, which raises many things and checks no sums; see docs/reliability.md.
-APART = {"checkpoint"}
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in APART])
+@pytest.mark.parametrize("name", FORMATS)
 def test_damaged_files_are_read_or_refused_in_one_line(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

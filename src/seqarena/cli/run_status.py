@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from seqarena.cluster.access import named_cluster
 from seqarena.experiments import ResolvedExperiment
 from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
@@ -112,6 +113,8 @@ class Share:
         if not self.wall:
             return "Only the report was written."
         trained = sum(map(self._trained, self.experiments))
+        if named_cluster()[0]:  # the cores that trained are not those of this machine
+            return f"{self.wall / 60:.1f} minutes; all trainings together {trained / 60:.1f}."
         return (
             f"{self.wall / 60:.1f} minutes; {self.cores} cores busy {self.busy:.0%} of them, "
             f"training {trained / self.wall / self.cores:.0%}."
