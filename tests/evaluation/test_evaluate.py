@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ray
 import torch
 import yaml
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
@@ -164,6 +165,21 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     assert {path.name for path in (experiment.results / "finals").iterdir()} == {
         f"{variant}-{SEEDS[0]}" for variant in VARIANTS
     }
+
+
+def test_finals_do_not_wait_for_cores_that_a_search_holds(trained: Trained) -> None:
+    class Search:
+        def ready(self) -> None:
+            pass
+
+    cores = ray.cluster_resources()["CPU"]
+    search = ray.remote(Search).options(num_cpus=cores).remote()
+    ray.get(search.ready.remote())
+    try:
+        assert trained.evaluate().variants.keys() == set(VARIANTS)
+        assert not ray.available_resources().get("CPU")
+    finally:
+        ray.kill(search)
 
 
 def test_a_baseline_that_cannot_be_fitted_is_told_and_left_out(trained: Trained) -> None:

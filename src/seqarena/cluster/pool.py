@@ -165,8 +165,8 @@ class Pool:
     def wait(self, seconds: float) -> list[tuple[Seat, Callable[[], Any]]]:
         """Wait for calls to end, or so long; give each seat with a function of its result.
 
-        That returns what the call did, or raises `ProcessLostError` or
-        `CallError`: the seat is gone.
+        That returns what the call did, or raises `ProcessLostError` or `CallError`: the seat is
+        gone.
         """
         calls = {seat.call: seat for seat in self.seats if seat.call is not None}
         done, _ = ray.wait(list(calls), num_returns=1, timeout=seconds)
@@ -239,20 +239,27 @@ def pool_for(
 
 
 def seat_of(
-    kind: type[Member], slot: Slot, *arguments: Any, placement: PlacementGroup | None = None
+    kind: type[Member],
+    slot: Slot,
+    *arguments: Any,
+    placement: PlacementGroup | None = None,
+    beside: bool = False,
 ) -> Seat:
     """Start a process in a slot, the first of its `placement` where it is to lead others.
 
-    It gets this process's code where it may come to run on another machine.
+    One that is brief may stand `beside` those that have the cores, instead of waiting for the end
+    of another experiment's search; a GPU it waits for. It gets this process's code where it may
+    come to run on another machine.
     """
     here = socket.gethostname()
     elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
+    first = PlacementGroupSchedulingStrategy(placement, 0) if placement else None
     actor = ray.remote(kind).options(
-        num_cpus=slot.cpus,
+        num_cpus=0 if beside and not slot.gpus else slot.cpus,
         num_gpus=slot.gpus,
         max_restarts=0,
         runtime_env={"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None,
-        scheduling_strategy=PlacementGroupSchedulingStrategy(placement, 0) if placement else None,
+        scheduling_strategy="SPREAD" if beside else first,
     )
     return Seat(actor.remote(*arguments), placement)
 

@@ -75,4 +75,4 @@ def test_finals(
 def _start(
     config: Experiment, groups: Array, drawn: list[int], slot: Slot, address: DataAddress
 ) -> Seat:
-    return seat_of(Scorer, slot, config, address, slot, groups, drawn)
+    return seat_of(Scorer, slot, config, address, slot, groups, drawn, beside=True)
