@@ -56,7 +56,7 @@ def _settle(name: str) -> Path:
 
 def _pack(name: str) -> None:
     experiments = experiment_names()
-    paths = [f"{kind}/{each}" for kind in KINDS for each in experiments] + ["report", "dvc.lock"]
+    paths = [f"{kind}/{each}" for kind in KINDS for each in experiments] + ["dvc.lock"]
     with new_file(logs_folder() / name) as partial, tarfile.open(partial, "w:gz") as archive:
         for path in filter(os.path.exists, paths):
             archive.add(path)

@@ -106,7 +106,7 @@ def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list
             return None, []
         share = Share(experiments)
         failures = _run_all(waiting, jobs, share, locks) if waiting else []
-        _repro("compare", "--single-item")
+        repro("compare", "--single-item")
     return share, failures
 
 
@@ -212,7 +212,8 @@ def _stale(status: subprocess.Popen[str]) -> set[str]:
     return set(json.loads(printed))
 
 
-def _repro(*arguments: str) -> None:
+def repro(*arguments: str) -> None:
+    """Run `dvc repro`; raises `RunError` with the line that says why it failed."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", *arguments],
         stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import yaml
 from dvc.repo import Repo
 
 from seqarena.cli import remote
+from seqarena.cli.run import repro
 from seqarena.cluster.jobs import Jobs
 from seqarena.config import read_cluster
 from seqarena.errors import InputError, RunError
-from seqarena.files import new_file, new_folder
+from seqarena.files import new_file
 from seqarena.tracking.mlflow.projection import sync
 
 
@@ -36,11 +38,13 @@ def submit(experiments: Sequence[str], address: str | None = None) -> list[str]:
         job = jobs.submit(name, remote.__name__, [name, *experiments])
         print(f"{job} is submitted; Ctrl-C leaves it alone, the same command follows it again")
     succeeded = jobs.follow(job)
-    with new_folder(Path(".dvc/tmp/submit")) as folder:
-        archive = folder / remote.archive_name(name)
+    Path(".dvc/tmp").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=".dvc/tmp") as folder:
+        archive = Path(folder) / remote.archive_name(name)
         jobs.fetch(job, archive.name, archive)
-        fetched = _take_all(archive, folder)
+        fetched = _take_all(archive, Path(folder))
     sync(Path("results"), fetched)
+    repro("compare", "--single-item")
     if not succeeded:
         raise RunError(f"{job} failed, see above; what it had is fetched: {', '.join(fetched)}")
     return fetched
@@ -69,7 +73,6 @@ def _take_all(packed: Path, folder: Path) -> list[str]:
     for kind in remote.KINDS:
         for name in names:
             _take(folder / kind / name, Path(kind, name))
-    _take(folder / "report", Path("report"))
     _tell_dvc(folder / "dvc.lock", names)
     return names
 
@@ -77,8 +80,10 @@ def _take_all(packed: Path, folder: Path) -> list[str]:
 def _refuse_other(folder: Path, experiment: str) -> None:
     """Refuse to replace trainings that the cluster's ledger does not hold."""
     ledger = Path("results", experiment, "ledger.jsonl")
-    mine = ledger.read_bytes() if ledger.is_file() else b""
-    if not (folder / ledger).read_bytes().startswith(mine):
+    mine, theirs = (
+        path.read_bytes() if path.is_file() else b"" for path in (ledger, folder / ledger)
+    )
+    if not theirs.startswith(mine):
         message = "holds trainings that the cluster has not; move its folder away and submit again"
         raise InputError(f"{ledger}: {message}: what is done there is fetched")
 
@@ -91,7 +96,7 @@ def _take(new: Path, place: Path) -> None:
 
 
 def _tell_dvc(lock: Path, experiments: Sequence[str]) -> None:
-    """Have DVC know as its own what a lock file says of some experiments, and of all together."""
+    """Have DVC know as its own what a lock file says of some experiments."""
     if not lock.is_file():
         return
     there, place = yaml.safe_load(lock.read_text())["stages"], Path("dvc.lock")
@@ -99,9 +104,7 @@ def _tell_dvc(lock: Path, experiments: Sequence[str]) -> None:
     if place.is_file():
         here = yaml.safe_load(place.read_text())
     fetched = {
-        stage: entry
-        for stage, entry in there.items()
-        if stage.partition("@")[2] in ("", *experiments)
+        stage: entry for stage, entry in there.items() if stage.partition("@")[2] in experiments
     }
     here["stages"] |= fetched
     with new_file(place) as partial:
