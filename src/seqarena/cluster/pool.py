@@ -59,7 +59,8 @@ def slot_here(resources: Resources, where: str) -> Slot:
     machines = _machines()
     cpus, gpus = zip(*machines, strict=True)
     slot = slot_of(resources, sum(cpus), sum(gpus))
-    for name, most, largest in (("cpus", slot.cpus, max(cpus)), ("gpus", slot.gpus, max(gpus))):
+    # GPUs first: where none are named, the cores are those of their share.
+    for name, most, largest in (("gpus", slot.gpus, max(gpus)), ("cpus", slot.cpus, max(cpus))):
         if most > largest:
             raise InputError(f"{where}.{name}: {most:g}, but the largest node has {largest:g}")
     alone = replace(slot, workers=1).room(machines)
