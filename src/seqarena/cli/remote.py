@@ -10,17 +10,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 
+from seqarena.cli.archive import archive_name, pack
 from seqarena.cli.main import main as command_line
 from seqarena.cluster.jobs import logs_folder
 from seqarena.config import experiment_names, read_cluster
 from seqarena.errors import exit_with_one_line
-from seqarena.files import new_file
 
 CODE = ("src", "pipelines")  # as they were sent; of other folders, what they lack
-KINDS = ("results", "models")  # of the folders of an experiment that are fetched
 
 
 def main() -> None:
@@ -32,12 +30,7 @@ def main() -> None:
     try:
         command_line()
     finally:
-        _pack(archive_name(name))
-
-
-def archive_name(name: str) -> str:
-    """Return the name of the file that holds the results of a job."""
-    return f"seqarena-{name}.tar.gz"
+        pack(logs_folder() / archive_name(name), experiment_names())
 
 
 def _settle(name: str) -> Path:
@@ -52,14 +45,6 @@ def _settle(name: str) -> Path:
         known.write_bytes(ours)
     (home / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
     return home
-
-
-def _pack(name: str) -> None:
-    experiments = experiment_names()
-    paths = [f"{kind}/{each}" for kind in KINDS for each in experiments] + ["dvc.lock"]
-    with new_file(logs_folder() / name) as partial, tarfile.open(partial, "w:gz") as archive:
-        for path in filter(os.path.exists, paths):
-            archive.add(path)
 
 
 if __name__ == "__main__":
