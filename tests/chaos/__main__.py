@@ -11,6 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +32,11 @@ def main() -> None:
     arena = Arena(folder, prepared, chance)
     injected, recovered = Counter[str](), Counter[str]()
     try:
-        for name in plan(arguments.count, chance):
-            print(f"{time.monotonic() - began:6.0f} s  {name}", flush=True)
-            injected[name] += 1
-            recovered[name] += _goes_well(partial(inject, name, arena), arena)
+        with suppress(KeyboardInterrupt):  # no more of them, and a table of those until here
+            for name in plan(arguments.count, chance):
+                print(f"{time.monotonic() - began:6.0f} s  {name}", flush=True)
+                recovered[name] += _goes_well(partial(inject, name, arena), arena)
+                injected[name] += 1
         sound = _goes_well(arena.finish, arena)
     finally:
         arena.close()
