@@ -333,7 +333,7 @@ def test_a_baseline_gives_the_metrics_that_it_says(
     tested = score_baseline(
         name,
         data,
-        experiment(tmp_path, name, modality, metric),
+        experiment(tmp_path, name, modality, metric).config,
         groups_of(data.split("test")),
     )
     assert math.isfinite(tested.metrics[metric])

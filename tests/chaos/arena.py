@@ -50,8 +50,12 @@ class Tally:
 class Arena:
     """Runs of one small experiment after the other, each from its beginning to its finals."""
 
-    def __init__(self, folder: Path, prepared: Path, chance: random.Random) -> None:
+    def __init__(
+        self, folder: Path, prepared: Path, chance: random.Random, **protocol: int
+    ) -> None:
+        """Prepare the machines, and the run that all others are compared with."""
         self.folder, self.prepared, self.chance = folder, prepared, chance
+        self.protocol = {**PROTOCOL, **protocol}
         token = folder / "token"
         token.write_text("0" * 64)
         token.chmod(0o600)
@@ -97,7 +101,7 @@ class Arena:
         self.root = self.whole
 
     def _renew(self, name: str) -> None:
-        self.root = make_project(self.folder / name, self.prepared, **PROTOCOL)
+        self.root = make_project(self.folder / name, self.prepared, **self.protocol)
         self.stages = list(STAGES)
 
     @property

@@ -27,7 +27,7 @@ INJECTED = (
 def test_nothing_is_lost_and_nothing_is_done_twice(
     prepared: dict[str, Path], tmp_path: Path
 ) -> None:
-    arena = Arena(tmp_path, prepared["audio"], random.Random(0))
+    arena = Arena(tmp_path, prepared["audio"], random.Random(0), trials=2, epochs=16)
     try:
         for name in INJECTED:
             inject(name, arena)

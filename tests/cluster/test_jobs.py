@@ -12,6 +12,8 @@ import pytest
 
 from infra.conftest import write_params, write_reviews
 from projects import Project
+from seqarena.cli.archive import pack, take_all
+from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
 from servers import ray_head
 
@@ -91,18 +93,21 @@ def test_submitted_again_it_goes_on_where_it_was(submitted: Submitted) -> None:
     assert len(after) == len(before) * 3 // 2
 
 
-def test_trainings_that_the_cluster_has_not_are_not_replaced(submitted: Submitted) -> None:
-    place = submitted.ledger().path
-    kept = place.read_bytes()
-    place.write_bytes(kept[: kept.index(b"\n") + 1] + b"a training of this machine\n")
-    mine = place.read_bytes()
-    try:
-        printed = submitted.project("seqarena", "submit", "reviews", fails=True)
-        assert "holds trainings that the cluster has not; move its folder away" in printed
-        assert "Traceback" not in printed
-        assert place.read_bytes() == mine
-    finally:
-        place.write_bytes(kept)
+def test_trainings_that_the_cluster_has_not_are_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = Ledger(tmp_path / "results" / "reviews" / "ledger.jsonl", "reviews")
+    mine.start("trial", "gru/0")
+    pack(tmp_path / "packed.tar.gz", ["reviews"])
+    mine.start("trial", "gru/1")
+    kept = mine.path.read_bytes()
+    with pytest.raises(InputError, match="holds trainings that the cluster has not; move its"):
+        take_all(tmp_path / "packed.tar.gz", tmp_path / "unpacked")
+    assert mine.path.read_bytes() == kept
+    mine.path.unlink()
+    assert take_all(tmp_path / "packed.tar.gz", tmp_path / "again") == ["reviews"]
+    assert kept.startswith(mine.path.read_bytes())
 
 
 def test_a_run_that_fails_there_fails_here(submitted: Submitted) -> None:

@@ -24,10 +24,7 @@ from seqarena.search.search import search
 from . import conftest
 from .conftest import over, recorder_at
 from .toy import (
-    STAGES,
-    comparable,
     end_family,
-    finish,
     ledger_of,
     make_project,
     start,
@@ -36,14 +33,6 @@ from .toy import (
 )
 
 SHORT = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = make_project(tmp_path_factory.mktemp("whole"), prepared["audio"])
-    for stage in STAGES:
-        finish(root, stage)
-    return root
 
 
 @pytest.mark.parametrize("stops", ["worker", "driver"])
@@ -142,26 +131,6 @@ def test_a_training_that_no_machine_finishes_is_told_and_may_be_tried_again(
     assert len(search(toy, recorder).studies) == 2
     assert {run.status for run in recorder.ledger.runs().values()} == {"FINISHED"}
     assert len(recorder.ledger.runs("trial")) == 2
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is the disk without room")
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
-    prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
-) -> None:
-    root = make_project(tmp_path, prepared["audio"])
-    ledger = ledger_of(root).path
-    ledger.parent.mkdir(parents=True)
-    ledger.symlink_to("/dev/full")
-    process = start(root, "search")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    lines = errors.strip().splitlines()
-    assert lines[-1] == "failed: results/toy/ledger.jsonl: No space left on device"
-    assert "Traceback" not in errors
-    ledger.unlink()
-    for stage in STAGES:
-        finish(root, stage)
-    assert comparable(root) == comparable(uninterrupted)
 
 
 def test_a_checkpoint_that_finds_no_room_is_named(

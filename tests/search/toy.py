@@ -51,12 +51,6 @@ def start(root: Path, stage: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(root: Path, stage: str) -> None:
-    process = start(root, stage)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-
-
 def ledger_of(root: Path) -> Ledger:
     return Ledger(root / "results" / "toy" / "ledger.jsonl", "toy")
 

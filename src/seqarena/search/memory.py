@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from seqarena.config import Dimension, Experiment
 from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Prepared
-from seqarena.errors import InputError, InputWarning
+from seqarena.errors import InputError, InputWarning, in_one_line
 from seqarena.models.model import SequenceModel
 from seqarena.models.variants import VARIANTS, frontend_of
 from seqarena.search.matching import with_matched_size
@@ -46,12 +47,16 @@ def check_memory(
     for variant, space in spaces.items():
         hyperparameters = _costliest(experiment, variant, dict(space))
         chosen = with_matched_size(experiment, prepared.spec, variant, hyperparameters)
-        with torch.random.fork_rng(devices=[]):
-            model = task_for(experiment.task).model(variant, prepared.spec, chosen)
-            _warn_of_large_tables(model, f"{where}.variants: {variant}")
-            if steps <= STEPS[-1]:
-                continue
-            needed = _bytes_of(experiment, prepared, model, chosen)
+        build = partial(task_for(experiment.task).model, variant, prepared.spec, chosen)
+        with torch.device("meta"):  # shapes alone
+            _warn_of_large_tables(build(), f"{where}.variants: {variant}")
+        if steps <= STEPS[-1]:
+            continue
+        try:
+            with torch.random.fork_rng(devices=[]):
+                needed = _bytes_of(experiment, prepared, build(), chosen)
+        except RuntimeError as error:  # of torch, which finds no memory for so little
+            raise InputError(f"{where}.variants: {variant}: {in_one_line(error)}") from error
         batch = experiment.protocol.batch_size
         if batch * needed(steps) > room:
             reason = _told(needed, batch, steps, room)
