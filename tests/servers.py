@@ -85,10 +85,11 @@ def ray_head(folder: Path) -> Iterator[tuple[str, str]]:
 
     It and whoever joins it need a token in the environment.
     """
-    port, jobs = free_port(), free_port()
+    port, jobs, agent = free_port(), free_port(), free_port()
     address, uri = f"127.0.0.1:{port}", f"http://127.0.0.1:{jobs}"
     command = ["ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
-    where = [f"--port={port}", f"--dashboard-port={jobs}", "--node-ip-address=127.0.0.1"]
+    ports = [f"--port={port}", f"--dashboard-port={jobs}", f"--dashboard-agent-listen-port={agent}"]
+    where = [*ports, "--node-ip-address=127.0.0.1"]
     path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with serving(
         [*command, *where], f"{uri}/api/gcs_healthz", folder / "ray.log", end=signal.SIGKILL, **path

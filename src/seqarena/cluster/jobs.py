@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shlex
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from seqarena.errors import InputError, RunError, in_one_line
 NAME = "seqarena"  # the key of a job's metadata that names its project
 PIECE = 1 << 20  # bytes
 FETCHING = 24 * 3600  # seconds that a file may take
+YOUNG = 60.0  # seconds that a cluster has to take a job
 STALLED = 60.0  # seconds without any of it
 AWAY = (ConnectionError, RuntimeError)  # what the client raises when nobody answers it
 
@@ -52,13 +54,24 @@ class Jobs:
         return None
 
     def submit(self, name: str, module: str, arguments: Sequence[str]) -> str:
-        """Send the project in this folder, and have a module of its package run in it."""
-        words = ["python", "-m", module, *arguments]
-        return self.client.submit_job(
-            entrypoint=shlex.join(words),
-            runtime_env={"working_dir": ".", "py_modules": ["src/seqarena"]},
-            metadata={NAME: name},
-        )
+        """Send the project in this folder, and have a module of its package run in it.
+
+        A cluster that has just started may have nobody yet to take a job, and is asked again.
+        Raises `RunError` where it takes none for a minute.
+        """
+        end = time.monotonic() + YOUNG
+        while True:
+            try:
+                return self.client.submit_job(
+                    entrypoint=shlex.join(["python", "-m", module, *arguments]),
+                    runtime_env={"working_dir": ".", "py_modules": ["src/seqarena"]},
+                    metadata={NAME: name},
+                )
+            except AWAY as error:
+                if time.monotonic() > end:
+                    reason = in_one_line(error)[:200]
+                    raise RunError(f"{self.address}: takes no job: {reason}") from error
+            time.sleep(1)
 
     def follow(self, job: str) -> bool:
         """Print what a job prints until it has ended; return whether it succeeded."""
