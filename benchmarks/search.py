@@ -115,7 +115,7 @@ def seqarena(
 
 
 NODES = """
-import sys, time
+import sys
 from ray.cluster_utils import Cluster
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
 for _ in range(int(sys.argv[1]) - 1):

@@ -29,6 +29,26 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def start_server(
+    command: Sequence[str], url: str, log: Path, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a server of Python's in a process group of its own, and wait until `url` answers."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **environment},
+        )
+    try:
+        _wait_for(url, process, log)
+    except BaseException:
+        _end(process, signal.SIGTERM)
+        raise
+    return process
+
+
 @contextmanager
 def serving(
     command: Sequence[str],
@@ -39,21 +59,17 @@ def serving(
     **environment: str,
 ) -> Iterator[str]:
     """Run a server of Python's until the end of the block; begin it when `url` answers."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )
+    process = start_server(command, url, log, **environment)
     try:
-        _wait_for(url, process, log)
         yield url
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, end)
-            process.wait(20)
+        _end(process, end)
+
+
+def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, number)
+        process.wait(20)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -69,14 +85,24 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.1)
 
 
+def start_mlflow(
+    port: int, log: Path, *options: str, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start MLflow with the options of `mlflow server`, at this port of this machine."""
+    command = ["mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1", *options]
+    without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 processes fewer
+    url = f"http://127.0.0.1:{port}/health"
+    return start_server(command, url, log, **without_jobs, **environment)
+
+
 @contextmanager
 def mlflow_server(port: int, log: Path, *options: str, **environment: str) -> Iterator[str]:
-    """Serve MLflow with the options of `mlflow server` and yield its address."""
-    command = ["mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1", *options]
-    uri = f"http://127.0.0.1:{port}"
-    without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 processes fewer
-    with serving(command, f"{uri}/health", log, **without_jobs, **environment):
-        yield uri
+    """Serve MLflow until the end of the block, and yield its address."""
+    process = start_mlflow(port, log, *options, **environment)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _end(process, signal.SIGTERM)
 
 
 @contextmanager

@@ -35,7 +35,9 @@ def kill_machine(arena: Arena, driver: psutil.Process) -> None:
     """Kill −9 of a raylet, and a machine that joins instead."""
     arena.nodes.order("kill")
     _expect_progress(arena, PARTITION)
+    joined = time.time()
     arena.nodes.order("add")
+    _expect_use(arena, joined, PARTITION)
 
 
 def freeze_machine(arena: Arena, driver: psutil.Process) -> None:
@@ -108,7 +110,7 @@ def damage_checkpoint(arena: Arena, driver: psutil.Process) -> None:
 def damage_model(arena: Arena, driver: psutil.Process) -> None:
     """The weights of a final are cut, or a bit of them turns; it is seen, and trained again."""
     kill_driver(arena, driver)
-    _damage(arena, sorted((arena.root / "models").rglob("*.safetensors")))
+    arena.damaged += _damage(arena, sorted((arena.root / "models").rglob("*.safetensors")))
 
 
 def start_again(arena: Arena, driver: psutil.Process) -> None:
@@ -164,6 +166,17 @@ def _expect_progress(arena: Arena, seconds: float) -> None:
         time.sleep(0.1)
 
 
+def _expect_use(arena: Arena, joined: float, seconds: float) -> None:
+    """See a process that began since then train, within so many seconds or until the stage ends.
+
+    The other machine's only core is taken, so it is on the one that joined.
+    """
+    end = time.monotonic() + seconds
+    while _running(arena) and all(w.create_time() < joined for w in arena.nodes.training()):
+        assert time.monotonic() < end, f"{arena.root}: the new machine is not used"
+        time.sleep(0.1)
+
+
 def _train_meanwhile(arena: Arena, seconds: float) -> None:
     """See that no training waits, for so many seconds or until the stage ends."""
     end = time.monotonic() + seconds
@@ -177,12 +190,15 @@ def _train_meanwhile(arena: Arena, seconds: float) -> None:
     time.sleep(max(0.0, end - time.monotonic()))
 
 
-def _damage(arena: Arena, paths: list[Path]) -> None:
-    if paths:
-        path = arena.chance.choice(paths)
-        content = bytearray(path.read_bytes())
-        if arena.chance.random() < 0.5:
-            del content[len(content) // 2 :]
-        else:
-            content[arena.chance.randrange(len(content))] ^= 1 << arena.chance.randrange(8)
-        path.write_bytes(content)
+def _damage(arena: Arena, paths: list[Path]) -> bool:
+    """Damage one of some files, and tell whether there was any."""
+    if not paths:
+        return False
+    path = arena.chance.choice(paths)
+    content = bytearray(path.read_bytes())
+    if arena.chance.random() < 0.5:
+        del content[len(content) // 2 :]
+    else:
+        content[arena.chance.randrange(len(content))] ^= 1 << arena.chance.randrange(8)
+    path.write_bytes(content)
+    return True

@@ -7,15 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from servers import free_port
+from search.toy import workers_of
+from servers import free_port, start_mlflow
 from support import script_environment
 
 NODES = """
@@ -72,12 +70,7 @@ class Nodes:
 
     def training(self) -> list[psutil.Process]:
         """List the workers that train."""
-        found = []
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                if "".join(child.cmdline()[:1]).startswith("ray::Worker."):
-                    found.append(child)
-        return found
+        return workers_of(psutil.Process(self.process.pid))
 
     def close(self) -> None:
         """End it and all that it started."""
@@ -103,26 +96,7 @@ class Server:
             return
         files = f"--artifacts-destination={self.folder / 'artifacts'}"
         store = f"--backend-store-uri=sqlite:///{self.folder / 'server.db'}"
-        where = ["--host=127.0.0.1", f"--port={self.port}", "--workers=1"]
-        with (self.folder / "mlflow.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *where, store, files],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            )
-        end = time.monotonic() + 90
-        while not self._answers():
-            assert time.monotonic() < end, "the server does not answer"
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        self.process = start_mlflow(self.port, self.folder / "mlflow.log", store, files)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to all its processes."""

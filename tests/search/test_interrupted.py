@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import signal
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,11 @@ from seqarena.search.search import search
 from . import conftest
 from .conftest import over, recorder_at
 from .toy import (
+    STAGES,
+    check_records,
+    comparable,
     end_family,
+    finish,
     ledger_of,
     make_project,
     start,
@@ -33,6 +39,46 @@ from .toy import (
 )
 
 SHORT = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = make_project(tmp_path_factory.mktemp("whole"), prepared["audio"])
+    for stage in STAGES:
+        finish(root, stage)
+    return root
+
+
+@pytest.mark.timeout(300)
+def test_kill_the_driver_or_a_worker_at_any_moment(
+    prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
+) -> None:
+    """With a Ray of its own, which ends with the driver; on a cluster `make chaos` does this."""
+    chance = random.Random(0)
+    root = make_project(tmp_path, prepared["audio"])
+    for stage in STAGES:
+        kind = "trial" if stage == "search" else "final"
+        for victim in ("driver", "worker"):
+            process = start(root, stage)
+            driver = psutil.Process(process.pid)
+            done = len(ledger_of(root).runs(kind)) + chance.randint(1, 2)
+            wait(
+                lambda kind=kind, done=done, process=process: (
+                    len(ledger_of(root).runs(kind)) >= done or process.poll() is not None
+                )
+            )
+            time.sleep(chance.uniform(0, 0.5))
+            family = [driver, *driver.children(recursive=True)] if process.poll() is None else []
+            for worker in workers_of(driver) if family else []:
+                worker.kill()
+            if victim == "driver":
+                end_family(process, family)
+                continue
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+            assert "Traceback" not in errors
+    assert comparable(root) == comparable(uninterrupted)
+    check_records(root, uninterrupted)
 
 
 @pytest.mark.parametrize("stops", ["worker", "driver"])
@@ -131,6 +177,26 @@ def test_a_training_that_no_machine_finishes_is_told_and_may_be_tried_again(
     assert len(search(toy, recorder).studies) == 2
     assert {run.status for run in recorder.ledger.runs().values()} == {"FINISHED"}
     assert len(recorder.ledger.runs("trial")) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is the disk without room")
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+    prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
+) -> None:
+    root = make_project(tmp_path, prepared["audio"])
+    ledger = ledger_of(root).path
+    ledger.parent.mkdir(parents=True)
+    ledger.symlink_to("/dev/full")
+    process = start(root, "search")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lines = errors.strip().splitlines()
+    assert lines[-1] == "failed: results/toy/ledger.jsonl: No space left on device"
+    assert "Traceback" not in errors
+    ledger.unlink()
+    for stage in STAGES:
+        finish(root, stage)
+    assert comparable(root) == comparable(uninterrupted)
 
 
 def test_a_checkpoint_that_finds_no_room_is_named(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,15 +42,22 @@ def make_project(root: Path, prepared: Path, **protocol: Any) -> Path:
     return root
 
 
-def start(root: Path, stage: str) -> subprocess.Popen[str]:
+def start(root: Path, stage: str, *driver: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a stage, as the script that it is or by a `driver`, options of Python's before it."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "pipelines" / f"{stage}.py"), "toy"],
+        [sys.executable, *driver, str(ROOT / "pipelines" / f"{stage}.py"), "toy"],
         cwd=root,
-        env=script_environment(OMP_NUM_THREADS="1"),
+        env=script_environment(OMP_NUM_THREADS="1", **environment),
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def finish(root: Path, stage: str) -> None:
+    process = start(root, stage)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
 
 
 def ledger_of(root: Path) -> Ledger:
@@ -100,3 +109,17 @@ def comparable(root: Path) -> tuple[Any, Any]:
 def studies(root: Path) -> list[dict[str, Any]]:
     """The result of the search, but for times and the names of runs."""
     return conftest.comparable(SearchResult.read(root / "results" / "toy" / "search.json"))
+
+
+def check_records(root: Path, uninterrupted: Path) -> None:
+    """No training is there twice, none is left open, and MLflow shows each once."""
+    mine, whole = (ledger_of(each).runs() for each in (root, uninterrupted))
+    assert Counter(run.kind for run in mine.values()) == Counter(r.kind for r in whole.values())
+    assert {run.status for run in mine.values()} == {"FINISHED"}
+    assert len({run.key for run in mine.values()}) == len(mine)
+    with sqlite3.connect(root / "mlflow.db") as database:
+        shown = database.execute(
+            "select value, status from runs join tags using (run_uuid) where key='seqarena.run'"
+        ).fetchall()
+    assert sorted(shown) == sorted((run, "FINISHED") for run in mine)
+    assert not list(root.rglob("*.pt"))
