@@ -71,8 +71,12 @@ def slot_here(resources: Resources, where: str) -> Slot:
 
 def _machines() -> list[tuple[float, float]]:
     """List the cores and GPUs of every node that is there."""
-    nodes = (node["Resources"] for node in ray.nodes() if node["Alive"])
-    return [(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in nodes]
+    return [(has.get("CPU", 0.0), has.get("GPU", 0.0)) for has in _resources()]
+
+
+def _resources() -> list[dict[str, float]]:
+    """List what every node that is there has, by Ray's names."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def memory_of(slot: Slot) -> float:
@@ -82,7 +86,7 @@ def memory_of(slot: Slot) -> float:
     alone = replace(slot, workers=1)
     shares = [
         has["memory"] / alone.room([(has.get("CPU", 0.0), has.get("GPU", 0.0))])
-        for has in (node["Resources"] for node in ray.nodes() if node["Alive"])
+        for has in _resources()
         if has.get("CPU", 0.0) >= slot.cpus and "memory" in has
     ]
     return min(shares, default=math.inf)
