@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = ("fit", "batches", "conv_lstm", "translation", "search")
-APART = ("scale",)  # tables of how costs grow, for docs/scale.md: not part of all
+APART = ("scale", "tuning")  # tables for docs/, of an hour: not part of all
 
 
 def main() -> None:

@@ -109,18 +109,22 @@ def mlflow_server(port: int, log: Path, *options: str, **environment: str) -> It
 def ray_head(folder: Path) -> Iterator[tuple[str, str]]:
     """Run a Ray head with two cores; yield its address and that of its jobs.
 
-    It and whoever joins it need a token in the environment.
+    It and whoever joins it need a token in the environment. Its folder is its own: of all heads
+    that share one, a job joins that which was started last.
     """
+    home = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path has 107 characters
     port, jobs, agent = free_port(), free_port(), free_port()
     address, uri = f"127.0.0.1:{port}", f"http://127.0.0.1:{jobs}"
     command = ["ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2"]
     ports = [f"--port={port}", f"--dashboard-port={jobs}", f"--dashboard-agent-listen-port={agent}"]
-    where = [*ports, "--node-ip-address=127.0.0.1"]
+    where = [*ports, "--node-ip-address=127.0.0.1", f"--temp-dir={home}"]
     path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    with serving(
-        [*command, *where], f"{uri}/api/gcs_healthz", folder / "ray.log", end=signal.SIGKILL, **path
-    ):
-        yield address, uri
+    healthy, log = f"{uri}/api/gcs_healthz", folder / "ray.log"
+    try:
+        with serving([*command, *where], healthy, log, end=signal.SIGKILL, **path):
+            yield address, uri
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
