@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from compileall import compile_dir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Project:
     def begin(cls, root: Path) -> Project:
         """Make the folder, which holds params.yaml and its files, a fresh clone of the project."""
         for name in ("pipelines", "src"):
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            compile_dir(ROOT / name, quiet=2)  # once, not in each project
+            ignored = shutil.ignore_patterns("*.egg-info")
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
         for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
             shutil.copy(ROOT / name, root / name)

@@ -1,20 +1,14 @@
-"""Nothing that is read can run code, and no secret of the environment is written anywhere."""
+"""Nothing that is read can run code, and no secret of a URI is told."""
 
 from __future__ import annotations
 
 import ast
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from projects import Project
 from seqarena.tracking.mlflow.projection import without_secret
-from servers import free_port, mlflow_server
-from test_pipeline import EXPERIMENTS, PROTOCOL, new_project
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(
@@ -132,14 +126,8 @@ def test_what_is_safe_is_let_be(text: str) -> None:
     assert list(dangers(text)) == []
 
 
-# Secrets.
+# Secrets; what a whole run writes: tests/infra/test_services.py.
 
-SECRETS = {
-    "AWS_SECRET_ACCESS_KEY": "planted-aws-6f1c9e",
-    "AWS_SESSION_TOKEN": "planted-session-2b7d",
-    "MLFLOW_TRACKING_PASSWORD": "planted-password-90ab",
-    "DVC_STUDIO_TOKEN": "planted-studio-55e0",
-}
 IN_URI = "planted-uri-d41d"
 
 
@@ -148,44 +136,3 @@ def test_a_secret_in_a_uri_is_hidden_wherever_it_stands(uri: str) -> None:
     told = without_secret(f"no answer of {uri}, as {IN_URI}", uri)
     assert IN_URI not in told and "host" in told
     assert without_secret("sqlite:////a/b@c.db", "sqlite:////a/b@c.db") == "sqlite:////a/b@c.db"
-
-
-@pytest.fixture(scope="module")
-def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, list[Path]]]:
-    """A run among secrets, MLflow at a server whose URI holds one; and all folders it writes."""
-    root = tmp_path_factory.mktemp("secrets")
-    rays = Path(tempfile.mkdtemp(prefix="ray-"))  # short: a socket's path holds 107 bytes
-    experiment = {**EXPERIMENTS["reviews"], "variants": ["conv1d"], "protocol": PROTOCOL}
-    port, store = free_port(), root / "server"
-    store.mkdir()
-    with pytest.MonkeyPatch.context() as patched:
-        for name, secret in SECRETS.items():
-            patched.setenv(name, secret)
-        patched.setenv("RAY_TMPDIR", str(rays))
-        database, artifacts = f"sqlite:///{store / 'mlflow.db'}", str(store / "artifacts")
-        options = ["--backend-store-uri", database, "--artifacts-destination", artifacts]
-        with mlflow_server(port, store / "log", *options):
-            patched.setenv("MLFLOW_TRACKING_URI", f"http://me:{IN_URI}@127.0.0.1:{port}")
-            project = new_project(root / "project", {"reviews": experiment})
-            project.first = project("seqarena", "run")
-            project.first += project.start("seqarena", "check").communicate()[0]
-        # And once more when the server is gone, which is warned of.
-        project.first += project("seqarena", "sync", fails=True)
-        project.first += project("dvc", "repro", "--force", "--single-item", "train@reviews")
-        yield project, [root, rays]
-    shutil.rmtree(rays, ignore_errors=True)
-
-
-def test_secrets_of_the_environment_are_written_nowhere(
-    with_secrets: tuple[Project, list[Path]],
-) -> None:
-    project, folders = with_secrets
-    secrets = [*SECRETS.values(), IN_URI]
-    assert "cannot be written" in project.first
-    assert [secret for secret in secrets if secret in project.first] == []
-    files = [Path(at) / name for top in folders for at, _, names in os.walk(top) for name in names]
-    read = {path for path in files if path.is_file() and not path.is_symlink()}
-    for kind in ("ledger.jsonl", "mlflow.db", "MLmodel", "run.log", "index.html", "raylet.out"):
-        assert any(path.name == kind for path in read), f"no {kind}: this test would see nothing"
-    leaks = [str(p) for p in sorted(read) if any(s.encode() in p.read_bytes() for s in secrets)]
-    assert leaks == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,11 @@ COMPOSE = yaml.safe_load((INFRA / "compose.yaml").read_text())
 BUCKET = "seqarena"
 PASSWORD = "not-a-secret-0"  # of a server that ends with the tests
 STORE = {"AWS_ACCESS_KEY_ID": "seqarena", "AWS_SECRET_ACCESS_KEY": PASSWORD}
+SECRETS = {  # of the environment that the project is run in; the last is the right one
+    "AWS_SESSION_TOKEN": "planted-session-2b7d",
+    "DVC_STUDIO_TOKEN": "planted-studio-55e0",
+    "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+}
 PROTOCOL = {"name": "tiny", "seed": 0, "trials": 1, "epochs": 2, "repetitions": 2, "batch_size": 16}
 
 
@@ -102,13 +109,26 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="module")
+def rays() -> Iterator[Path]:
+    """Where Ray keeps what its processes say."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path: 107 characters
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
 def project(
-    services: Services, patched: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    services: Services,
+    rays: Path,
+    patched: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Project:
     """A project whose experiment `reviews` came to its verdict."""
     patched.setenv("MLFLOW_TRACKING_URI", services.mlflow)
     patched.setenv("MLFLOW_TRACKING_USERNAME", "admin")
-    patched.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    patched.setenv("RAY_TMPDIR", str(rays))
+    for name, secret in SECRETS.items():
+        patched.setenv(name, secret)
     root = tmp_path_factory.mktemp("project")
     write_reviews(root / "files")
     write_params(root, "reviews")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import urllib.error
 import urllib.request
@@ -18,9 +19,10 @@ from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.projection import sync
 from tracking.conftest import picture
 
-from .conftest import BUCKET, PASSWORD, STORE, Services, commands, write_params
+from .conftest import BUCKET, PASSWORD, SECRETS, STORE, Services, commands, write_params
 
 pytestmark = pytest.mark.timeout(480)
+WRONG = "planted-uri-d41d"  # a password
 
 
 def ledger_of(project: Project, name: str) -> Ledger:
@@ -122,17 +124,46 @@ def test_a_wrong_password_costs_one_line_and_no_training(
     project: Project, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_params(project.root, "reviews", "other")
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong-password")
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
+    host = services.mlflow.removeprefix("http://")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://admin:{WRONG}@{host}")
     printed = project("dvc", "repro", "search@other")
     assert "Running stage 'search@other'" in printed
     (line,) = [line for line in printed.splitlines() if "warning" in line]
-    assert f"MLflow at {services.mlflow} cannot be written" in line and "seqarena sync" in line
-    assert "wrong-password" not in printed and "Traceback" not in printed
+    assert "cannot be written" in line and host in line and "seqarena sync" in line
+    assert WRONG not in printed and "Traceback" not in printed
     assert {run.status for run in ledger_of(project, "other").runs().values()} == {"FINISHED"}
     refused = project("seqarena", "sync", "other", fails=True)
-    assert "authenticated" in refused and "Traceback" not in refused
+    assert "authenticated" in refused and "Traceback" not in refused and WRONG not in refused
     assert len(refused.strip().splitlines()) == 1
 
     monkeypatch.undo()
     assert "other: " in project("seqarena", "sync", "other")
     assert picture(services.mlflow, "other").keys() == ledger_of(project, "other").runs().keys()
+
+
+def test_secrets_of_the_environment_are_written_nowhere(
+    project: Project, services: Services, rays: Path
+) -> None:
+    """Last: all that the others did is looked through too."""
+    secrets = [*SECRETS.values(), WRONG]
+    assert [secret for secret in secrets if secret in project.first] == []
+    paths = [
+        Path(at) / name
+        for top in (project.root, rays)
+        for at, _, names in os.walk(top)
+        for name in names
+    ]
+    files = {str(path): path.read_bytes() for path in paths if path.is_file()}
+    keys = {name.lower(): value for name, value in STORE.items()}
+    store = boto3.client("s3", endpoint_url=services.s3, region_name="us-east-1", **keys)
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    for key in (found["Key"] for page in pages for found in page["Contents"]):
+        files[key] = store.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    for kind in ("ledger.jsonl", "MLmodel", "run.log", "index.html", "raylet.out"):
+        assert any(name.endswith(f"/{kind}") for name in files), f"no {kind}: nothing is seen"
+    leaks = [n for n, held in sorted(files.items()) if any(s.encode() in held for s in secrets)]
+    assert leaks == []
+    shown = str([picture(services.mlflow, name) for name in ("reviews", "other")])
+    assert "accuracy" in shown and [secret for secret in secrets if secret in shown] == []
