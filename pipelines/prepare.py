@@ -2,6 +2,8 @@
 
 import sys
 
+from seqarena.cluster.access import has_machines
+from seqarena.data.children import DecodeAll, decoded
 from seqarena.data.modalities import modality, options_of
 from seqarena.data.store import write_spec
 from seqarena.errors import exit_with_one_line
@@ -14,11 +16,21 @@ def main() -> None:
     config = experiment.config
     options = options_of(config, experiment.where)
     with new_folder(experiment.prepared) as out:
-        spec = modality(config.modality).prepare(experiment.raw, out, options, config.protocol.seed)
+        kind = modality(config.modality, decode_all=_decode_all())
+        spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
         write_spec(out / "spec.json", spec)
     inspect_prepared(experiment)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())
     print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
+
+
+def _decode_all() -> DecodeAll:
+    """Choose where media are decoded; without a cluster, ray is not even imported."""
+    if not has_machines():
+        return decoded
+    from seqarena.cluster import decoding
+
+    return decoding.decoded
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 from seqarena.config import parse
 from seqarena.data.labelled import (
     LabelledOptions,
-    Row,
+    Splits,
     assign_splits,
     read_manifest,
     write_labelled,
 )
-from seqarena.data.store import SPLITS, Split
+from seqarena.data.rows import Row, Rows
+from seqarena.data.store import SPLITS, Array, Split
 from seqarena.errors import InputError
 
 
@@ -25,9 +27,18 @@ def manifest(folder: Path, content: str, name: str = "examples.csv") -> Path:
     return path
 
 
-def rows_of(*pairs: tuple[str, str | None]) -> list[Row]:
+def rows_of(*pairs: tuple[str, str | None]) -> Rows:
     """Make rows from pairs of group and split."""
-    return [Row(str(i), f"t{i}", "ab"[i % 2], s, g, i + 2) for i, (g, s) in enumerate(pairs)]
+    return Rows(Row(str(i), f"t{i}", "ab"[i % 2], s, g, i + 2) for i, (g, s) in enumerate(pairs))
+
+
+def split(rows: Rows, *, valid: float, test: float, seed: int) -> dict[str, list[Row]]:
+    splits = assign_splits(rows, valid=valid, test=test, seed=seed)
+    return {name: list(splits.of(name)) for name in SPLITS}
+
+
+def encoded(rows: Iterator[Row]) -> Generator[Array]:
+    yield from map(steps_of, rows)
 
 
 def test_manifest_is_read_with_quotes_and_lines(tmp_path: Path) -> None:
@@ -73,24 +84,24 @@ def test_a_file_listed_twice_and_a_binary_file_are_refused(tmp_path: Path) -> No
 
 def test_carved_splits_are_disjoint_whole_groups_and_seeded() -> None:
     rows = rows_of(*((f"g{i // 4}", None) for i in range(400)))
-    splits = assign_splits(rows, valid=0.1, test=0.2, seed=7)
+    splits = split(rows, valid=0.1, test=0.2, seed=7)
     groups = {name: {row.group for row in held} for name, held in splits.items()}
     assert sum(map(len, splits.values())) == 400
     assert sum(map(len, groups.values())) == 100  # so no group lies in two splits
     assert (len(splits["valid"]), len(splits["test"])) == (40, 80)
-    assert splits == assign_splits(rows, valid=0.1, test=0.2, seed=7)
-    assert splits != assign_splits(rows, valid=0.1, test=0.2, seed=8)
-    shuffled = assign_splits(rows[::-1], valid=0.1, test=0.2, seed=7)
+    assert splits == split(rows, valid=0.1, test=0.2, seed=7)
+    assert splits != split(rows, valid=0.1, test=0.2, seed=8)
+    shuffled = split(Rows(list(rows)[::-1]), valid=0.1, test=0.2, seed=7)
     assert {row.id for row in shuffled["test"]} == {row.id for row in splits["test"]}
 
 
 def test_given_splits_are_honoured_and_valid_is_carved_out_of_train() -> None:
     rows = rows_of(*((f"a{i}", "train") for i in range(50)), *((f"b{i}", "test") for i in range(9)))
-    splits = assign_splits(rows, valid=0.1, test=0.5, seed=0)
+    splits = split(rows, valid=0.1, test=0.5, seed=0)
     assert {row.group for row in splits["test"]} == {f"b{i}" for i in range(9)}
     assert (len(splits["train"]), len(splits["valid"])) == (45, 5)
     named = rows_of(("a", "train"), ("b", "valid"), ("c", "test"), ("c", None), ("d", None))
-    splits = assign_splits(named, valid=0.3, test=0.3, seed=0)
+    splits = split(named, valid=0.3, test=0.3, seed=0)
     assert {name: [row.group for row in held] for name, held in splits.items()} == {
         "train": ["a", "d"],
         "valid": ["b"],
@@ -120,25 +131,24 @@ def steps_of(row: Row) -> np.ndarray:
 def test_written_splits_hold_every_row(tmp_path: Path) -> None:
     rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
     splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
-    written = write_labelled(tmp_path, splits, steps_of)
+    written = write_labelled(tmp_path, splits, encoded)
     assert written["classes"] == ("a", "b")
     assert written["sizes"] == {"train": 2, "valid": 2, "test": 2}
     assert written["max_length"] == 2  # of train; test has 6
-    split = Split(tmp_path / "test")
-    assert split.targets.tolist() == [0, 1]
-    assert split.sequence(1).tolist() == [[5, 5]] * 6
-    assert split.examples()[0] == {"id": "4", "label": "a", "file": "t4", "group": "g4"}
+    written_test = Split(tmp_path / "test")
+    assert written_test.targets.tolist() == [0, 1]
+    assert written_test.sequence(1).tolist() == [[5, 5]] * 6
+    assert written_test.examples()[0] == {"id": "4", "label": "a", "file": "t4", "group": "g4"}
 
 
 def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
     rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
     splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
-    odd = Row("9", "t", "c", "test", "g9", 9)
+    odd = Rows([*rows, Row("9", "t", "c", "test", "g9", 9)])
     with pytest.raises(InputError, match=r"labels\.csv line 9: label 'c' of test"):
-        write_labelled(tmp_path / "a", {**splits, "test": [odd]}, steps_of)
+        write_labelled(tmp_path / "a", Splits(odd, np.append(splits.places, 2)), encoded)
     with pytest.raises(InputError, match="train has no other label than 'a'"):
-        write_labelled(tmp_path / "b", {**splits, "train": splits["train"][:1]}, steps_of)
+        write_labelled(tmp_path / "b", Splits(rows, np.array([0, 1, 1, 1, 2, 2])), encoded)
     with pytest.raises(InputError, match=r"examples\.csv line 2: nothing to read in 't0'"):
-        write_labelled(
-            tmp_path / "c", splits, lambda row: np.zeros((int(row.id), 2)), column="text"
-        )
+        empty = (np.zeros((int(row.id), 2)) for row in rows)
+        write_labelled(tmp_path / "c", splits, lambda _: empty, column="text")

@@ -11,6 +11,7 @@ import pytest
 
 from seqarena.data.labelled import assign_splits, read_manifest
 from seqarena.data.modalities import MODALITIES
+from seqarena.data.store import SPLITS
 from seqarena.datasets import DATASETS, dataset
 from seqarena.datasets.own import OwnFiles
 from seqarena.errors import InputError
@@ -84,8 +85,12 @@ def test_split_folders_are_honoured(tmp_path: Path, raw: Path) -> None:
     dataset(str(tmp_path / "own"), "video").write(raw)
     rows = read_manifest(raw / "labels.csv", "file")
     splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
-    assert {name: len(held) for name, held in splits.items()} == {"train": 2, "valid": 1, "test": 1}
-    assert splits["test"][0].item == "test/dog/1.avi"
+    assert {name: len(list(splits.of(name))) for name in SPLITS} == {
+        "train": 2,
+        "valid": 1,
+        "test": 1,
+    }
+    assert next(splits.of("test")).item == "test/dog/1.avi"
 
 
 def test_listed_files_are_copied_not_linked(tmp_path: Path, raw: Path) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqarena.cli.run_status import RunDisplay, Share, Status
+from seqarena.cluster.access import OWN, has_machines
 from seqarena.config import PARAMS, read_params
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
@@ -169,9 +170,10 @@ def _has_room(running: list[Job], jobs: int) -> bool:
 def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
     projection = Projection(Ledger(experiment.ledger, experiment.name))
     projection.update()  # its experiment stands in MLflow before the next one is made
+    joined = {"RAY_ADDRESS": address} if has_machines() else {"RAY_ADDRESS": address, OWN: "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
-        env={**os.environ, "RAY_ADDRESS": address, FOLLOWED: "1", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **joined, FOLLOWED: "1", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

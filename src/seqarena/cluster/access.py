@@ -14,6 +14,14 @@ from pathlib import Path
 from seqarena.config import PARAMS, read_cluster
 from seqarena.errors import InputError
 
+# Set for the stages of a run that joins no cluster but the one it started on this machine.
+OWN = "SEQARENA_OWN_RAY"
+
+
+def has_machines() -> bool:
+    """Tell whether the project names a cluster, which may have more machines than this."""
+    return OWN not in os.environ and bool(named_cluster()[0])
+
 
 def named_cluster() -> tuple[str, str]:
     """Return the address of the cluster to join, "" where there is none, and what names it."""

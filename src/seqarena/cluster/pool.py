@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
@@ -25,10 +23,10 @@ from ray.util import remove_placement_group
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-import seqarena
 from seqarena.cluster.access import named_cluster
 from seqarena.cluster.delivery import DataAddress, Shipment
 from seqarena.cluster.member import Member
+from seqarena.cluster.session import code_for_others
 from seqarena.cluster.slot import Slot, slot_of
 from seqarena.config import Resources, read_cluster
 from seqarena.errors import InputError, RunError
@@ -256,14 +254,12 @@ def seat_of(
     of another experiment's search; a GPU it waits for. It gets this process's code where it may
     come to run on another machine.
     """
-    here = socket.gethostname()
-    elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
     first = PlacementGroupSchedulingStrategy(placement, 0) if placement else None
     actor = ray.remote(kind).options(
         num_cpus=0 if beside and not slot.gpus else slot.cpus,
         num_gpus=slot.gpus,
         max_restarts=0,
-        runtime_env={"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None,
+        runtime_env=code_for_others(),
         scheduling_strategy="SPREAD" if beside else first,
     )
     return Seat(actor.remote(*arguments), placement)

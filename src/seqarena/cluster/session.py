@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import ray
 
+import seqarena
 from seqarena.cluster.access import check_token, named_cluster
 from seqarena.errors import InputError, in_one_line
 
@@ -46,6 +50,16 @@ def cluster() -> Iterator[str]:
         yield address or str(ray.get_runtime_context().gcs_address)
     finally:
         ray.shutdown()
+
+
+def code_for_others() -> dict[str, Any] | None:
+    """Return the runtime environment that sends this process's code, if there is another machine.
+
+    None on a cluster that is this machine alone.
+    """
+    here = socket.gethostname()
+    elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
+    return {"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None
 
 
 def _join(address: str, where: str) -> None:

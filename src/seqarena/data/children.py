@@ -19,7 +19,8 @@ import socket
 import struct
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -32,8 +33,11 @@ from seqarena.data.store import Array
 from seqarena.errors import InputError
 
 Decode = Callable[[Path], Array]
+# Yields what a decoder makes of each file, in order: here `decoded`, or its like on a cluster.
+DecodeAll = Callable[[Decode, Iterable[Path]], Generator[Array]]
 
 PROCESSES = 2
+AHEAD = 4 * PROCESSES  # files that are decoded before they are asked for: each may be large
 MEMORY = 2 << 30  # bytes of address space that a child may take beside what it is born with
 SECONDS = "SEQARENA_DECODE_SECONDS"  # the variable that says how long a child may be silent
 PATIENCE = 5.0  # seconds, where it does not
@@ -44,14 +48,28 @@ _parent: Connection | None = None  # in a child
 _last_sign = 0.0
 
 
+def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+    """Decode files on this machine and yield what comes of them, in order; see `decoders`."""
+    with decoders(decode) as submit:
+        waiting: deque[Future[Array]] = deque()
+        for path in paths:
+            waiting.append(submit(path))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 @contextmanager
-def decoders(decode: Decode) -> Iterator[Callable[[Path], Future[Array]]]:
+def decoders(
+    decode: Decode, processes: int = PROCESSES
+) -> Iterator[Callable[[Path], Future[Array]]]:
     """Yield a function that hands a file to one of a few children, each of which calls `decode`.
 
     Its future gives what `decode` returns. It raises `InputError`, as `decode` does, and one that
     names the file at which the child crashed, hung, or took more than `MEMORY`.
     """
-    children = [_Child(decode) for _ in range(PROCESSES)]
+    children = [_Child(decode) for _ in range(processes)]
     idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
     for child in children:
         idle.put(child)
@@ -63,7 +81,7 @@ def decoders(decode: Decode) -> Iterator[Callable[[Path], Future[Array]]]:
         finally:
             idle.put(child)
 
-    with ThreadPoolExecutor(PROCESSES) as pool:
+    with ThreadPoolExecutor(processes) as pool:
         try:
             yield lambda path: pool.submit(ask, path)
         finally:

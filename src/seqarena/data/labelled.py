@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,25 +13,20 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
-from seqarena.data.store import SPLITS, Array, write_sequences
+from seqarena.data.children import Decode, DecodeAll
+from seqarena.data.rows import NO_SPLIT, Row, Rows
+from seqarena.data.store import SPLITS, Array
 from seqarena.data.tables import read_records
 from seqarena.data.targets import Labels, Targets
+from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, nearest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of the item
 
 
-@dataclass(frozen=True)
-class Row:
-    """One labelled item of a manifest."""
-
-    id: str
-    item: str  # the text itself, or the file's name
-    target: str  # its label, its labels, its number, or the text to be written for it
-    split: str | None
-    group: str  # rows of one group never come into two splits
-    line: int  # in the manifest, for messages
+# Makes the steps ``(T, *feature_shape)`` of rows, in their order; closed where no more are wanted.
+Encode = Callable[[Iterator[Row]], Generator[Array]]
 
 
 class LabelledOptions(Strict):
@@ -47,7 +43,7 @@ class LabelledOptions(Strict):
         return self
 
 
-def read_manifest(path: Path, column: str, target: str = "label") -> list[Row]:
+def read_manifest(path: Path, column: str, target: str = "label") -> Rows:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
     Their answers stand in the column `target`, ``label``, ``labels`` or ``target``.
@@ -55,16 +51,23 @@ def read_manifest(path: Path, column: str, target: str = "label") -> list[Row]:
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    rows = [_row(path, n, r, column, target) for n, r in read_records(path, (column, target))]
-    if not rows:
+    records = read_records(path, (column, target))
+    rows = Rows(_row(path, line, record, column, target) for line, record in records)
+    if not len(rows):
         raise InputError(f"{path}: no rows")
-    lines: dict[str, int] = {}
-    for row in rows:
-        if row.id in lines:
-            where = f"{path} line {row.line}"
-            raise InputError(f"{where}: '{row.id}' stands in line {lines[row.id]} already")
-        lines[row.id] = row.line
+    first, again = _places(rows.ranks("id"))
+    if len(again):
+        earlier, row = rows[first[0]], rows[again[0]]
+        where = f"{path} line {row.line}"
+        raise InputError(f"{where}: '{row.id}' stands in line {earlier.line} already")
     return rows
+
+
+def _places(ranks: Array) -> tuple[Array, Array]:
+    """Return the rows that are not the first of their rank, and for each the first, ``(N,)``."""
+    _, first = np.unique(ranks, return_index=True)
+    again = np.flatnonzero(first[ranks] != np.arange(len(ranks)))
+    return first[ranks[again]], again
 
 
 def _row(path: Path, line: int, record: dict[str, str], column: str, target: str) -> Row:
@@ -79,97 +82,115 @@ def _row(path: Path, line: int, record: dict[str, str], column: str, target: str
     return Row(name, item, record[target], split, record.get("group") or item, line)
 
 
-def assign_splits(rows: list[Row], *, valid: float, test: float, seed: int) -> dict[str, list[Row]]:
+@dataclass(frozen=True)
+class Splits:
+    """Rows, and the split of each."""
+
+    rows: Rows
+    places: Array  # in SPLITS, int8 (N,)
+
+    def __iter__(self) -> Iterator[tuple[str, Row]]:
+        """Give the rows in their order, each with the name of its split."""
+        return ((SPLITS[place], row) for place, row in zip(self.places, self.rows, strict=True))
+
+    def of(self, split: str) -> Iterator[Row]:
+        """Give the rows of one split in their order."""
+        return (row for name, row in self if name == split)
+
+
+def assign_splits(rows: Rows, *, valid: float, test: float, seed: int) -> Splits:
     """Divide rows into train, valid and test, whole groups at a time, and keep their order.
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
     belongs to train; a split that no row names is carved out of train. Raises `InputError` when
     a group lies in two splits or a split ends up empty.
     """
-    rows = _follow_groups(rows)
-    fractions = {"test": test, "valid": valid}
-    missing = {name: fractions[name] for name in fractions if all(r.split != name for r in rows)}
-    pool = [row for row in rows if row.split in (None, "train")]
-    carved = _carve(pool, missing, seed)
-    splits: dict[str, list[Row]] = {name: [] for name in SPLITS}
-    for row in rows:
-        named = row.split if row.split in fractions else None
-        splits[named or carved.get(row.group, "train")].append(row)
-    for name, held in splits.items():
-        if not held:
-            count = f"{len(rows)} rows in {len({row.group for row in rows})} groups"
+    groups = rows.ranks("group")
+    named = _follow_groups(rows, groups)
+    train = SPLITS.index("train")
+    fractions = {SPLITS.index("test"): test, SPLITS.index("valid"): valid}
+    missing = {split: part for split, part in fractions.items() if not (named == split).any()}
+    in_pool = (named == NO_SPLIT) | (named == train)
+    carved = np.full(len(rows), train, np.int8)  # by group
+    for group, split in _carve(groups[in_pool], missing, seed).items():
+        carved[group] = split
+    places = np.where(in_pool, carved[groups], named)
+    for split, name in enumerate(SPLITS):
+        if not (places == split).any():
+            count = f"{len(rows)} rows in {groups.max() + 1} groups"
             raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
-    return splits
+    return Splits(rows, places)
 
 
-def _carve(pool: list[Row], fractions: dict[str, float], seed: int) -> dict[str, str]:
-    """Draw groups until each split has its fraction of the rows; return the split by group."""
-    sizes = Counter(row.group for row in pool)
-    names = sorted(sizes)
-    shuffled = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
-    carved: dict[str, str] = {}
+def _carve(pool: Array, fractions: dict[int, float], seed: int) -> dict[int, int]:
+    """Draw groups until each split has its fraction of the rows; return the split by group.
+
+    `pool` holds the group of each row, by its place in the alphabet.
+    """
+    sizes = np.bincount(pool)
+    groups = np.flatnonzero(sizes)
+    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))].tolist()
+    carved: dict[int, int] = {}
     for split, fraction in fractions.items():
         wanted = fraction * len(pool)
         while wanted > 0 and shuffled:
             group = shuffled.pop()
             carved[group] = split
-            wanted -= sizes[group]
+            wanted -= int(sizes[group])
     return carved
 
 
-def _follow_groups(rows: list[Row]) -> list[Row]:
-    """Give every row of a group the one split that the group's rows name."""
-    named: dict[str, Row] = {}
-    for row in rows:
-        if row.split is None:
-            continue
-        first = named.setdefault(row.group, row)
-        if first.split != row.split:
-            raise InputError(
-                f"line {row.line}: split '{row.split}', but line {first.line} "
-                f"of the same group '{_short(row.group)}' is in '{first.split}'"
-            )
-    return [replace(r, split=named[r.group].split) if r.group in named else r for r in rows]
+def _follow_groups(rows: Rows, groups: Array) -> Array:
+    """Give every row of a group the one split that the group's rows name, int8 ``(N,)``."""
+    naming = np.flatnonzero(rows.named != NO_SPLIT)
+    first = np.full(len(rows), NO_SPLIT)  # row that names a split, by group
+    first[groups[naming[::-1]]] = naming[::-1]  # of equal places the last one assigned stays
+    for number in naming[rows.named[naming] != rows.named[first[groups[naming]]]]:
+        row, earlier = rows[number], rows[first[groups[number]]]
+        raise InputError(
+            f"line {row.line}: split '{row.split}', but line {earlier.line} "
+            f"of the same group '{_short(row.group)}' is in '{earlier.split}'"
+        )
+    return np.where(first[groups] == NO_SPLIT, NO_SPLIT, rows.named[first[groups]])
 
 
 def write_labelled(
     out: Path,
-    splits: dict[str, list[Row]],
-    encode: Callable[[Row], Array],
+    splits: Splits,
+    encode: Encode,
     targets: type[Targets] = Labels,
     *,
     column: str = "file",
     max_length: int | None = None,
 ) -> dict[str, Any]:
-    """Encode and write every split; return the `DataSpec` fields of targets, sizes and lengths.
+    """Encode and write every row; return the `DataSpec` fields of targets, sizes and lengths.
 
-    `encode` makes the steps ``(T, *feature_shape)`` of a row; steps after `max_length` are cut.
-    Raises `InputError` when the targets of train cannot be learned from, another split has one that
-    train lacks, or a row has no steps.
+    Steps after `max_length` are cut. Raises `InputError` when the targets of train cannot be
+    learned from, another split has one that train lacks, or a row has no steps.
     """
     manifest = MANIFESTS[column]
-    learned = targets([row.target for row in splits["train"]], manifest)
-    for name, rows in splits.items():
-        for row in rows:
-            learned.check(row.target, name, f"{manifest} line {row.line}")
-    train_length = 0
+    learned = targets([sys.intern(row.target) for row in splits.of("train")], manifest)
+    for name, row in splits:
+        learned.check(row.target, name, f"{manifest} line {row.line}")
     cut = None if max_length is None else max_length + learned.ahead
-    for name, rows in splits.items():
-        sequences = []
-        for row in rows:
-            steps, where = encode(row), f"{manifest} line {row.line}"
+    encoded = encode(iter(splits.rows))
+    with split_writers(out) as writers, closing(encoded):
+        for (name, row), steps in zip(splits, encoded, strict=True):
+            where = f"{manifest} line {row.line}"
             if len(steps) <= learned.ahead:
                 raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
             learned.match(row.target, steps, where)
-            sequences.append(steps[:cut])
-        aims = learned.encode([row.target for row in rows], sequences)
-        inputs = [steps[: len(steps) - learned.ahead] for steps in sequences]
-        examples = (_example(row, column, learned.column) for row in rows)
-        write_sequences(out / name, inputs, aims, examples)
-        if name == "train":
-            train_length = max(map(len, inputs))
-    sizes = {name: len(rows) for name, rows in splits.items()}
-    return {**learned.fields(), "sizes": sizes, "max_length": train_length}
+            kept = steps[:cut]
+            aim = learned.encode([row.target], [kept])
+            inputs = kept[: len(kept) - learned.ahead]
+            writers[name].add(inputs, aim, _example(row, column, learned.column))
+    sizes = {name: len(writer) for name, writer in writers.items()}
+    return {**learned.fields(), "sizes": sizes, "max_length": writers["train"].longest}
+
+
+def encode_files(decode_all: DecodeAll, decode: Decode, raw: Path) -> Encode:
+    """Return the encoder of rows whose items are files below `raw`."""
+    return lambda rows: decode_all(decode, (raw / row.item for row in rows))
 
 
 def _example(row: Row, column: str, target: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from scipy.io import loadmat
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from seqarena.data.labelled import Row, assign_splits
+from seqarena.data.labelled import assign_splits
 from seqarena.data.midi import TICKS, Note, write_notes
+from seqarena.data.rows import Row, Rows
 from seqarena.data.sound import TEMPO, write_midi
 from seqarena.data.store import SPLITS
 from seqarena.datasets import sources
@@ -58,9 +59,9 @@ class BachChorales(Dataset):
         for file, voices in chorales.items():
             write_notes(raw / file, voices, tempo=TEMPO)
         groups = families({file: voices[0] for file, voices in chorales.items()})
-        rows = [Row(file, file, "", None, groups[file], 0) for file in chorales]
+        rows = Rows(Row(file, file, "", None, groups[file], 0) for file in chorales)
         splits = assign_splits(rows, valid=self.HELD_OUT, test=self.HELD_OUT, seed=self.seed)
-        labels = ((row.item, split, row.group) for split in SPLITS for row in splits[split])
+        labels = ((row.item, split, row.group) for split in SPLITS for row in splits.of(split))
         write_csv(raw / "labels.csv", COLUMNS, labels)
 
 

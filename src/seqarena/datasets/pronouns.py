@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqarena.data.labelled import Row, assign_splits
+from seqarena.data.labelled import assign_splits
+from seqarena.data.rows import Row, Rows
+from seqarena.data.store import SPLITS
 from seqarena.data.targets import NO_LABEL
 from seqarena.data.tokens import words
 from seqarena.datasets.base import Dataset
@@ -55,14 +57,14 @@ class PronounGaps(Dataset):
         the pronoun at the gap, `NO_LABEL` elsewhere.
         """
         rows = [_row(line, gap) for line, gap in enumerate(self.gaps(), start=2)]
-        splits = assign_splits(rows, valid=HELD_OUT, test=HELD_OUT, seed=self.seed)
+        splits = assign_splits(Rows(rows), valid=HELD_OUT, test=HELD_OUT, seed=self.seed)
         write_csv(
             raw / "examples.csv",
             ["id", "text", "labels", "split", "group"],
             (
                 [row.id, row.item, row.target, split, row.group]
-                for split, members in splits.items()
-                for row in members
+                for split in SPLITS
+                for row in splits.of(split)
             ),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pkgutil import resolve_name
 
 from seqarena.config import Experiment, Strict, parse
+from seqarena.data.children import DecodeAll, decoded
 from seqarena.data.modalities.base import Modality
 from seqarena.errors import unknown
 
@@ -20,11 +21,14 @@ MODALITIES = {
 }
 
 
-def modality(name: str, where: str = "modality") -> Modality:
-    """Return a modality by name; raises `InputError` at the key `where` for one unknown."""
+def modality(name: str, where: str = "modality", *, decode_all: DecodeAll = decoded) -> Modality:
+    """Return a modality by name, whose `prepare` has media decoded by `decode_all`.
+
+    Raises `InputError` at the key `where` for one unknown.
+    """
     if name not in MODALITIES:
         raise unknown(where, "modality", name, MODALITIES)
-    found: Modality = resolve_name(MODALITIES[name])()
+    found: Modality = resolve_name(MODALITIES[name])(decode_all)
     return found
 
 

@@ -19,6 +19,7 @@ from seqarena.data.children import decoders
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
+    encode_files,
     read_manifest,
     write_labelled,
 )
@@ -62,11 +63,8 @@ class Audio(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        with decoders(partial(features, options=options)) as submit:
-            frames = {row.item: submit(raw / row.item) for row in rows}
-            written = write_labelled(
-                out, splits, lambda row: frames.pop(row.item).result(), targets
-            )
+        encode = encode_files(self.decode_all, partial(features, options=options), raw)
+        written = write_labelled(out, splits, encode, targets)
         mean, std = scale_by_train(out, least_std=LEAST_STD)
         encoding = options.model_dump(exclude={"valid", "test"})
         return DataSpec(

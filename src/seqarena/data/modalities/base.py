@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from seqarena.config import Strict
+from seqarena.data.children import DecodeAll, decoded
 from seqarena.data.store import Array, DataSpec
 
 
@@ -24,6 +25,10 @@ class Modality(ABC):
     """One kind of data: text, audio, series, video, image, signal, music."""
 
     Options: ClassVar[type[Strict]]  # the `prepare:` section of an experiment
+
+    def __init__(self, decode_all: DecodeAll = decoded) -> None:
+        """`prepare` has media decoded by `decode_all`, here or elsewhere."""
+        self.decode_all = decode_all
 
     @abstractmethod
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:

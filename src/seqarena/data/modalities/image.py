@@ -15,7 +15,13 @@ from pydantic import Field, model_validator
 
 from seqarena.config import Strict
 from seqarena.data.children import decoders
-from seqarena.data.labelled import LabelledOptions, assign_splits, read_manifest, write_labelled
+from seqarena.data.labelled import (
+    LabelledOptions,
+    assign_splits,
+    encode_files,
+    read_manifest,
+    write_labelled,
+)
 from seqarena.data.modalities.base import Modality
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
@@ -63,11 +69,8 @@ class Images(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        with decoders(partial(decode, options=options)) as submit:
-            pictures = {row.item: submit(raw / row.item) for row in rows}
-            written = write_labelled(
-                out, splits, lambda row: pictures.pop(row.item).result(), targets
-            )
+        encode = encode_files(self.decode_all, partial(decode, options=options), raw)
+        written = write_labelled(out, splits, encode, targets)
         return DataSpec(
             modality="image",
             dtype="uint8",

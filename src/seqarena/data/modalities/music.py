@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +13,19 @@ from pydantic import Field
 
 from seqarena.config import Strict
 from seqarena.data.children import decoders
-from seqarena.data.labelled import MANIFESTS, Fraction, Row, assign_splits, read_manifest
+from seqarena.data.labelled import (
+    MANIFESTS,
+    Fraction,
+    assign_splits,
+    encode_files,
+    read_manifest,
+)
 from seqarena.data.midi import read_notes
 from seqarena.data.modalities.base import Modality
 from seqarena.data.pitches import KEYS, LOWEST
-from seqarena.data.store import Array, DataSpec, write_sequences
+from seqarena.data.rows import Row
+from seqarena.data.store import Array, DataSpec
+from seqarena.data.writing import split_writers
 from seqarena.errors import InputError
 
 SUFFIXES = (".mid", ".midi")
@@ -51,20 +60,13 @@ class Music(Modality):
         # The notes are the answer: the manifest has no column for one.
         rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        sizes, max_length = {}, 0
-        with decoders(partial(piano_roll, steps_per_quarter=options.steps_per_quarter)) as submit:
-            rolls = {row.item: submit(raw / row.item) for row in rows}
-            for name, held in splits.items():
-                parts = [
-                    part
-                    for row in held
-                    for part in _parts(rolls.pop(row.item).result(), row, options.max_length)
-                ]
-                examples, inputs, targets = zip(*parts, strict=True)
-                write_sequences(out / name, list(inputs), list(targets), examples)
-                sizes[name] = len(parts)
-                if name == "train":
-                    max_length = max(map(len, targets))
+        decode = partial(piano_roll, steps_per_quarter=options.steps_per_quarter)
+        rolls = encode_files(self.decode_all, decode, raw)(iter(rows))
+        with split_writers(out) as writers, closing(rolls):
+            for (name, row), roll in zip(splits, rolls, strict=True):
+                for example, inputs, target in _parts(roll, row, options.max_length):
+                    writers[name].add(inputs, [target], example)
+        max_length = writers["train"].longest
         return DataSpec(
             modality="music",
             feature_shape=(KEYS,),
@@ -73,7 +75,7 @@ class Music(Modality):
             step="beat",
             step_size=1 / options.steps_per_quarter,
             options={"steps_per_quarter": options.steps_per_quarter},
-            sizes=sizes,
+            sizes={name: len(writer) for name, writer in writers.items()},
         )
 
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +16,17 @@ from seqarena.config import Strict
 from seqarena.data.labelled import (
     MANIFESTS,
     LabelledOptions,
-    Row,
     assign_splits,
     read_manifest,
     write_labelled,
 )
 from seqarena.data.modalities.base import Modality
+from seqarena.data.rows import Row
 from seqarena.data.scaling import scale_by_train
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import SPLITS, Array, DataSpec
 from seqarena.data.tables import read_records
 from seqarena.data.targets import TARGETS
+from seqarena.data.writing import turn_columns
 from seqarena.errors import InputError, InputWarning, unknown
 
 SUFFIX = ".csv"
@@ -50,12 +51,15 @@ class Signal(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / MANIFESTS["file"], "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        channels = read_channels(raw / splits["train"][0].item)
+        channels = read_channels(raw / next(splits.of("train")).item)
 
-        def encode(row: Row) -> Array:
-            return read_steps(raw / row.item, channels)[: options.max_length]
+        def encode(rows: Iterator[Row]) -> Generator[Array]:
+            for row in rows:
+                yield read_steps(raw / row.item, channels)[: options.max_length]
 
         written = write_labelled(out, splits, encode, targets)
+        for name in SPLITS:
+            turn_columns(out / name / "inputs.npy")
         mean, std = scale_by_train(out) if options.scale else _unscaled(len(channels))
         return DataSpec(
             modality="signal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +15,12 @@ from seqarena.config import Strict
 from seqarena.data.labelled import (
     MANIFESTS,
     LabelledOptions,
-    Row,
     assign_splits,
     read_manifest,
     write_labelled,
 )
 from seqarena.data.modalities.base import Modality
+from seqarena.data.rows import Row
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.data.targets import TARGETS
@@ -61,16 +61,18 @@ class Text(Modality):
         rows = read_manifest(raw / MANIFESTS["text"], "text", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
         vocabulary = learn_vocabulary(
-            (_tokens(row.item, options.lowercase) for row in splits["train"]),
+            (_tokens(row.item, options.lowercase) for row in splits.of("train")),
             TARGET_SPECIALS if options.targets == "next" else SPECIALS,
             min_count=options.min_count,
             most=options.max_vocabulary,
         )
         index = {token: number for number, token in enumerate(vocabulary)}
+        between_ends = options.targets == "next"
 
-        def encode(row: Row) -> Array:
-            tokens = ids(_tokens(row.item, options.lowercase), index)
-            return np.pad(tokens, 1, constant_values=END) if options.targets == "next" else tokens
+        def encode(rows: Iterator[Row]) -> Generator[Array]:
+            for row in rows:
+                tokens = ids(_tokens(row.item, options.lowercase), index)
+                yield np.pad(tokens, 1, constant_values=END) if between_ends else tokens
 
         max_length = options.max_length
         written = write_labelled(out, splits, encode, targets, column="text", max_length=max_length)

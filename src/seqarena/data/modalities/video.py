@@ -13,6 +13,7 @@ from seqarena.data.children import Decode, decoders
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
+    encode_files,
     read_manifest,
     write_labelled,
 )
@@ -49,9 +50,8 @@ class Video(Modality):
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
-        with decoders(as_asked(options)) as submit:
-            clips = {row.item: submit(raw / row.item) for row in rows}
-            written = write_labelled(out, splits, lambda row: clips.pop(row.item).result(), targets)
+        encode = encode_files(self.decode_all, as_asked(options), raw)
+        written = write_labelled(out, splits, encode, targets)
         return DataSpec(
             modality="video",
             dtype="uint8",

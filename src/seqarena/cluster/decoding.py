@@ -1,0 +1,134 @@
+"""Media decoded on the cluster by Ray Data, each file confined to a child process there as here."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from seqarena.cluster.session import cluster, code_for_others
+from seqarena.config import read_cluster
+from seqarena.data.children import Decode, decoders
+from seqarena.data.store import Array
+from seqarena.errors import InputError
+
+FILES = 16  # that a process is given at once
+# What comes of a file: an array, or why there is none.
+ANSWER = pa.schema(
+    [
+        ("numbers", pa.large_binary()),
+        ("dtype", pa.string()),
+        ("shape", pa.list_(pa.int64())),
+        ("refused", pa.string()),
+    ]
+)
+
+
+def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+    """Decode files on the cluster that the project names; see `seqarena.data.children.decoded`.
+
+    A machine of the cluster reads those below `cluster.storage` itself; others are read here and
+    sent. Only a few are in memory at a time, here and there.
+    """
+    with cluster():
+        for answer in _answers(decode, [str(path) for path in paths]):
+            if answer["refused"] is not None:
+                raise InputError(answer["refused"])
+            numbers = np.frombuffer(answer["numbers"], answer["dtype"])
+            yield numbers.reshape(answer["shape"])
+
+
+def _answers(decode: Decode, names: list[str]) -> Iterator[dict[str, Any]]:
+    _keep_order_and_quiet()
+    here, code, storage = Path.cwd(), code_for_others(), read_cluster().storage
+    blocks = [pa.table({"name": names[n : n + FILES]}) for n in range(0, len(names), FILES)]
+    files: ray.data.Dataset = ray.data.from_arrow(blocks)
+    if code is None:  # one machine, this
+        storage = None
+    elif storage is None or not all((here / name).is_relative_to(storage) for name in names):
+        storage = None
+        this = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        files = files.map_batches(
+            partial(read, folder=here),
+            batch_format="pyarrow",
+            num_cpus=0,
+            scheduling_strategy=this,
+            runtime_env=code,
+        )
+    # Beside what trains, as a scorer is: it would wait for the end of another search.
+    arrays = files.map_batches(
+        Decoder,
+        fn_constructor_args=(decode, here, storage),
+        batch_format="pyarrow",
+        num_cpus=0,
+        compute=ActorPoolStrategy(size=max(1, int(ray.cluster_resources().get("CPU", 1)))),
+        runtime_env=code,
+    )
+    for batch in arrays.iter_batches(batch_size=None, batch_format="pyarrow"):
+        table: Any = batch
+        for number in range(len(table)):
+            yield table.slice(number, 1).to_pylist()[0]
+
+
+def _keep_order_and_quiet() -> None:
+    context = DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def read(files: pa.Table, folder: Path) -> Iterator[pa.Table]:
+    """Add their content to files by name, null where there is none; runs where they lie."""
+    for name in files["name"].to_pylist():
+        path = folder / name
+        content = path.read_bytes() if path.is_file() else None
+        yield pa.table({"name": [name], "content": pa.array([content], pa.large_binary())})
+
+
+class Decoder:
+    """A process of Ray Data's on some machine, with a child that decodes one file at a time."""
+
+    def __init__(self, decode: Decode, folder: Path, storage: Path | None) -> None:
+        """Files are named as in `folder`, and seen there unless they are sent."""
+        self.folder, self.storage = folder, storage
+        self.lasting = ExitStack()  # the child ends with this process
+        self.submit = self.lasting.enter_context(decoders(decode, 1))
+
+    def __call__(self, files: pa.Table) -> Iterator[pa.Table]:
+        """Decode files by name, and by content where it was sent."""
+        for file in files.to_pylist():
+            with self._place(**file) as place:
+                yield pa.Table.from_pylist([self._answer(file["name"], place)], ANSWER)
+
+    def _answer(self, name: str, place: Path) -> dict[str, Any]:
+        if self.storage is not None and not self.storage.is_dir():
+            machine = socket.gethostname()
+            return {"refused": f"cluster.storage: {self.storage}: not seen from {machine}"}
+        try:
+            array = self.submit(place).result()
+        except InputError as error:
+            return {"refused": str(error).replace(str(place), name)}
+        return {"numbers": array.tobytes(), "dtype": str(array.dtype), "shape": array.shape}
+
+    @contextmanager
+    def _place(self, name: str, **sent: bytes | None) -> Iterator[Path]:
+        """Yield where a file lies while it is decoded."""
+        if not sent:
+            yield self.folder / name
+            return
+        with TemporaryDirectory(prefix="seqarena-") as folder:
+            place = Path(folder) / Path(name).name
+            if (content := sent["content"]) is not None:
+                place.write_bytes(content)
+            yield place
