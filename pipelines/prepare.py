@@ -1,11 +1,13 @@
 """Stage: raw data to memory-mapped train, valid and test, and their spec."""
 
 import sys
+from collections.abc import Generator, Iterable
+from pathlib import Path
 
 from seqarena.cluster.access import has_machines
-from seqarena.data.children import DecodeAll, decoded
+from seqarena.data.children import Decode, decoded
 from seqarena.data.modalities import modality, options_of
-from seqarena.data.store import write_spec
+from seqarena.data.store import Array, write_spec
 from seqarena.errors import exit_with_one_line
 from seqarena.experiments import inspect_prepared, load
 from seqarena.files import new_folder
@@ -15,8 +17,8 @@ def main() -> None:
     experiment = load(sys.argv[1])
     config = experiment.config
     options = options_of(config, experiment.where)
+    kind = modality(config.modality, decode_all=_on_cluster if has_machines() else decoded)
     with new_folder(experiment.prepared) as out:
-        kind = modality(config.modality, decode_all=_decode_all())
         spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
         write_spec(out / "spec.json", spec)
     inspect_prepared(experiment)
@@ -24,13 +26,11 @@ def main() -> None:
     print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 
 
-def _decode_all() -> DecodeAll:
-    """Choose where media are decoded; without a cluster, ray is not even imported."""
-    if not has_machines():
-        return decoded
+def _on_cluster(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+    """Import ray where there are media to decode, not before."""
     from seqarena.cluster import decoding
 
-    return decoding.decoded
+    return decoding.decoded(decode, paths)
 
 
 if __name__ == "__main__":

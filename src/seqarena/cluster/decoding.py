@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,9 +16,8 @@ import numpy as np
 import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from seqarena.cluster.session import cluster, code_for_others
+from seqarena.cluster.session import cluster
 from seqarena.config import read_cluster
 from seqarena.data.children import Decode, decoders
 from seqarena.data.store import Array
@@ -38,9 +38,10 @@ ANSWER = pa.schema(
 def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
     """Decode files on the cluster that the project names; see `seqarena.data.children.decoded`.
 
-    A machine of the cluster reads those below `cluster.storage` itself; others are read here and
-    sent. Only a few are in memory at a time, here and there.
+    Those below `cluster.storage` are read by the machine that decodes them, others here, and sent.
+    Only a few are in memory at a time, here and there.
     """
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of Ray Data's own actors
     with cluster():
         for answer in _answers(decode, [str(path) for path in paths]):
             if answer["refused"] is not None:
@@ -51,29 +52,26 @@ def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
 
 def _answers(decode: Decode, names: list[str]) -> Iterator[dict[str, Any]]:
     _keep_order_and_quiet()
-    here, code, storage = Path.cwd(), code_for_others(), read_cluster().storage
+    here, storage = Path.cwd(), read_cluster().storage
     blocks = [pa.table({"name": names[n : n + FILES]}) for n in range(0, len(names), FILES)]
     files: ray.data.Dataset = ray.data.from_arrow(blocks)
-    if code is None:  # one machine, this
+    if storage is None or not all((here / name).is_relative_to(storage) for name in names):
         storage = None
-    elif storage is None or not all((here / name).is_relative_to(storage) for name in names):
-        storage = None
-        this = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         files = files.map_batches(
             partial(read, folder=here),
             batch_format="pyarrow",
             num_cpus=0,
-            scheduling_strategy=this,
-            runtime_env=code,
+            label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
         )
     # Beside what trains, as a scorer is: it would wait for the end of another search.
+    processes = max(1, min(len(blocks), int(ray.cluster_resources().get("CPU", 1))))
     arrays = files.map_batches(
         Decoder,
         fn_constructor_args=(decode, here, storage),
         batch_format="pyarrow",
         num_cpus=0,
-        compute=ActorPoolStrategy(size=max(1, int(ray.cluster_resources().get("CPU", 1)))),
-        runtime_env=code,
+        label_selector={},  # on any machine: otherwise that of `read` holds here too
+        compute=ActorPoolStrategy(size=processes),
     )
     for batch in arrays.iter_batches(batch_size=None, batch_format="pyarrow"):
         table: Any = batch

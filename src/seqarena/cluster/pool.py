@@ -26,7 +26,6 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from seqarena.cluster.access import named_cluster
 from seqarena.cluster.delivery import DataAddress, Shipment
 from seqarena.cluster.member import Member
-from seqarena.cluster.session import code_for_others
 from seqarena.cluster.slot import Slot, slot_of
 from seqarena.config import Resources, read_cluster
 from seqarena.errors import InputError, RunError
@@ -251,15 +250,13 @@ def seat_of(
     """Start a process in a slot, the first of its `placement` where it is to lead others.
 
     One that is brief may stand `beside` those that have the cores, instead of waiting for the end
-    of another experiment's search; a GPU it waits for. It gets this process's code where it may
-    come to run on another machine.
+    of another experiment's search; a GPU it waits for.
     """
     first = PlacementGroupSchedulingStrategy(placement, 0) if placement else None
     actor = ray.remote(kind).options(
         num_cpus=0 if beside and not slot.gpus else slot.cpus,
         num_gpus=slot.gpus,
         max_restarts=0,
-        runtime_env=code_for_others(),
         scheduling_strategy="SPREAD" if beside else first,
     )
     return Seat(actor.remote(*arguments), placement)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Any
 import ray
 
 import seqarena
-from seqarena.cluster.access import check_token, named_cluster
+from seqarena.cluster.access import check_token, has_machines, named_cluster
 from seqarena.errors import InputError, in_one_line
 
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
@@ -52,23 +51,28 @@ def cluster() -> Iterator[str]:
         ray.shutdown()
 
 
-def code_for_others() -> dict[str, Any] | None:
-    """Return the runtime environment that sends this process's code, if there is another machine.
-
-    None on a cluster that is this machine alone.
-    """
-    here = socket.gethostname()
-    elsewhere = any(n["NodeManagerHostname"] != here for n in ray.nodes() if n["Alive"])
-    return {"py_modules": [str(Path(seqarena.__file__).parent)]} if elsewhere else None
-
-
 def _join(address: str, where: str) -> None:
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(
+            address=address,
+            runtime_env=_code(),
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = in_one_line(error)[:200]
         message = "no Ray cluster answers there, or its token is another"
         raise InputError(f"{where}: {message} ({reason})") from error
+
+
+def _code() -> dict[str, Any] | None:
+    """Return what sends this process's code to machines that may have none, or another.
+
+    Ray takes it for a whole session alone. A job that was submitted has it already.
+    """
+    if not has_machines() or "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        return None
+    return {"py_modules": [str(Path(seqarena.__file__).parent)]}
 
 
 def _start() -> None:
