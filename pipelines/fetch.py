@@ -2,7 +2,7 @@
 
 import sys
 
-from seqarena.datasets import dataset
+from seqarena.datasets import dataset_of
 from seqarena.errors import exit_with_one_line
 from seqarena.experiments import load
 from seqarena.files import new_folder
@@ -11,7 +11,7 @@ from seqarena.files import new_folder
 def main() -> None:
     experiment = load(sys.argv[1])
     with new_folder(experiment.raw) as raw:
-        dataset(experiment.config.data, experiment.config.modality).write(raw)
+        dataset_of(experiment.config, experiment.where).write(raw)
 
 
 if __name__ == "__main__":

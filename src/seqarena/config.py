@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
@@ -105,7 +106,34 @@ class Resources(Strict):
         return self
 
 
-class Experiment(Strict):
+KNOWN_COLUMNS = ("id", "text", "file", "label", "labels", "target", "split", "group")
+
+
+class Reading(Strict):
+    """How the user's own tables are to be read."""
+
+    columns: dict[str, str] = Field(default_factory=dict)  # one of `KNOWN_COLUMNS`: the table's
+    encoding: str = "utf-8"
+    quotes: bool = True  # a cell in quotes may hold what separates cells; else a quote is a letter
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError as error:
+            raise ValueError("expected an encoding such as utf-8 or cp1252") from error
+
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, columns: dict[str, str]) -> dict[str, str]:
+        for name in columns:
+            if name not in KNOWN_COLUMNS:
+                raise ValueError(f"no column '{name}' is read; {nearest(name, KNOWN_COLUMNS)}")
+        return columns
+
+
+class Experiment(Reading):
     """One entry of `experiments`: what data, which variants, under which protocol."""
 
     data: str  # a data set by name, or a path to the user's own files

@@ -10,7 +10,7 @@ from seqarena.data.labelled import LabelledOptions
 from seqarena.data.modalities import modality, options_of
 from seqarena.data.spelling import most_steps, warn_of_unspellable
 from seqarena.data.store import Prepared
-from seqarena.datasets import dataset
+from seqarena.datasets import dataset_of
 from seqarena.errors import InputError, unknown
 from seqarena.experiments import ResolvedExperiment
 from seqarena.models.variants import VARIANTS, variant_for
@@ -23,7 +23,7 @@ def validate(experiment: ResolvedExperiment) -> None:
     config, where = experiment.config, experiment.where
     kind = config.modality
     modality(kind, f"{where}.modality")
-    dataset(config.data, kind, f"{where}.data")
+    dataset_of(config, where)
     task = task_for(config.task, f"{where}.task")
     if kind not in task.modalities:
         fitting = ", ".join(sorted(task.modalities))
@@ -51,6 +51,7 @@ def resolved(experiment: ResolvedExperiment) -> dict[str, Any]:
     """Return the whole configuration as plain data, every default visible."""
     config = experiment.config
     plain = config.model_dump(exclude={"space"})
+    plain = {"data": plain.pop("data"), **plain}
     plain["prepare"] = options_of(experiment.config, experiment.where).model_dump(mode="json")
     plain["space"] = {
         variant: {

@@ -20,7 +20,7 @@ from PIL import Image
 
 from seqarena.cli.main import main
 from seqarena.data.modalities import modality, options_of
-from seqarena.datasets import dataset
+from seqarena.datasets import dataset_of
 from seqarena.experiments import load
 from seqarena.fit import fit
 from seqarena.records import AllMetrics, ComparisonRecord
@@ -171,7 +171,7 @@ def run_stages(name: str) -> None:
     experiment = load(name)
     config = experiment.config
     experiment.raw.mkdir(parents=True)
-    dataset(config.data, config.modality).write(experiment.raw)
+    dataset_of(config, experiment.where).write(experiment.raw)
     kind = modality(config.modality)
     prepare_raw(
         kind, experiment.raw, experiment.prepared, options_of(experiment.config, experiment.where)

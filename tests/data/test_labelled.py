@@ -29,7 +29,9 @@ def manifest(folder: Path, content: str, name: str = "examples.csv") -> Path:
 
 def rows_of(*pairs: tuple[str, str | None]) -> Rows:
     """Make rows from pairs of group and split."""
-    return Rows(Row(str(i), f"t{i}", "ab"[i % 2], s, g, i + 2) for i, (g, s) in enumerate(pairs))
+    return Rows(
+        Row(str(i), f"t{i}", "ab"[i % 2], s, g, f"line {i + 2}") for i, (g, s) in enumerate(pairs)
+    )
 
 
 def split(rows: Rows, *, valid: float, test: float, seed: int) -> dict[str, list[Row]]:
@@ -44,8 +46,8 @@ def encoded(rows: Iterator[Row]) -> Generator[Array]:
 def test_manifest_is_read_with_quotes_and_lines(tmp_path: Path) -> None:
     path = manifest(tmp_path, '\ufefftext,label,split\n"a, b\nc",x,\nNA,y,test\n')
     first, second = read_manifest(path, "text")
-    assert first == Row("3", "a, b\nc", "x", None, "a, b\nc", 3)
-    assert (second.item, second.split, second.line) == ("NA", "test", 4)
+    assert first == Row("2", "a, b\nc", "x", None, "a, b\nc", f"{path} line 2")
+    assert (second.item, second.split, second.place) == ("NA", "test", f"{path} line 4")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_manifest_is_read_with_quotes_and_lines(tmp_path: Path) -> None:
         ("text,label,split\na,x,valdi\n", "line 2: no split 'valdi'; did you mean 'valid'"),
         ("id,text,label\n1,a,x\n1,b,y\n", "line 3: '1' stands in line 2 already"),
         ("text,label\n", "no rows"),
-        ('text,label\n"a,x\n', "not a CSV table"),
+        ('text,label\nb,y\n"a,x\n', "line 3: unexpected end of data.*`quotes: false`"),
     ],
 )
 def test_a_slip_in_a_manifest_is_told_by_its_line(
@@ -144,11 +146,11 @@ def test_written_splits_hold_every_row(tmp_path: Path) -> None:
 def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
     rows = rows_of(*((f"g{i}", SPLITS[i // 2]) for i in range(6)))
     splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
-    odd = Rows([*rows, Row("9", "t", "c", "test", "g9", 9)])
-    with pytest.raises(InputError, match=r"labels\.csv line 9: label 'c' of test"):
+    odd = Rows([*rows, Row("9", "t", "c", "test", "g9", "line 9")])
+    with pytest.raises(InputError, match=r"line 9: label 'c' of test"):
         write_labelled(tmp_path / "a", Splits(odd, np.append(splits.places, 2)), encoded)
     with pytest.raises(InputError, match="train has no other label than 'a'"):
         write_labelled(tmp_path / "b", Splits(rows, np.array([0, 1, 1, 1, 2, 2])), encoded)
-    with pytest.raises(InputError, match=r"examples\.csv line 2: nothing to read in 't0'"):
+    with pytest.raises(InputError, match=r"line 2: nothing to read in 't0'"):
         empty = (np.zeros((int(row.id), 2)) for row in rows)
         write_labelled(tmp_path / "c", splits, lambda _: empty, column="text")

@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from seqarena.config import Reading
 from seqarena.data.labelled import assign_splits, read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.store import SPLITS
 from seqarena.datasets import DATASETS, dataset
 from seqarena.datasets.own import OwnFiles
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 TABLE = pd.DataFrame({"text": ['a "b", c', "NA", "x\ty"], "label": ["p", "n", "p"]})
 
@@ -59,9 +60,9 @@ def test_times_survive_parquet(tmp_path: Path, raw: Path) -> None:
     )
     dataset(str(tmp_path / "s.parquet"), "series").write(raw)
     assert (raw / "series.csv").read_text().splitlines()[:3] == [
-        "ts,y",
-        "2020-01-01 00:00:00,1",
-        "2020-01-01 01:00:00,2",
+        "y,ts,_place",
+        f"1,2020-01-01 00:00:00,{tmp_path}/s.parquet row 1",
+        f"2,2020-01-01 01:00:00,{tmp_path}/s.parquet row 2",
     ]
 
 
@@ -134,13 +135,16 @@ def test_names_and_paths_that_cannot_be_meant(tmp_path: Path, raw: Path) -> None
         dataset(str(tmp_path), "txt")
     with pytest.raises(InputError, match="no such file; text is read from a file"):
         dataset("./gone.csv", "text")
-    with pytest.raises(InputError, match=r"labels\.csv, or one folder per class"):
+    with pytest.raises(
+        InputError,
+        match=r"expected files of audio .*labels\.\* that lists them, or .* a folder per class",
+    ):
         dataset(str(tmp_path), "audio").write(raw)
     touch(tmp_path / "deep/er/cat/1.wav")
     with pytest.raises(InputError, match=r"1\.wav: expected CLASS/FILE"):
         dataset(str(tmp_path), "audio").write(raw)
     touch(tmp_path / "bad.parquet")
-    with pytest.raises(InputError, match=r"bad\.parquet: not a Parquet table"):
+    with pytest.raises(InputError, match=r"bad\.parquet: not a readable Arrow or Parquet table"):
         dataset(str(tmp_path / "bad.parquet"), "text").write(raw)
     touch(tmp_path / "bad.xlsx")
     with pytest.raises(InputError, match=r"expected a table .*found '\.xlsx'"):
@@ -168,3 +172,29 @@ def test_a_parquet_of_other_bytes_than_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.parquet: not a ") as caught:
         OwnFiles(path, "text").write(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path, raw: Path) -> None:
+    kept = ("cat/1.wav", "cat/2.Mp3", "dog/1.OGG")
+    passed_over = (".DS_Store", "cat/.ipynb_checkpoints/1.wav", "__MACOSX/cat/1.wav")
+    for name in (*kept, *passed_over, "dog/notes.txt", "cat/1.doc", "cat/2.doc"):
+        touch(tmp_path / "own" / name)
+    with pytest.warns(InputWarning, match=r"own: left out: 2 \.doc, 1 \.txt"):
+        dataset(str(tmp_path / "own"), "audio").write(raw)
+    assert tuple(row.item for row in read_manifest(raw / "labels.csv", "file")) == kept
+
+
+def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:
+    own = tmp_path / "own"
+    touch(own / "clips/1.wav")
+    listed = pd.DataFrame({"path": ["clips/1.wav"], "sentence": ["hello"], "who": ["ann"]})
+    listed.to_parquet(own / "validated.parquet")
+    columns = {"file": "path", "target": "sentence", "group": "who"}
+    reading = Reading(columns=columns)
+    path = str(own / "validated.parquet")
+    dataset(path, "audio", reading=reading, targets="characters").write(raw)
+    (row,) = read_manifest(raw / "labels.csv", "file", "target")
+    assert (row.item, row.target, row.group) == ("clips/1.wav", "hello", "ann")
+    listed.assign(path="gone.wav").to_parquet(own / "validated.parquet")
+    with pytest.raises(InputError, match=r"validated\.parquet row 1: no file 'gone\.wav'"):
+        dataset(path, "audio", reading=reading, targets="characters").write(raw)

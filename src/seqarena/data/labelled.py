@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -16,8 +17,8 @@ from seqarena.config import Strict
 from seqarena.data.children import Decode, DecodeAll
 from seqarena.data.rows import NO_SPLIT, Row, Rows
 from seqarena.data.store import SPLITS, Array
-from seqarena.data.tables import read_records
-from seqarena.data.targets import Labels, Targets
+from seqarena.data.tables import TableRow, beside, read_records
+from seqarena.data.targets import Labels, Number, Targets
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, nearest
 
@@ -51,15 +52,14 @@ def read_manifest(path: Path, column: str, target: str = "label") -> Rows:
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    records = read_records(path, (column, target))
-    rows = Rows(_row(path, line, record, column, target) for line, record in records)
+    rows = Rows(_row(record, column, target) for record in read_records(path, (column, target)))
     if not len(rows):
         raise InputError(f"{path}: no rows")
     first, again = _places(rows.ranks("id"))
     if len(again):
         earlier, row = rows[first[0]], rows[again[0]]
-        where = f"{path} line {row.line}"
-        raise InputError(f"{where}: '{row.id}' stands in line {earlier.line} already")
+        where = beside(row.place, earlier.place)
+        raise InputError(f"{row.place}: '{row.id}' stands in {where} already")
     return rows
 
 
@@ -70,16 +70,17 @@ def _places(ranks: Array) -> tuple[Array, Array]:
     return first[ranks[again]], again
 
 
-def _row(path: Path, line: int, record: dict[str, str], column: str, target: str) -> Row:
+def _row(record: TableRow, column: str, target: str) -> Row:
+    cells, place = record.cells, record.place
     for name in (column, target):
-        if not record[name]:
-            raise InputError(f"{path} line {line}: the cell '{name}' is empty")
-    split = record.get("split") or None
+        if not cells[name]:
+            raise InputError(f"{place}: the cell '{name}' is empty")
+    split = cells.get("split") or None
     if split is not None and split not in SPLITS:
-        raise InputError(f"{path} line {line}: no split '{split}'; {nearest(split, SPLITS)}")
-    item = record[column]
-    name = item if column == "file" else record.get("id") or str(line)
-    return Row(name, item, record[target], split, record.get("group") or item, line)
+        raise InputError(f"{place}: no split '{split}'; {nearest(split, SPLITS)}")
+    item = cells[column]
+    name = item if column == "file" else cells.get("id") or str(record.line)
+    return Row(name, item, cells[target], split, cells.get("group") or item, place)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _follow_groups(rows: Rows, groups: Array) -> Array:
     for number in naming[rows.named[naming] != rows.named[first[groups[naming]]]]:
         row, earlier = rows[number], rows[first[groups[number]]]
         raise InputError(
-            f"line {row.line}: split '{row.split}', but line {earlier.line} "
+            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} "
             f"of the same group '{_short(row.group)}' is in '{earlier.split}'"
         )
     return np.where(first[groups] == NO_SPLIT, NO_SPLIT, rows.named[first[groups]])
@@ -168,18 +169,18 @@ def write_labelled(
     Steps after `max_length` are cut. Raises `InputError` when the targets of train cannot be
     learned from, another split has one that train lacks, or a row has no steps.
     """
-    manifest = MANIFESTS[column]
-    learned = targets([sys.intern(row.target) for row in splits.of("train")], manifest)
+    if targets is Number:
+        _check_numbers(splits.rows)
+    learned = targets([sys.intern(row.target) for row in splits.of("train")], MANIFESTS[column])
     for name, row in splits:
-        learned.check(row.target, name, f"{manifest} line {row.line}")
+        learned.check(row.target, name, row.place)
     cut = None if max_length is None else max_length + learned.ahead
     encoded = encode(iter(splits.rows))
     with split_writers(out) as writers, closing(encoded):
         for (name, row), steps in zip(splits, encoded, strict=True):
-            where = f"{manifest} line {row.line}"
             if len(steps) <= learned.ahead:
-                raise InputError(f"{where}: nothing to read in '{_short(row.item)}'")
-            learned.match(row.target, steps, where)
+                raise InputError(f"{row.place}: nothing to read in '{_short(row.item)}'")
+            learned.match(row.target, steps, row.place)
             kept = steps[:cut]
             aim = learned.encode([row.target], [kept])
             inputs = kept[: len(kept) - learned.ahead]
@@ -191,6 +192,17 @@ def write_labelled(
 def encode_files(decode_all: DecodeAll, decode: Decode, raw: Path) -> Encode:
     """Return the encoder of rows whose items are files below `raw`."""
     return lambda rows: decode_all(decode, (raw / row.item for row in rows))
+
+
+def _check_numbers(rows: Rows) -> None:
+    for row in rows:
+        try:
+            finite = math.isfinite(float(row.target))
+        except ValueError:
+            finite = False
+        if not finite:
+            found = f"expected a number, found '{_short(row.target)}'"
+            raise InputError(f"{row.place}: the cell '{Number.column}': {found}")
 
 
 def _example(row: Row, column: str, target: str) -> dict[str, str]:

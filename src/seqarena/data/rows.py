@@ -23,10 +23,10 @@ class Row(NamedTuple):
     target: str  # its label, its labels, its number, or the text to be written for it
     split: str | None
     group: str  # rows of one group never come into two splits
-    line: int  # in the manifest, for messages
+    place: str  # in the manifest, for messages
 
 
-COLUMNS = "id, item, target, split, coalesce(grouped, item), line"
+COLUMNS = "id, item, target, split, coalesce(grouped, item), place"
 IN_ORDER = {
     "id": "SELECT number, id AS key FROM rows ORDER BY key",
     "group": "SELECT number, coalesce(grouped, item) AS key FROM rows ORDER BY key",
@@ -45,7 +45,7 @@ class Rows:
         self._table.execute(f"PRAGMA cache_size = -{CACHE}")
         self._table.execute(
             "CREATE TABLE rows (number INTEGER PRIMARY KEY, "
-            "id TEXT, item TEXT, target TEXT, split TEXT, grouped TEXT, line INTEGER)"
+            "id TEXT, item TEXT, target TEXT, split TEXT, grouped TEXT, place TEXT)"
         )
         insert = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._table.execute("BEGIN")
@@ -56,7 +56,7 @@ class Rows:
         for number, row in enumerate(rows):
             self._named.append(NO_SPLIT if row.split is None else SPLITS.index(row.split))
             group = None if row.group == row.item else row.group  # a text is not kept twice
-            yield number, *row[:4], group, row.line
+            yield number, *row[:4], group, row.place
 
     def __len__(self) -> int:
         return len(self._named)

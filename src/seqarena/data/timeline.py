@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqarena.data.store import Array
-from seqarena.data.tables import read_records
+from seqarena.data.tables import beside, read_records
 from seqarena.errors import InputError
 
 MISSING = {"", "na", "nan", "null", "none"}
@@ -41,21 +41,20 @@ def read_timeline(
     line of a bad cell, of two different rows at one time, or of a time off the grid.
     """
     rows = [
-        (line, record[time], [record[column] for column in columns])
-        for line, record in read_records(path, (time, *columns))
+        (row.place, row.cells[time], [row.cells[column] for column in columns])
+        for row in read_records(path, (time, *columns))
     ]
     if len(rows) < 2:
         raise InputError(f"{path}: {len(rows)} rows; a series needs two at least")
-    lines = np.array([line for line, _, _ in rows])
-    ticks = _ticks(path, time, lines, [cell for _, cell, _ in rows])
+    places = np.array([place for place, _, _ in rows], object)
+    ticks = _ticks(time, places, [cell for _, cell, _ in rows])
     values = np.stack(
-        [_numbers(path, c, lines, [r[i] for _, _, r in rows]) for i, c in enumerate(columns)],
-        axis=1,
+        [_numbers(c, places, [r[i] for _, _, r in rows]) for i, c in enumerate(columns)], axis=1
     )
     order = np.argsort(ticks, kind="stable")
-    lines, ticks, values = _once(path, lines[order], ticks[order], values[order])
+    places, ticks, values = _once(places[order], ticks[order], values[order])
     grid = round(step * 1e6) if step else _most_common_step(path, ticks)
-    index = _on_grid(path, lines, ticks, grid)
+    index = _on_grid(path, places, ticks, grid)
     spread = np.full((int(index[-1]) + 1, len(columns)), np.nan)
     spread[index] = values
     times = pd.DatetimeIndex((ticks[0] + grid * np.arange(len(spread))).view("datetime64[us]"))
@@ -64,39 +63,38 @@ def read_timeline(
     return Timeline(times, grid / 1e6, filled, observed)
 
 
-def _ticks(path: Path, name: str, lines: Array, cells: list[str]) -> Array:
+def _ticks(name: str, places: Array, cells: list[str]) -> Array:
     """Parse time stamps to microseconds since 1970."""
     times = pd.to_datetime(pd.Series(cells), format="ISO8601", utc=True, errors="coerce")
-    _refuse(path, name, lines, cells, times.isna().to_numpy(), "a time such as 2019-08-31 22:00")
+    _refuse(name, places, cells, times.isna().to_numpy(), "a time such as 2019-08-31 22:00")
     return times.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
 
 
-def _numbers(path: Path, name: str, lines: Array, cells: list[str]) -> Array:
+def _numbers(name: str, places: Array, cells: list[str]) -> Array:
     numbers = pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(np.float64)
     bad = ~np.isfinite(numbers) & np.array([cell.lower() not in MISSING for cell in cells])
-    _refuse(path, name, lines, cells, bad, "a number")
+    _refuse(name, places, cells, bad, "a number")
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _refuse(
-    path: Path, name: str, lines: Array, cells: list[str], bad: Array, expected: str
-) -> None:
+def _refuse(name: str, places: Array, cells: list[str], bad: Array, expected: str) -> None:
     if bad.any():
         first = int(bad.argmax())
         found = f"expected {expected}, found '{cells[first]}'"
-        raise InputError(f"{path} line {lines[first]}: column '{name}': {found}")
+        raise InputError(f"{places[first]}: column '{name}': {found}")
 
 
-def _once(path: Path, lines: Array, ticks: Array, values: Array) -> tuple[Array, Array, Array]:
+def _once(places: Array, ticks: Array, values: Array) -> tuple[Array, Array, Array]:
     """Drop repeated rows; two different rows at one time are refused."""
     repeated = np.flatnonzero(np.diff(ticks) == 0) + 1
     for i in repeated:
         if not np.array_equal(values[i - 1], values[i], equal_nan=True):
+            first = beside(places[i], places[i - 1])
             raise InputError(
-                f"{path} line {lines[i]}: the same time as line {lines[i - 1]} with other values; "
+                f"{places[i]}: the same time as {first} with other values; "
                 "expected one row per time (local times repeat when summer ends: add the offset)"
             )
-    return tuple(np.delete(array, repeated, axis=0) for array in (lines, ticks, values))  # type: ignore[return-value]
+    return tuple(np.delete(array, repeated, axis=0) for array in (places, ticks, values))  # type: ignore[return-value]
 
 
 def _most_common_step(path: Path, ticks: Array) -> int:
@@ -106,20 +104,20 @@ def _most_common_step(path: Path, ticks: Array) -> int:
     return int(steps[counts.argmax()])
 
 
-def _on_grid(path: Path, lines: Array, ticks: Array, grid: int) -> Array:
+def _on_grid(path: Path, places: Array, ticks: Array, grid: int) -> Array:
     """Number the step of each row, counted from the first."""
-    index, beside = np.divmod(ticks - ticks[0], grid)
-    if beside.any():
-        first = int((beside != 0).argmax())
+    index, off = np.divmod(ticks - ticks[0], grid)
+    if off.any():
+        first = int((off != 0).argmax())
         raise InputError(
-            f"{path} line {lines[first]}: {ticks[first].astype('datetime64[us]')} is not on the "
-            f"grid of {grid / 1e6:g} s that starts in line {lines[0]}"
+            f"{places[first]}: {ticks[first].astype('datetime64[us]')} is not on the "
+            f"grid of {grid / 1e6:g} s that starts in {beside(places[first], places[0])}"
         )
     widest = int(np.diff(index).argmax()) if len(index) > 1 else 0
     if index[-1] > SPARSEST * len(index):
         raise InputError(
-            f"{path}: nine in ten steps of {grid / 1e6:g} s are missing, the most between line "
-            f"{lines[widest]} and line {lines[widest + 1]}; is a time wrong?"
+            f"{places[widest]}: nine in ten steps of {grid / 1e6:g} s are missing, the most before "
+            f"{beside(places[widest], places[widest + 1])}; is a time wrong?"
         )
     return np.asarray(index)
 

@@ -59,7 +59,7 @@ class BachChorales(Dataset):
         for file, voices in chorales.items():
             write_notes(raw / file, voices, tempo=TEMPO)
         groups = families({file: voices[0] for file, voices in chorales.items()})
-        rows = Rows(Row(file, file, "", None, groups[file], 0) for file in chorales)
+        rows = Rows(Row(file, file, "", None, groups[file], file) for file in chorales)
         splits = assign_splits(rows, valid=self.HELD_OUT, test=self.HELD_OUT, seed=self.seed)
         labels = ((row.item, split, row.group) for split in SPLITS for row in splits.of(split))
         write_csv(raw / "labels.csv", COLUMNS, labels)

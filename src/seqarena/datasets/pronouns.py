@@ -91,4 +91,4 @@ class PronounGaps(Dataset):
 def _row(line: int, gap: Gap) -> Row:
     tokens, labels = list(gap.tokens), [NO_LABEL] * len(gap.tokens)
     tokens[gap.place], labels[gap.place] = GAP, gap.pronoun
-    return Row(gap.id, " ".join(tokens), " ".join(labels), None, gap.group, line)
+    return Row(gap.id, " ".join(tokens), " ".join(labels), None, gap.group, f"line {line}")

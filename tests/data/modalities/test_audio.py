@@ -161,7 +161,7 @@ def test_folder_without_recordings(tmp_path: Path) -> None:
     raw = write_tones(tmp_path)
     spec = replace(prepare(raw, tmp_path / "out").spec)
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match="no WAV or FLAC files"):
+    with pytest.raises(InputError, match="no files of audio"):
         Audio().read(str(tmp_path / "none"), spec)
 
 

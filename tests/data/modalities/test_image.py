@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from seqarena.config import parse
-from seqarena.data.modalities import image
+from seqarena.data.folders import files_at
 from seqarena.data.modalities.image import ImageOptions, Images, decode
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.datasets import dataset
@@ -196,8 +196,8 @@ def without_pixels(path: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda p: None, "no such picture"),
     "empty": (lambda p: p.write_bytes(b""), "empty file"),
-    "text": (lambda p: p.write_text("hello " * 99), "neither PNG nor JPEG"),
-    "another format": (lambda p: even(8, 8).save(p, format="GIF"), "neither PNG nor JPEG"),
+    "text": (lambda p: p.write_text("hello " * 99), "none of PNG, JPEG"),
+    "another format": (lambda p: even(8, 8).save(p, format="GIF"), "none of PNG, JPEG"),
     "head": (cut(0.001, "PNG"), "not a readable picture"),
     "cut PNG": (cut(0.7, "PNG"), "not a readable picture"),
     "no pixels": (without_pixels, "not a readable picture"),
@@ -205,7 +205,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "damaged": (flip, "broken PNG file"),
     "large": (output_from_predictions(9_000, 9_000), "9000 x 9000; at most 64000000 pixels"),
     "bomb": (output_from_predictions(1 << 30, 1 << 30), "not a readable picture"),
-    "animated": (animate, "animated; expected a single picture"),
+    "animated": (animate, "animated or of several pages"),
 }
 
 
@@ -248,8 +248,8 @@ def test_one_bad_picture_ends_prepare_with_its_name(raw: Path, tmp_path: Path) -
 
 def test_a_folder_without_pictures_is_told(raw: Path) -> None:
     (raw / "none").mkdir()
-    with pytest.raises(InputError, match=r"none: no pictures \(\.jpeg, \.jpg, \.png\)"):
-        image._pictures(raw / "none")
+    with pytest.raises(InputError, match=r"none: no files of image \(\.png, \.jpg"):
+        files_at(raw / "none", "image")
 
 
 def test_own_folders(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_own_folders(tmp_path: Path) -> None:
 def test_own_pictures_with_a_text_each(raw: Path, tmp_path: Path) -> None:
     for name in ("copy", "out"):
         (tmp_path / name).mkdir()
-    dataset(str(raw), "image").write(tmp_path / "copy")
+    dataset(str(raw), "image", targets="words").write(tmp_path / "copy")
     options = ImageOptions(targets="characters")
     spec = Images().prepare(tmp_path / "copy", tmp_path / "out", options, seed=0)
     assert (spec.target_unit, spec.max_target_length) == ("characters", 8)

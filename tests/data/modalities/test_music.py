@@ -204,7 +204,7 @@ def test_a_file_is_read_as_it_was_prepared_and_one_step_on(tmp_path: Path) -> No
         f"{n}.mid" for n in range(10)
     ]
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match=r"no MIDI files \(\.mid, \.midi\)"):
+    with pytest.raises(InputError, match=r"no files of music \(\.mid, \.midi\)"):
         Music().read(str(tmp_path / "none"), prepared.spec)
 
 
@@ -271,5 +271,5 @@ def test_a_folder_of_your_own(tmp_path: Path) -> None:
     assert prepared.spec.sizes == {"train": 1, "valid": 1, "test": 1}
     assert np.array_equal(prepared.split("test").target(0), rolls()[2])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"no \.mid or \.midi files in this folder"):
+    with pytest.raises(InputError, match=r"expected files of music \(\.mid, \.midi\)"):
         dataset(str(tmp_path / "empty"), "music").write(raw)

@@ -156,7 +156,7 @@ HOURS = "2020-01-01 00:00,1\n2020-01-01 01:00,2\n2020-01-01 02:00,3\n"
         (",4\n", "line 5: column 'ts': expected a time"),
         ("2020-01-01 01:00,9\n", "line 5: the same time as line 3 with other values"),
         ("2020-01-01 03:30,4\n", r"line 5: .*03:30.* is not on the grid of 3600 s"),
-        ("2220-01-01 03:00,4\n", "nine in ten .* between line 4 and line 5"),
+        ("2220-01-01 03:00,4\n", "line 4: nine in ten .* before line 5"),
         ("2020-01-01 03:00,4,5\n", "line 5: expected 2 cells"),
     ],
 )

@@ -141,7 +141,7 @@ def test_what_is_no_file_or_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bytes\.csv: not a CSV table in UTF-8"):
         Signal().read(str(tmp_path / "bytes.csv"), spec)
     (tmp_path / "none").mkdir()
-    with pytest.raises(InputError, match="no CSV files"):
+    with pytest.raises(InputError, match="no files of signal"):
         Signal().read(str(tmp_path / "none"), spec)
     (raw / "5.csv").write_text("x,y,still\n1,2,-\n")
     with pytest.raises(InputError, match=r"5\.csv line 2: channel 'still'"):

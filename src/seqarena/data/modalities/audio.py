@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from seqarena.config import Strict
 from seqarena.data.children import decoders
+from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
@@ -29,7 +30,6 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
 
-SUFFIXES = {".wav", ".flac"}
 # Beyond these a header is taken for damaged, before it can claim memory.
 MAX_RATE, MAX_CHANNELS = 384_000, 8
 LEAST_STD = 1e-3  # a mel band that never changes stays near 0
@@ -82,7 +82,7 @@ class Audio(Modality):
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         with decoders(partial(features, options=options)) as submit:
-            frames = [(path.name, submit(path)) for path in _recordings(Path(source))]
+            frames = [(path.name, submit(path)) for path in files_at(Path(source), "audio")]
             return [(name, (found.result() - mean) / std) for name, found in frames]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -171,12 +171,3 @@ def _refuse_cut_short(path: Path) -> None:
     # A writer that could not seek back leaves the largest size: length unknown, nothing cut.
     if size < 0x7FFFFFFF and path.stat().st_size < size:
         raise InputError(f"{path}: cut short: {path.stat().st_size} bytes of {size + 8}")
-
-
-def _recordings(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"{source}: no WAV or FLAC files in this folder")
-    return found

@@ -29,8 +29,6 @@ def decode(
         raise InputError(f"{path}: no such clip")
     av.logging.set_level(av.logging.PANIC)  # what is wrong is raised, not printed
     form: dict[str, Any] = {
-        "width": width,
-        "height": height,
         "format": "rgb24" if colour else "gray",
         "interpolation": Interpolation.AREA,
     }
@@ -41,8 +39,11 @@ def decode(
             for frame in _kept(container, every_nth):
                 if len(frames) == max_frames:
                     raise ValueError(f"more than max_frames ({max_frames}) frames")
-                pixels = np.asarray(resize.reformat(frame, **form).to_ndarray(), np.uint8)
-                frames.append(np.moveaxis(pixels.reshape(height, width, -1), 2, 0))
+                turns = round(frame.rotation / 90) % 4  # as a phone held sideways asks for
+                tall, wide = (width, height) if turns % 2 else (height, width)
+                small = resize.reformat(frame, width=wide, height=tall, **form)
+                pixels = np.asarray(small.to_ndarray(), np.uint8).reshape(tall, wide, -1)
+                frames.append(np.moveaxis(np.rot90(pixels, turns), 2, 0))
                 alive()
         if not frames:
             raise ValueError("holds no frames")

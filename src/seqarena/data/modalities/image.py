@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from seqarena.config import Strict
 from seqarena.data.children import decoders
+from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
@@ -29,8 +30,7 @@ from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError, in_one_line
 
 Image.preinit()  # once here, not in every child process
-FORMATS = ("PNG", "JPEG")
-SUFFIXES = {".png", ".jpg", ".jpeg"}
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 64_000_000  # beyond, a header is taken for damaged, before it can claim memory
 # What Pillow raises at damaged files, and at sizes that it takes for an attack.
 UNREADABLE = (
@@ -86,7 +86,7 @@ class Images(Modality):
         """Read one picture, or all below a folder; see `Modality.read`."""
         options = ImageOptions(**spec.options)
         with decoders(partial(decode, options=options)) as submit:
-            pictures = [(path.name, submit(path)) for path in _pictures(Path(source))]
+            pictures = [(path.name, submit(path)) for path in files_at(Path(source), "image")]
             return [(name, picture.result()) for name, picture in pictures]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -101,7 +101,7 @@ def decode(path: Path, options: ImageOptions) -> Array:
     It is turned as its EXIF data say and laid on white where it is transparent. One of another size
     is resized whole, and its two short sides are padded with the colour of its border. Raises
     `InputError` naming the file when it is missing, empty, damaged, cut short, too large, animated,
-    or neither PNG nor JPEG.
+    or of none of `FORMATS`.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such picture")
@@ -127,11 +127,11 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"{picture.width} x {picture.height}; at most {MAX_PIXELS} pixels")
             # A JPEG of several pictures shows its first: what phones add is a preview.
-            if picture.format == "PNG" and getattr(picture, "is_animated", False):
-                raise ValueError("animated; expected a single picture")
+            if picture.format not in ("JPEG", "MPO") and getattr(picture, "is_animated", False):
+                raise ValueError("animated or of several pages; expected a single picture")
             yield picture
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a readable picture: neither PNG nor JPEG") from error
+        raise InputError(f"{path}: not a readable picture: none of {', '.join(FORMATS)}") from error
     except UNREADABLE as error:
         raise InputError(f"{path}: not a readable picture: {in_one_line(error)}") from error
 
@@ -151,12 +151,3 @@ def _border_colour(picture: Image.Image) -> int | tuple[int, ...]:
     sides = [pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]
     median = np.median(np.concatenate(sides), axis=0).astype(int)
     return int(median) if median.ndim == 0 else tuple(median.tolist())
-
-
-def _pictures(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"{source}: no pictures ({', '.join(sorted(SUFFIXES))}) in this folder")
-    return found

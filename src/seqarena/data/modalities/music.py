@@ -13,6 +13,7 @@ from pydantic import Field
 
 from seqarena.config import Strict
 from seqarena.data.children import decoders
+from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     MANIFESTS,
     Fraction,
@@ -28,7 +29,6 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError
 
-SUFFIXES = (".mid", ".midi")
 MAX_STEPS = 100_000  # frames; beyond, a file is taken for damaged
 
 
@@ -85,7 +85,7 @@ class Music(Modality):
         """
         steps = spec.options["steps_per_quarter"]
         with decoders(partial(piano_roll, steps_per_quarter=steps)) as submit:
-            rolls = [(path.name, submit(path)) for path in _pieces(Path(source))]
+            rolls = [(path.name, submit(path)) for path in files_at(Path(source), "music")]
             return [(name, shifted(roll.result())) for name, roll in rolls]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -137,12 +137,3 @@ def _parts(roll: Array, row: Row, max_length: int) -> Iterator[tuple[dict[str, A
         example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group}
         span = slice(start, start + max_length)
         yield example, inputs[span], roll[span]
-
-
-def _pieces(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"{source}: no MIDI files ({', '.join(SUFFIXES)}) in this folder")
-    return found

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
+from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     MANIFESTS,
     LabelledOptions,
@@ -29,7 +30,6 @@ from seqarena.data.targets import TARGETS
 from seqarena.data.writing import turn_columns
 from seqarena.errors import InputError, InputWarning, unknown
 
-SUFFIX = ".csv"
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -80,7 +80,7 @@ class Signal(Modality):
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         channels, max_length = spec.options["channels"], spec.options["max_length"]
         encoded = []
-        for path in _files(Path(source)):
+        for path in files_at(Path(source), "signal"):
             steps = read_steps(path, channels)
             if max_length is not None and len(steps) > max_length:
                 message = f"{len(steps)} steps; the first {max_length} are read"
@@ -153,11 +153,10 @@ def _order(path: Path, names: list[str], channels: Sequence[str]) -> list[int]:
 
 def _slip(path: Path, otherwise: str) -> InputError:
     """Find the line that is no step, more slowly than it was met."""
-    for line, record in read_records(path, ()):
-        for name, cell in record.items():
+    for row in read_records(path, ()):
+        for name, cell in row.cells.items():
             if not _is_finite(cell):
-                where = f"{path} line {line}"
-                return InputError(f"{where}: channel '{name}': '{cell}' is not a finite number")
+                return InputError(f"{row.place}: channel '{name}': '{cell}' is not a finite number")
     return InputError(f"{path}: {otherwise}")
 
 
@@ -170,13 +169,3 @@ def _is_finite(cell: str) -> bool:
 
 def _unscaled(channels: int) -> tuple[Array, Array]:
     return np.zeros(channels, np.float32), np.ones(channels, np.float32)
-
-
-def _files(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    found = [p for p in source.rglob("*") if p.suffix.lower() == SUFFIX and p.is_file()]
-    found = sorted(path for path in found if path.name != MANIFESTS["file"])
-    if not found:
-        raise InputError(f"{source}: no CSV files in this folder")
-    return found

@@ -161,9 +161,9 @@ def _sentences(source: str) -> Iterator[tuple[str, str, str]]:
         return
     path = Path(source)
     if path.suffix.lower() in SUFFIXES:
-        for line, record in read_records(path, ("text",)):
-            place = f"{path.name}:{line}"
-            yield record.get("id") or place, place, record["text"]
+        for row in read_records(path, ("text",)):
+            place = f"{path.name}:{row.line}"
+            yield row.cells.get("id") or place, place, row.cells["text"]
         return
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")

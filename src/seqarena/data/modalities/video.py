@@ -10,6 +10,7 @@ from pydantic import Field
 
 from seqarena.config import Strict
 from seqarena.data.children import Decode, decoders
+from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     LabelledOptions,
     assign_splits,
@@ -22,9 +23,6 @@ from seqarena.data.modalities.clips import decode
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
-from seqarena.errors import InputError
-
-SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm"}
 
 Side = Annotated[int, Field(ge=4, le=512)]
 
@@ -67,7 +65,7 @@ class Video(Modality):
         """Read one clip, or all below a folder; see `Modality.read`."""
         options = VideoOptions(**spec.options)
         with decoders(as_asked(options)) as submit:
-            clips = [(path.name, submit(path)) for path in _clips(Path(source))]
+            clips = [(path.name, submit(path)) for path in files_at(Path(source), "video")]
             return [(name, clip.result()) for name, clip in clips]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -78,12 +76,3 @@ class Video(Modality):
 def as_asked(options: VideoOptions) -> Decode:
     """Return the decoder of clips by these options."""
     return partial(decode, **options.model_dump(exclude=set(LabelledOptions.model_fields)))
-
-
-def _clips(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise InputError(f"{source}: no clips ({', '.join(sorted(SUFFIXES))}) in this folder")
-    return found

@@ -1,0 +1,90 @@
+"""The user's own files: tables, or a folder of recordings, clips, pictures, signals or scores."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from seqarena.config import KNOWN_COLUMNS, Reading
+from seqarena.data.labelled import MANIFESTS
+from seqarena.data.modalities import MODALITIES
+from seqarena.data.modalities.series import SERIES
+from seqarena.data.tables import TableRow
+from seqarena.data.targets import TARGETS, Number
+from seqarena.datasets.base import Dataset
+from seqarena.datasets.own.folders import (
+    copy_classes,
+    copy_listed,
+    copy_unlabelled,
+    manifest_of,
+)
+from seqarena.datasets.own.tables import rows_of, write_table
+from seqarena.errors import InputError, few, unknown
+
+OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
+
+
+class OwnFiles(Dataset):
+    """A path of the user's.
+
+    - text, series: a table (CSV, TSV, Parquet, JSON lines, …), several by a glob, a folder of one
+      table per split, or a data set that the library `datasets` saved on disk
+    - audio, video, image, signal: a folder with a table ``labels.*`` (``file`` and ``label``,
+      ``labels`` or ``target``), or with one sub-folder per class, also below ``train``, ``valid``,
+      ``test``; or the path of such a table
+    - music: a folder of MIDI files, with or without ``labels.*`` (``file``)
+
+    Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
+    would reach the user's original.
+    """
+
+    origin = "your own files"
+    licence = "your own"
+
+    def __init__(
+        self,
+        path: Path,
+        modality: str | None,
+        where: str = "data",
+        reading: Reading = Reading(),  # noqa: B008  # frozen
+        targets: str = "label",
+    ) -> None:
+        """Raises `InputError` at the key `where` when the modality or the path is not there."""
+        if modality is None:
+            raise InputError(f"{where}: your own files need `modality`: {', '.join(MODALITIES)}")
+        if modality not in MODALITIES:
+            raise unknown(where, "modality", modality, MODALITIES)
+        kind = "file" if modality in OF_TABLES else "folder"
+        if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207  # absolute
+            raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")
+        self.modality = modality  # type: ignore[misc]  # one class serves every modality
+        self.path, self.reading, self.targets = path, reading, targets
+
+    def write(self, raw: Path) -> None:
+        """Write the raw form; raises `InputError` naming the file that cannot be read."""
+        if self.modality == "text":
+            write_table(self._rows(self.path, "text"), raw / OF_TABLES["text"], KNOWN_COLUMNS)
+        elif self.modality == "series":
+            write_table(rows_of(self.path, self.reading, numbers=True), raw / SERIES)
+        elif manifest := manifest_of(self.path):
+            copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
+        elif self.modality == "music":
+            copy_unlabelled(self.path, raw, self.modality)
+        else:
+            copy_classes(self.path, raw, self.modality)
+
+    def _rows(self, table: Path, item: str) -> Iterator[TableRow]:
+        """Yield the rows of a table, which must have the item and its answer.
+
+        Raises `InputError` where a column is not there, by these or other names.
+        """
+        rows = rows_of(table, self.reading, numbers=TARGETS[self.targets] is Number)
+        first = next(rows)
+        asked = [item] if self.modality == "music" else [item, TARGETS[self.targets].column]
+        for column in asked:
+            if column not in first.cells:
+                fix = f"`columns: {{{column}: …}}` says which it is"
+                raise InputError(f"{table}: no column '{column}'; {fix}, of {few(first.cells)}")
+        yield from chain([first], rows)

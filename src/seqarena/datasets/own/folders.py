@@ -1,0 +1,97 @@
+"""Folders of the user's own recordings, clips, pictures, signals or scores."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
+from seqarena.data.labelled import MANIFESTS
+from seqarena.data.tables import TableRow
+from seqarena.datasets.own.tables import SPLIT_NAMES, TABLES, write_table
+from seqarena.errors import InputError, InputWarning
+from seqarena.files import write_csv
+
+LABELS = MANIFESTS["file"]
+
+
+def manifest_of(path: Path) -> Path | None:
+    """Return the table that lists the files: the path itself, or ``labels.*`` in the folder."""
+    if path.is_file():
+        return path
+    found = sorted(p for p in path.glob(f"{MANIFEST}.*") if p.suffix.lower() in TABLES)
+    if len(found) > 1:
+        raise InputError(f"{path}: both {found[0].name} and {found[1].name}; keep one of them")
+    return found[0] if found else None
+
+
+def copy_listed(rows: Iterable[TableRow], folder: Path, raw: Path) -> None:
+    """Copy the files that the rows of a table list, relative to a folder, and the table itself."""
+    write_table(_copied(rows, folder, raw), raw / LABELS)
+
+
+def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[TableRow]:
+    for row in rows:
+        name = PurePosixPath(row.cells["file"])
+        if name.is_absolute() or ".." in name.parts:
+            raise InputError(f"{row.place}: '{name}' lies outside {folder}")
+        if not (folder / name).is_file():
+            raise InputError(f"{row.place}: no file '{name}' in {folder}")
+        _copy(folder, raw, name)
+        yield row
+
+
+def copy_unlabelled(folder: Path, raw: Path, modality: str) -> None:
+    """Copy the files below a folder, and write the ``labels.csv`` that lists them."""
+    names = [name for name, _ in _found(folder, modality)]
+    for name in names:
+        _copy(folder, raw, name)
+    write_csv(raw / LABELS, ["file"], ([name] for name in names))
+
+
+def copy_classes(folder: Path, raw: Path, modality: str) -> None:
+    """Copy the files below class folders, and write the ``labels.csv`` that they amount to."""
+    rows = list(_classes(folder, modality))
+    for name, _, _ in rows:
+        _copy(folder, raw, name)
+    write_csv(raw / LABELS, ["file", "label", "split"], rows)
+
+
+def _classes(folder: Path, modality: str) -> Iterator[tuple[PurePosixPath, str, str]]:
+    """Yield name, class and split (or '') of the files in CLASS/ or SPLIT/CLASS/."""
+    for path in folder.rglob(f"{MANIFEST}.*"):
+        if path.suffix.lower() in TABLES:  # no signal, though a CSV
+            raise InputError(f"{path}: expected at {folder / path.name}")
+    for name, path in _found(folder, modality):
+        *splits, label = name.parts[:-1] or ("",)
+        split = "".join(SPLIT_NAMES.get(part.lower(), "") for part in splits)
+        if not label or len(splits) > 1 or (splits and not split):
+            raise InputError(f"{path}: expected CLASS/FILE or SPLIT/CLASS/FILE below {folder}")
+        yield name, label, split
+
+
+def _found(folder: Path, modality: str) -> list[tuple[PurePosixPath, Path]]:
+    """List the files of a modality with their names in the folder, and warn of all others.
+
+    Raises `InputError` where there is none.
+    """
+    found, others = sorted_out(folder, modality)
+    if not found:
+        kinds = ", ".join(SUFFIXES[modality])
+        layouts = f"a table {MANIFEST}.* that lists them, or (but for music) a folder per class"
+        raise InputError(f"{folder}: expected files of {modality} ({kinds}), and {layouts}")
+    if others:
+        warnings.warn(f"{folder}: left out: {_told(others)}", InputWarning, stacklevel=2)
+    return [(PurePosixPath(path.relative_to(folder).as_posix()), path) for path in found]
+
+
+def _told(others: Counter[str]) -> str:
+    return ", ".join(f"{count} {ending}" for ending, count in others.most_common())
+
+
+def _copy(folder: Path, raw: Path, name: PurePosixPath) -> None:
+    (raw / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / name, raw / name)

@@ -1,0 +1,253 @@
+"""The user's own tables, in the forms that people keep them in, row by row."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from seqarena.config import Reading
+from seqarena.data.tables import (
+    PLACE,
+    UTF_8,
+    TableRow,
+    check_names,
+    delimiter_of,
+    read_records,
+)
+from seqarena.errors import InputError, in_one_line, unknown
+from seqarena.files import read_json
+
+SEPARATED = (".csv", ".tsv", ".txt")
+ARROW = (".parquet", ".pq", ".arrow")
+JSON = (".jsonl", ".ndjson", ".json")
+TABLES = (*SEPARATED, *ARROW, *JSON)
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "eval"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+# What pyarrow raises at damaged files.
+UNREADABLE = (
+    pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+)  # fmt: skip
+BATCH = 4096  # rows
+SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"  # of the library `datasets`, saved on disk
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+
+
+def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[TableRow]:
+    """Yield the rows of a table, of several by a glob, or of a folder of them, as text cells.
+
+    Tables of a folder are its splits, by their names. A cell that is missing is empty, a list is
+    its items with blanks between. Columns have the names that `reading.columns` gives them. With
+    `numbers` a cell `1,5` is a number where semicolons stand between cells. Raises `InputError`
+    naming the file and row, by its number in the user's own file.
+    """
+    tables = list(_tables(path))
+    if not tables:
+        raise InputError(f"{path}: no table there ({', '.join(TABLES)})")
+    header: Sequence[str] | None = None
+    for table, split in tables:
+        for row in _rows(table, reading, numbers):
+            cells = _renamed(row.cells, table, reading.columns)
+            if split:
+                cells = {**cells, "split": split}
+            elif (own := cells.get("split")) is not None:
+                cells["split"] = SPLIT_NAMES.get(own.lower(), own)
+            if header is None:
+                header = list(cells)
+            elif list(cells) != header:
+                columns, first = ", ".join(cells), tables[0][0]
+                raise InputError(f"{row.place}: columns {columns}, which {first} has not just so")
+            yield row._replace(cells=cells)
+    if header is None:
+        raise InputError(f"{path}: no rows")
+
+
+def write_table(rows: Iterator[TableRow], table: Path, keep: Sequence[str] = ()) -> None:
+    """Write rows as a raw table: these columns of them or all, and where each row stands."""
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer, names = csv.writer(file), list[str]()
+        for row in rows:
+            if not names:
+                names = [name for name in row.cells if not keep or name in keep]
+                writer.writerow([*names, PLACE])
+            writer.writerow([*(row.cells[name] for name in names), row.place])
+
+
+def _tables(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each table that a path stands for, and the split that it is, or ""."""
+    if (path / SAVED_SPLITS).is_file():
+        for split in read_json(path / SAVED_SPLITS)["splits"]:
+            yield path / split, SPLIT_NAMES.get(split.lower(), split)
+    elif path.is_file() or (path / SAVED).is_file():
+        yield path, ""
+    elif path.is_dir():
+        yield from _splits(path)
+    else:
+        found = map(Path, sorted(glob.glob(str(path), recursive=True)))  # noqa: PTH207  # absolute
+        yield from ((table, "") for table in found if _is_table(table))
+
+
+def _splits(folder: Path) -> Iterator[tuple[Path, str]]:
+    for found in sorted(folder.iterdir()):
+        if _is_table(found):
+            split = SPLIT_NAMES.get(re.split(r"[.\-_]", found.name.lower())[0])
+            if split is None:
+                names = ", ".join(SPLIT_NAMES)
+                raise InputError(f"{found}: in a folder of tables each is a split ({names})")
+            yield found, split
+
+
+def _is_table(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in TABLES
+
+
+def _rows(path: Path, reading: Reading, numbers: bool) -> Iterator[TableRow]:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        yield from _saved_rows(path)
+    elif suffix in SEPARATED:
+        yield from _separated_rows(path, reading, numbers)
+    elif suffix in ARROW:
+        yield from _arrow_rows(path)
+    elif suffix in JSON:
+        yield from _json_rows(path, reading.encoding)
+    else:
+        raise InputError(f"{path}: expected a table ({', '.join(TABLES)}), found '{suffix}'")
+
+
+def _renamed(cells: dict[str, str], path: Path, columns: dict[str, str]) -> dict[str, str]:
+    """Give columns the names by which the project knows them; the others keep their own."""
+    for column in columns.values():
+        if column not in cells:
+            raise unknown(f"{path}: columns", "column", column, cells)
+    taken = {theirs for ours, theirs in columns.items() if ours != theirs}
+    renamed = {ours: cells[theirs] for ours, theirs in columns.items()}
+    return renamed | {n: c for n, c in cells.items() if n not in taken and n not in renamed}
+
+
+def _separated_rows(path: Path, reading: Reading, numbers: bool) -> Iterator[TableRow]:
+    encoding = UTF_8 if reading.encoding == "utf-8" else reading.encoding
+    rows = read_records(path, (), encoding=encoding, quotes=reading.quotes)
+    with path.open(encoding=encoding, errors="replace") as file:
+        commas = numbers and delimiter_of(path, file.readline()) == ";"
+    for row in rows:
+        if commas:
+            cells = {name: _with_point(cell) for name, cell in row.cells.items()}
+            yield row._replace(cells=cells)
+        else:
+            yield row
+
+
+def _with_point(cell: str) -> str:
+    """Return a number that was written with a decimal comma, `1.200,5`, as others are."""
+    return cell.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _arrow_rows(path: Path) -> Iterator[TableRow]:
+    with _readable(path, "Arrow or Parquet table"):
+        if path.suffix.lower() == ".arrow":
+            yield from _batches(path, pa.ipc.open_stream(pa.memory_map(str(path))), {})
+        else:
+            yield from _batches(path, parquet.ParquetFile(path).iter_batches(BATCH), {})
+
+
+def _saved_rows(folder: Path) -> Iterator[TableRow]:
+    """Read what ``Dataset.save_to_disk`` wrote: Arrow streams, and the names of classes."""
+    state, info = read_json(folder / SAVED), folder / "dataset_info.json"
+    features = (read_json(info).get("features") or {}) if info.is_file() else {}
+    classes = {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
+    count = 0
+    for entry in state["_data_files"]:
+        part = folder / entry["filename"]
+        with _readable(part, "Arrow stream"):
+            stream = pa.ipc.open_stream(pa.memory_map(str(part)))
+            for row in _batches(folder, stream, classes, count):
+                count += 1
+                yield row
+
+
+def _batches(
+    path: Path, batches: Any, classes: dict[str, list[str]], start: int = 0
+) -> Iterator[TableRow]:
+    number = start
+    for batch in batches:
+        names = [name for name in batch.schema.names if not name.startswith("__index_level")]
+        check_names(path, names)
+        for values in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+            number += 1
+            place = f"{path} row {number}"
+            cells = {
+                name: classes[name][value]
+                if name in classes and value is not None
+                else _cell(value, place, name)
+                for name, value in zip(names, values, strict=True)
+            }
+            yield TableRow(number, place, cells)
+
+
+def _json_rows(path: Path, encoding: str) -> Iterator[TableRow]:
+    records: Iterator[tuple[str, int, Any]]
+    if path.suffix.lower() == ".json":
+        whole = read_json(path)
+        if not isinstance(whole, list):
+            raise InputError(f"{path}: expected a list of objects, one per row")
+        records = ((f"{path} row {n}", n, record) for n, record in enumerate(whole, 1))
+    else:
+        records = _json_lines(path, encoding)
+    names = list[str]()
+    for place, number, record in records:
+        if not isinstance(record, dict):
+            raise InputError(f"{place}: expected an object, found {type(record).__name__}")
+        names = names or list(record)
+        for name in record:
+            if name not in names:
+                raise unknown(place, "key of the first row", name, names)
+        cells = {name: _cell(record.get(name), place, name) for name in names}
+        yield TableRow(number, place, cells)
+
+
+def _json_lines(path: Path, encoding: str) -> Iterator[tuple[str, int, Any]]:
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield f"{path} line {number}", number, json.loads(line.decode(encoding))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} line {number}: not JSON: {in_one_line(error)}") from error
+
+
+def _cell(value: Any, place: str, name: str) -> str:
+    """Return a value as the text that it would be in a CSV table."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, list | tuple):
+        return " ".join(_cell(each, place, name) for each in value)
+    if isinstance(value, dict | bytes):
+        kind = "an object" if isinstance(value, dict) else "bytes"
+        raise InputError(f"{place}: column '{name}': expected text or a number, found {kind}")
+    return str(value).strip()
+
+
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise InputError(f"{path}: not a readable {kind}: {in_one_line(error)}") from error

@@ -1,0 +1,173 @@
+"""The user's own tables: every form, every name of a column, and what is wrong with which row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from seqarena.config import Experiment, Reading, parse
+from seqarena.data.labelled import read_manifest
+from seqarena.data.timeline import read_timeline
+from seqarena.datasets import dataset
+from seqarena.errors import InputError
+
+ROWS = [("a “good” film", "4"), ("a; b, c\td", "1"), ("two\nlines", "4"), ("x\u2028y\x85z", "1")]
+COLUMNS = {"text": "review", "label": "stars"}
+
+
+def frame(rows: list[tuple[str, str]] = ROWS) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["review", "stars"])
+
+
+def as_json_lines(path: Path) -> None:
+    lines = [json.dumps({"review": text, "stars": int(stars)}) for text, stars in ROWS]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def as_json(path: Path) -> None:
+    path.write_text(json.dumps([{"review": text, "stars": int(stars)} for text, stars in ROWS]))
+
+
+def as_saved(path: Path) -> None:
+    """As the library `datasets` saves a data set: classes are numbers, with names beside."""
+    path.mkdir()
+    table = pa.table({"review": [text for text, _ in ROWS], "stars": [1, 0, 1, 0]})
+    for number in range(2):
+        part = table.slice(2 * number, 2)
+        name = str(path / f"data-{number}.arrow")
+        with pa.OSFile(name, "wb") as file, pa.ipc.new_stream(file, part.schema) as writer:
+            writer.write_table(part)
+    files = [{"filename": f"data-{number}.arrow"} for number in range(2)]
+    (path / "state.json").write_text(json.dumps({"_data_files": files}))
+    stars = {"names": ["1", "4"], "_type": "ClassLabel"}
+    (path / "dataset_info.json").write_text(json.dumps({"features": {"stars": stars}}))
+
+
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "a.csv": lambda path: frame().to_csv(path, index=False),
+    "excel.csv": lambda path: frame().to_csv(path, index=False, sep=";", encoding="utf-8-sig"),
+    "bars.txt": lambda path: frame().to_csv(path, index=False, sep="|"),
+    "a.tsv": lambda path: frame().to_csv(path, index=False, sep="\t"),
+    "a.parquet": lambda path: frame().astype({"stars": int}).to_parquet(path),
+    "a.jsonl": as_json_lines,
+    "a.json": as_json,
+    "saved": as_saved,
+}
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    (tmp_path / "raw").mkdir()
+    return tmp_path / "raw"
+
+
+def read(path: Path, raw: Path, **reading: Any) -> list[tuple[str, str, str | None]]:
+    own = parse(Reading, {"columns": COLUMNS, **reading}, "own")
+    dataset(str(path), "text", reading=own).write(raw)
+    return [(r.item, r.target, r.split) for r in read_manifest(raw / "examples.csv", "text")]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_table_of_any_form_has_the_same_rows(name: str, tmp_path: Path, raw: Path) -> None:
+    FORMS[name](tmp_path / name)
+    assert read(tmp_path / name, raw) == [(text, stars, None) for text, stars in ROWS]
+
+
+def test_tables_of_a_glob_follow_one_another(tmp_path: Path, raw: Path) -> None:
+    frame(ROWS[:2]).to_csv(tmp_path / "part-0.csv", index=False)
+    frame(ROWS[2:]).to_csv(tmp_path / "part-1.csv", index=False)
+    assert [row[0] for row in read(tmp_path / "part-*.csv", raw)] == [text for text, _ in ROWS]
+    (tmp_path / "part-2.csv").write_text("review,star\nx,1\n")
+    with pytest.raises(InputError, match=r"part-2\.csv: columns: no column named 'stars'"):
+        read(tmp_path / "part-*.csv", raw)
+
+
+def test_tables_of_a_folder_are_its_splits(tmp_path: Path, raw: Path) -> None:
+    (tmp_path / "sst").mkdir()
+    for name, row in zip(("train", "dev", "test"), ROWS, strict=False):
+        frame([row]).to_csv(tmp_path / "sst" / f"{name}.tsv", index=False, sep="\t")
+    found = {split: text for text, _, split in read(tmp_path / "sst", raw)}
+    assert found == {"train": ROWS[0][0], "valid": ROWS[1][0], "test": ROWS[2][0]}
+    (tmp_path / "sst" / "more.tsv").write_text("review\tstars\n")
+    with pytest.raises(InputError, match=r"more\.tsv: in a folder of tables each is a split"):
+        read(tmp_path / "sst", raw)
+
+
+def test_splits_saved_by_a_library_are_honoured(tmp_path: Path, raw: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    as_saved(tmp_path / "saved" / "train")
+    as_saved(tmp_path / "saved" / "validation")
+    (tmp_path / "saved" / "dataset_dict.json").write_text('{"splits": ["train", "validation"]}')
+    assert [row[2] for row in read(tmp_path / "saved", raw)] == ["train"] * 4 + ["valid"] * 4
+
+
+def test_a_split_may_have_its_usual_names(tmp_path: Path, raw: Path) -> None:
+    table = frame().assign(split=["Train", "validation", "test", "training"])
+    table.to_csv(tmp_path / "a.csv", index=False)
+    assert [row[2] for row in read(tmp_path / "a.csv", raw)] == ["train", "valid", "test", "train"]
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "cp1252.csv": (b"review,stars\na,1\n\xe9,2\n", r"line 3: the byte 0xe9 is not UTF-8.*cp1252"),
+    "open.tsv": (b'review\tstars\na\t1\n"b\t1\nc\t1\n', r"tsv line 3: .*`quotes: false`"),
+    "short.csv": (b"review,stars\na,1\nb\n", "line 3: expected 2 cells, as in the header, found 1"),
+    "twice.csv": (b"review,stars,stars\na,1,2\n", "two columns are named 'stars'"),
+    "other.csv": (b"reviews,stars\na,1\n", "no column named 'review'; did you mean 'reviews'"),
+    "empty.csv": (b"", "empty file"),
+    "head.csv": (b"review,stars\n", "no rows"),
+    "a.jsonl": (b'{"review": "a", "stars": 1}\n{"review": \n', "jsonl line 2: not JSON"),
+    "b.jsonl": (b'{"review": "a", "stars": {"n": 1}}\n', "line 1: column 'stars': .*an object"),
+    "a.json": (b'{"review": "a"}', "expected a list of objects"),
+    "a.parquet": (b"PAR1 not", "not a readable Arrow or Parquet table"),
+    "a.docx": (b"PK", r"expected a table \(\.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_told_by_its_place(name: str, tmp_path: Path, raw: Path) -> None:
+    content, message = BAD[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path / name, raw)
+    assert name in str(caught.value)
+
+
+def test_an_encoding_and_quotes_that_are_none(tmp_path: Path, raw: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("review,stars\ncafé,1\n".encode("cp1252"))
+    assert read(tmp_path / "a.csv", raw, encoding="cp1252") == [("café", "1", None)]
+    (tmp_path / "a.tsv").write_text('review\tstars\n"open\t1\n')
+    assert read(tmp_path / "a.tsv", raw, quotes=False) == [('"open', "1", None)]
+    with pytest.raises(InputError, match=r"own\.encoding: expected an encoding such as utf-8"):
+        read(tmp_path / "a.csv", raw, encoding="latin-x")
+
+
+def test_a_row_is_named_by_the_users_own_file(tmp_path: Path, raw: Path) -> None:
+    frame([*ROWS, ("last", "")]).to_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(InputError, match=r"mine\.parquet row 5: the cell 'label' is empty"):
+        read(tmp_path / "mine.parquet", raw)
+
+
+def test_a_column_that_is_missing_is_asked_for(tmp_path: Path, raw: Path) -> None:
+    frame().to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"a\.csv: no column 'text'; `columns: \{text: …\}` says"):
+        read(tmp_path / "a.csv", raw, columns={})
+    entry = {"data": "a.csv", "modality": "text", "task": "t", "metric": "m", "variants": ["gru"]}
+    with pytest.raises(InputError, match="columns: no column 'txt' is read; did you mean 'text'"):
+        parse(Experiment, {**entry, "columns": {"txt": "review"}}, "e")
+
+
+def test_decimal_commas_between_semicolons_are_numbers(tmp_path: Path, raw: Path) -> None:
+    (tmp_path / "a.csv").write_text("t;y\n2020-01-01;1.200,5\n2020-01-02;-3,25\n2020-01-03;7\n")
+    dataset(str(tmp_path / "a.csv"), "series").write(raw)
+    values = read_timeline(raw / "series.csv", "t", ("y",), max_gap=0).values
+    assert values[:, 0].tolist() == [1200.5, -3.25, 7]
+    (tmp_path / "b.csv").write_text('t,y\n2020-01-01,"1,200"\n2020-01-02,3\n')
+    dataset(str(tmp_path / "b.csv"), "series").write(raw)
+    with pytest.raises(InputError, match=r"b\.csv line 2: column 'y': expected a number, found"):
+        read_timeline(raw / "series.csv", "t", ("y",), max_gap=0)
