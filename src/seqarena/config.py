@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
@@ -13,6 +14,7 @@ from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
 
 PARAMS = Path("params.yaml")
+NAME = re.compile(r"[A-Za-z0-9_-]+")  # of an experiment
 
 
 class Strict(BaseModel):
@@ -173,6 +175,9 @@ def read_params(path: Path = PARAMS) -> dict[str, Any]:
             raise InputError(
                 f"{path}: experiments: expected names, found {name!r}; put it in quotes"
             )
+        if not NAME.fullmatch(name):  # DVC, folders and a shell know experiments by it
+            rule = "expected letters, digits, '-' and '_'"
+            raise InputError(f"{path}: experiments: {rule} as a name, found {name!r}")
     return params
 
 

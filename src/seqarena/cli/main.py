@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from seqarena.cli.add import add, inspect
 from seqarena.cli.predict import Name, generate, predict, score
 from seqarena.errors import RunError, exit_with_one_line, unknown
 
@@ -103,8 +104,8 @@ def show(experiment: Name) -> None:
     print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
 
 
-for ask_model in (predict, score, generate):
-    app.command()(ask_model)
+for command in (add, inspect, predict, score, generate):
+    app.command()(command)
 
 
 @app.command()

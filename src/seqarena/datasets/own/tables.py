@@ -102,11 +102,25 @@ def _tables(path: Path) -> Iterator[tuple[Path, str]]:
 def _splits(folder: Path) -> Iterator[tuple[Path, str]]:
     for found in sorted(folder.iterdir()):
         if _is_table(found):
-            split = SPLIT_NAMES.get(re.split(r"[.\-_]", found.name.lower())[0])
+            split = _split_of(found)
             if split is None:
                 names = ", ".join(SPLIT_NAMES)
                 raise InputError(f"{found}: in a folder of tables each is a split ({names})")
             yield found, split
+
+
+def is_of_tables(path: Path) -> bool:
+    """Tell whether a path is a table, a glob of them, or a folder of nothing else."""
+    if not path.is_dir():
+        return path.suffix.lower() in TABLES
+    saved = (path / SAVED).is_file() or (path / SAVED_SPLITS).is_file()
+    names = [found for found in path.iterdir() if not found.name.startswith(".")]
+    return saved or all(_is_table(n) and _split_of(n) is not None for n in names)
+
+
+def _split_of(table: Path) -> str | None:
+    """Return the split that a table's name begins with."""
+    return SPLIT_NAMES.get(re.split(r"[.\-_]", table.name.lower())[0])
 
 
 def _is_table(path: Path) -> bool:

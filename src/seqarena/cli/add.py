@@ -1,0 +1,111 @@
+"""`seqarena add` and `seqarena inspect`: what own files hold, and an experiment over them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seqarena.config import NAME, PARAMS, Experiment, parse, read_params, with_named_protocol
+from seqarena.errors import InputError
+from seqarena.proposal.tables import Asked, Look
+
+MEDIA = "a folder of media, or a table that lists them"
+FIRST = "preview"  # the protocol that a new experiment follows where it is there
+
+Files = Annotated[Path, typer.Argument(help="a table, a folder of tables or of files, or a glob")]
+Task = Annotated[str | None, typer.Option(help="what is asked, where it is not clear")]
+Input = Annotated[str | None, typer.Option(metavar="COLUMN", help="the text, the file, the time")]
+Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="the answer")]
+Split = Annotated[str | None, typer.Option(metavar="COLUMN", help="train, valid or test")]
+Group = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="whose rows stay on one side: a speaker")
+]
+Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
+
+
+def inspect(
+    path: Files,
+    task: Task = None,
+    input: Input = None,
+    target: Target = None,
+    split: Split = None,
+    group: Group = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Tell what own files hold."""
+    look = look_at(path, Asked(task, input, target, split, group, encoding))
+    _print(look)
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="of the experiment")],
+    path: Files,
+    task: Task = None,
+    input: Input = None,
+    target: Target = None,
+    split: Split = None,
+    group: Group = None,
+    encoding: Encoding = "utf-8",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the section alone")] = False,
+) -> None:
+    """Look at own files, and write an experiment over them into params.yaml."""
+    from seqarena.cli.cost import lines
+    from seqarena.experiments import ResolvedExperiment
+    from seqarena.proposal.section import add_section, written
+    from seqarena.validation import validate
+
+    if not NAME.fullmatch(name):
+        raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
+    params = read_params()
+    look = look_at(path, Asked(task, input, target, split, group, encoding))
+    _print(look)
+    protocols = params.get("protocols") or {}
+    section = look.proposal.section(FIRST if FIRST in protocols else None)
+    where = f"{PARAMS}: experiments.{name}"
+    whole = with_named_protocol(section, protocols, PARAMS, where)
+    experiment = ResolvedExperiment(name, parse(Experiment, whole, where), where)
+    validate(experiment)
+    print(f"\n{written(name, section)}")
+    for line in lines(experiment):
+        print(f"# {line}")
+    if dry_run:
+        return
+    add_section(name, section)
+    print(f"\nWritten to {PARAMS}. Next: seqarena run {name}")
+
+
+def look_at(path: Path, asked: Asked) -> Look:
+    """Look at own files of whatever kind; raises `InputError` where there are none."""
+    from seqarena.datasets.own.tables import is_of_tables
+    from seqarena.proposal.folders import look_at_folder
+    from seqarena.proposal.tables import look_at_table
+
+    if not path.exists() and "*" not in str(path):
+        raise InputError(f"{path}: no such file or folder; expected a table, or {MEDIA}")
+    if is_of_tables(path) and not _lists_files(path, asked):
+        return look_at_table(path, asked)
+    return look_at_folder(path, asked)
+
+
+def _lists_files(path: Path, asked: Asked) -> bool:
+    """Tell whether a table names files that lie beside it."""
+    from seqarena.config import Reading
+    from seqarena.datasets.own.tables import rows_of
+
+    if not path.is_file():
+        return False
+    first: dict[str, Any] = next(rows_of(path, Reading(encoding=asked.encoding))).cells
+    named = [asked.input] if asked.input in first else list(first)
+    return any(first[name] and (path.parent / first[name]).is_file() for name in named if name)
+
+
+def _print(look: Look) -> None:
+    for line in look.found:
+        print(line)
+    for line in look.warnings:
+        print(f"warning: {line}")
+    asked = asdict(look.proposal)
+    print(f"Suggests {asked['task']} of {asked['modality']}, by {asked['metric']}.")

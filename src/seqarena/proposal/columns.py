@@ -1,0 +1,141 @@
+"""What the columns of a table look like, from its first rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from seqarena.data.tables import TableRow
+from seqarena.data.tokens import words
+from seqarena.datasets.own.tables import SPLIT_NAMES
+from seqarena.errors import few
+
+SAMPLE = 20_000  # rows that are looked at
+MOST_CLASSES = 100
+ROWS_OF_A_CLASS = 5  # on average; with fewer a column names its rows, not their classes
+MOSTLY = 0.9  # of the values are numbers: then so is the column, and what is none is odd
+FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
+
+Kind = Literal["text", "class", "number", "time", "split", "name", "empty"]
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long items are: the middle one, the one that 95 % do not pass, and the longest."""
+
+    median: float
+    most: float
+    longest: float
+    unit: str
+
+    @classmethod
+    def of(cls, lengths: Sequence[float], unit: str) -> Lengths:
+        """Summarise the lengths of some items."""
+        median, most = np.quantile(lengths, [0.5, 0.95], method="higher")
+        return cls(float(median), float(most), float(max(lengths)), unit)
+
+    def __str__(self) -> str:
+        return f"{self.median:g} {self.unit}, 95 % at most {self.most:g}, longest {self.longest:g}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, as far as it was looked at."""
+
+    name: str
+    kind: Kind
+    missing: int  # cells
+    values: Counter[str]  # that are there, and how often
+    lengths: Lengths | None = None  # of texts, in words
+    odd: tuple[str, ...] = ()  # values among numbers that are none
+
+    @property
+    def repeated(self) -> int:
+        """How many cells hold what another one before them holds."""
+        return self.values.total() - len(self.values)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers, be it a few that may stand for classes."""
+        return self.kind == "number" or (self.kind == "class" and all(map(_is_number, self.values)))
+
+    def __str__(self) -> str:
+        told = f"{self.kind}{self._told()}"
+        return f"{told}; {self.missing:,} missing" if self.missing else told
+
+    def _told(self) -> str:
+        if self.kind == "text":
+            return f": {self.lengths}" + (f"; {self.repeated:,} repeated" if self.repeated else "")
+        if self.kind in ("class", "split"):
+            total = self.values.total()
+            listed = [f"{value} {count / total:.0%}" for value, count in self.values.most_common(6)]
+            more = len(self.values) - len(listed)
+            return f": {', '.join(listed)}" + (f" and {more} more" if more > 0 else "")
+        if self.kind == "number":
+            numbers = [float(value) for value in self.values if value not in self.odd]
+            odd = f"; no numbers: {few(map(repr, self.odd))}" if self.odd else ""
+            return f": {min(numbers):g} to {max(numbers):g}{odd}"
+        if self.kind == "time":
+            return f": {min(self.values)} to {max(self.values)}"
+        return f": {len(self.values):,} different" if self.kind == "name" else ""
+
+
+def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int, bool]:
+    """Look at the first rows of a table; return its columns, how many rows, and whether all."""
+    rows = iter(rows)
+    cells: dict[str, list[str]] = {}
+    count = 0
+    for row in islice(rows, SAMPLE):
+        count += 1
+        for name, cell in row.cells.items():
+            cells.setdefault(name, []).append(cell)
+    whole = next(rows, None) is None
+    return [_column(name, found) for name, found in cells.items()], count, whole
+
+
+def _column(name: str, cells: list[str]) -> Column:
+    values = Counter(cell for cell in cells if cell)
+    kind = _kind(values)
+    lengths = None
+    if kind == "text":
+        lengths = Lengths.of([len(words(cell)) for cell in cells if cell], "words")
+    odd = tuple(value for value in values if kind == "number" and not _is_number(value))
+    return Column(name, kind, len(cells) - values.total(), values, lengths, odd)
+
+
+def _kind(values: Counter[str]) -> Kind:
+    total = values.total()
+    if not total:
+        return "empty"
+    if all(value.lower() in SPLIT_NAMES for value in values):
+        return "split"
+    is_few = 1 < len(values) <= min(MOST_CLASSES, total / ROWS_OF_A_CLASS)
+    numbers = [float(value) for value in values if _is_number(value)]
+    if len(numbers) > MOSTLY * len(values):
+        whole = all(map(float.is_integer, numbers)) and len(numbers) == len(values)
+        return "class" if is_few and whole and len(values) < FEWEST_OF_NUMBERS else "number"
+    if is_few:
+        return "class"
+    sample = pd.Series(list(islice(values, 200)))
+    if pd.to_datetime(sample, format="ISO8601", utc=True, errors="coerce").notna().all():
+        return "time"
+    return "text" if _is_prose(values) else "name"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def _is_prose(values: Iterable[str]) -> bool:
+    """Tell texts from names: of several words, or, in a script without blanks, of many letters."""
+    sample = list(islice(values, 500))
+    return float(np.mean([len(words(value)) > 2 or len(value) > 16 for value in sample])) > 0.5

@@ -1,0 +1,195 @@
+"""What a folder of recordings, clips, pictures, signals or scores suggests."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import soundfile
+from PIL import Image
+
+from seqarena.config import Reading
+from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
+from seqarena.datasets.own.folders import manifest_of
+from seqarena.datasets.own.tables import rows_of
+from seqarena.errors import InputError, few, unknown
+from seqarena.proposal.columns import Column, Lengths, columns_of
+from seqarena.proposal.section import METRICS, UNEVEN, Proposal
+from seqarena.proposal.tables import Asked, Look
+
+SAMPLE = 200  # files that are opened
+CHARACTERS = 40  # letters of an answer, up to which it is spelled and not said in words
+
+
+def look_at_folder(path: Path, asked: Asked) -> Look:
+    """Look at a folder, or at a table that lists files.
+
+    Raises `InputError` where it is not clear what is asked, naming the option that says it.
+    """
+    manifest = manifest_of(path)
+    folder = path if path.is_dir() else path.parent
+    modality, files, others = _modality(folder)
+    found = [f"{folder}: {len(files):,} files of {modality}"]
+    if others:
+        told = ", ".join(f"{count:,} {ending}" for ending, count in others.most_common())
+        found.append(f"  left out: {told}")
+    lengths = _lengths(modality, files)
+    if lengths is not None:
+        found.append(f"  {lengths}")
+    prepare = _prepare(modality, files, lengths)
+    if manifest is not None and modality != "music":
+        proposal, lines = _listed(manifest, modality, prepare, asked)
+        proposal.data = str(path)
+        return Look(found + lines, proposal)
+    task = asked.task or ("music_modelling" if modality == "music" else "classification")
+    proposal = Proposal(
+        data=str(path),
+        modality=modality,
+        task=task,
+        metric=METRICS.get(task, "accuracy"),
+        examples=len(files),
+        prepare=prepare,
+    )
+    if modality != "music":
+        classes = Counter(file.relative_to(folder).parts[-2:][0] for file in files)
+        found.append(f"  {len(classes)} classes: {_shares(classes)}")
+        if classes.most_common(1)[0][1] * len(classes) > UNEVEN * len(files):
+            proposal.metric = "macro_f1"
+    return Look(found, proposal)
+
+
+def _modality(folder: Path) -> tuple[str, list[Path], Counter[str]]:
+    """Return the modality of which a folder has most files, these, and all others by ending."""
+    by_kind = {modality: sorted_out(folder, modality) for modality in SUFFIXES}
+    modality = max(by_kind, key=lambda kind: len(by_kind[kind][0]))
+    files, others = by_kind[modality]
+    if not files:
+        found = few(f"{count} {ending}" for ending, count in others.most_common()) or "nothing"
+        kinds = "recordings, clips, pictures, signals (.csv) or scores (.mid)"
+        raise InputError(f"{folder}: expected {kinds}, or a table {MANIFEST}.*; found {found}")
+    return modality, files, others
+
+
+def _listed(
+    manifest: Path, modality: str, prepare: dict[str, Any], asked: Asked
+) -> tuple[Proposal, list[str]]:
+    columns, count, _ = columns_of(rows_of(manifest, Reading(encoding=asked.encoding)))
+    named = {column.name: column for column in columns}
+    for name in (asked.input, asked.target, asked.split, asked.group):
+        if name is not None and name not in named:
+            raise unknown(str(manifest), "column", name, named)
+    file = asked.input or next((c.name for c in columns if _names_files(manifest, c)), None)
+    if file is None:
+        message = "no column names files beside it; say which with --input COLUMN"
+        raise InputError(f"{manifest}: {message}")
+    split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
+    rest = [c for c in columns if c.name not in (file, split, asked.group)]
+    answers = [c for c in rest if c.kind not in ("empty", "time")]
+    if asked.target is None and len(answers) != 1:
+        could = few(c.name for c in answers) or "none"
+        raise InputError(f"{manifest}: --target COLUMN says what is asked, of: {could}")
+    target = named[asked.target] if asked.target else answers[0]
+    task, metric, answer = _task(target, modality, prepare, asked)
+    reading = {"file": file, answer: target.name, "split": split, "group": asked.group}
+    proposal = Proposal(
+        data=str(manifest),
+        modality=modality,
+        task=task,
+        metric=metric,
+        examples=count,
+        columns={ours: theirs for ours, theirs in reading.items() if theirs and ours != theirs},
+        encoding=asked.encoding,
+        prepare=prepare,
+    )
+    return proposal, [f"  {column.name}: {column}" for column in columns]
+
+
+def _task(
+    target: Column, modality: str, prepare: dict[str, Any], asked: Asked
+) -> tuple[str, str, str]:
+    """Return task, metric and the column that the project reads the answers in."""
+    kinds = {"class": "classification", "number": "regression"}
+    task = asked.task or kinds.get(target.kind, "transduction")
+    if task == "classification":
+        uneven = target.values.most_common(1)[0][1] * len(target.values)
+        return task, "macro_f1" if uneven > UNEVEN * target.values.total() else "accuracy", "label"
+    if task == "labelling":
+        prepare["targets"] = "labels"
+        return task, "accuracy", "labels"
+    if task == "regression":
+        prepare["targets"] = "number"
+        return task, "mae", "target"
+    spelled = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
+    prepare["targets"] = "characters" if spelled else "words"
+    return task, {"audio": "wer"}.get(modality, "cer" if spelled else "bleu"), "target"
+
+
+def _names_files(manifest: Path, column: Column) -> bool:
+    sample = list(column.values)[:20]
+    return bool(sample) and all((manifest.parent / name).is_file() for name in sample)
+
+
+def _shares(classes: Counter[str]) -> str:
+    total = classes.total()
+    return few(f"{name} {count / total:.0%}" for name, count in classes.most_common())
+
+
+def _lengths(modality: str, files: Sequence[Path]) -> Lengths | None:
+    """Measure some files spread over all; what cannot be read is left to prepare, which tells."""
+    measure, unit = MEASURES.get(modality, (None, ""))
+    if measure is None:
+        return None
+    step = max(1, len(files) // SAMPLE)
+    measured = [length for file in files[::step] if (length := _measured(measure, file))]
+    return Lengths.of(measured, unit) if measured else None
+
+
+def _measured(measure: Callable[[Path], float], file: Path) -> float | None:
+    try:
+        return measure(file)
+    except (OSError, ValueError, av.FFmpegError, soundfile.LibsndfileError):
+        return None
+
+
+def _seconds(path: Path) -> float:
+    return float(soundfile.info(path).duration)
+
+
+def _frames(path: Path) -> float:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return float(stream.frames or sum(packet.size > 0 for packet in container.demux(stream)))
+
+
+def _pixels(path: Path) -> float:
+    with Image.open(path) as picture:
+        return float(max(picture.size))
+
+
+def _steps(path: Path) -> float:
+    with path.open("rb") as file:
+        return float(max(0, sum(1 for _ in file) - 1))
+
+
+MEASURES: dict[str, tuple[Callable[[Path], float], str]] = {
+    "audio": (_seconds, "seconds"),
+    "video": (_frames, "frames"),
+    "image": (_pixels, "pixels"),
+    "signal": (_steps, "steps"),
+}
+
+
+def _prepare(modality: str, files: Sequence[Path], lengths: Lengths | None) -> dict[str, Any]:
+    """Return the options that the lengths ask for, with room for those that were not measured."""
+    if lengths is None:
+        return {}
+    if modality == "audio" and lengths.longest > 15:
+        return {"max_seconds": math.ceil(2 * lengths.longest)}
+    if modality == "video":
+        kept = {"every_nth": math.ceil(lengths.most / 64)} if lengths.most > 64 else {}
+        return {"height": 32, "width": 32, **kept, "max_frames": math.ceil(2 * lengths.longest)}
+    return {}

@@ -1,0 +1,130 @@
+"""An experiment over data that was looked at, and its section of params.yaml."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ruamel.yaml import YAML
+
+from seqarena.baselines.registry import BASELINES
+from seqarena.config import PARAMS, read_params
+from seqarena.errors import InputError
+from seqarena.files import new_file
+from seqarena.models.variants import VARIANTS
+from seqarena.tasks import task_for
+
+# What is worth comparing first, the costliest last: by task and modality, or by task alone.
+CONTENDERS: dict[tuple[str, str] | str, tuple[str, ...]] = {
+    "classification": ("window_mlp", "conv1d", "gru", "lstm", "bilstm", "lstm_attention"),
+    ("classification", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
+    "regression": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
+    ("regression", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
+    "forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
+    "labelling": ("lstm", "gru", "bilstm", "bigru"),
+    ("labelling", "video"): ("cnn_lstm", "cnn_bilstm", "conv_lstm"),
+    "transduction": ("lstm", "lstm_attention"),
+    ("transduction", "audio"): ("stacked_bilstm_ctc", "stacked_bilstm_forward"),
+    ("transduction", "image"): ("bilstm_ctc", "bilstm_forward"),
+    "language_modelling": ("gru", "lstm"),
+    "music_modelling": ("rnn", "gru", "lstm"),
+}
+METRICS = {
+    "classification": "accuracy",
+    "regression": "mae",
+    "forecasting": "mae",
+    "labelling": "accuracy",
+    "language_modelling": "perplexity",
+    "music_modelling": "nll",
+}
+UNEVEN = 1.4  # times its even share that the largest class has: then accuracy says little
+SEEN = 60_000  # examples that a training sees at most
+EPOCH = 8_000  # examples of an epoch, at most
+FEWEST_EPOCHS, MOST_EPOCHS = 6, 30
+
+
+@dataclass
+class Proposal:
+    """What was found, and the experiment that it suggests."""
+
+    data: str
+    modality: str
+    task: str
+    metric: str
+    examples: int
+    columns: dict[str, str] = field(default_factory=dict)
+    encoding: str = "utf-8"
+    prepare: dict[str, Any] = field(default_factory=dict)
+    hourly: bool = True  # of a series: whether a day and a week of hours are its seasons
+
+    def section(self, protocol: str | None) -> dict[str, Any]:
+        """Return it as a section of params.yaml, under a named protocol where there is one."""
+        task = task_for(self.task)
+        known = CONTENDERS.get((self.task, self.modality)) or CONTENDERS[self.task]
+        named = {"name": protocol} if protocol else {}
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, SEEN // max(1, min(self.examples, EPOCH))))
+        budget = {**named, "seed": 0, "epochs": epochs, "batch_size": self._batch()}
+        if self.examples > EPOCH:
+            budget["epoch_examples"] = EPOCH
+        return {
+            "data": self.data,
+            **({"columns": self.columns} if self.columns else {}),
+            **({"encoding": self.encoding} if self.encoding != "utf-8" else {}),
+            "modality": self.modality,
+            "task": self.task,
+            "metric": self.metric,
+            "prepare": self.prepare,
+            "baselines": self._baselines(),
+            "variants": [name for name in known if not task.incompatibility(VARIANTS[name])],
+            "protocol": budget,
+        }
+
+    def _baselines(self) -> list[str]:
+        fitting = [
+            name
+            for name, baseline in BASELINES.items()
+            if baseline.task == self.task
+            and self.modality in baseline.modalities
+            and self.metric not in baseline.without
+        ]
+        return [name for name in fitting if self.hourly or not name.startswith("seasonal_naive_")]
+
+    def _batch(self) -> int:
+        return 16 if self.examples < 2_000 else 32 if self.examples < 20_000 else 64
+
+
+def written(name: str, section: dict[str, Any], indent: int = 2) -> str:
+    """Return a section as it stands in params.yaml."""
+    text = yaml.safe_dump(
+        {name: section}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
+    )
+    return "".join(f"{' ' * indent}{line}" for line in text.splitlines(keepends=True))
+
+
+def add_section(name: str, section: dict[str, Any], path: Path = PARAMS) -> None:
+    """Write an experiment into params.yaml as its last, and leave all else as it is.
+
+    Raises `InputError` for a name that is taken.
+    """
+    if name in read_params(path)["experiments"]:
+        raise InputError(f"{path}: experiments.{name}: is there already; choose another name")
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    top = YAML().load(io.StringIO("".join(lines)))  # knows where each key stands
+    experiments = top["experiments"]
+    starts = sorted(top.lc.key(key)[0] for key in top)
+    here = top.lc.key("experiments")[0]
+    end = next((start for start in starts if start > here), len(lines))
+    while end > here + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    indent = experiments.lc.key(next(iter(experiments)))[1] if experiments else 2
+    if not experiments:
+        lines[here] = "experiments:\n"
+    if not lines[end - 1].endswith("\n"):
+        lines[end - 1] += "\n"
+    gap = "\n" if experiments else ""
+    lines.insert(end, gap + written(name, section, indent))
+    with new_file(path) as partial:
+        partial.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,216 @@
+"""What a table suggests: texts with classes or numbers, pairs of texts, or a series over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seqarena.config import Reading
+from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
+from seqarena.errors import InputError, few, unknown
+from seqarena.proposal.columns import Column, columns_of
+from seqarena.proposal.section import METRICS, UNEVEN, Proposal
+
+INPUTS = ("text", "sentence", "input", "source")
+ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
+GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+FEWEST_LOOKBACKS = 12  # that a series is long
+RARE = 2_000  # rows from which on a word must stand twice to be learned
+LOOKBACKS = {  # by the most common step in seconds: steps looked back on, ahead, of a season
+    3600: (168, 24, 24),
+    86_400: (28, 7, 7),
+    7 * 86_400: (52, 8, 52),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of the columns."""
+
+    task: str | None = None
+    input: str | None = None
+    target: str | None = None
+    split: str | None = None
+    group: str | None = None
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found, line by line, and what it suggests."""
+
+    found: list[str]
+    proposal: Proposal
+    warnings: list[str] = field(default_factory=list)
+
+
+def look_at_table(path: Path, asked: Asked) -> Look:
+    """Look at a table, or at several that a path stands for.
+
+    Raises `InputError` where it is not clear what is asked, naming the option that says it.
+    """
+    rows = rows_of(path, Reading(encoding=asked.encoding), numbers=True)
+    columns, count, whole = columns_of(rows)
+    named = {column.name: column for column in columns}
+    for option in ("input", "target", "split", "group"):
+        name = getattr(asked, option)
+        if name is not None and name not in named:
+            raise unknown(f"{path}: --{option}", "column", name, named)
+    more = "" if whole else ", of which these were looked at"
+    found = [f"{path}: {count:,} rows{more}"]
+    width = max(map(len, named))
+    found += [f"  {column.name:{width}}  {column}" for column in columns]
+    times = [c for c in columns if c.kind == "time"]
+    texts = [c for c in columns if c.kind == "text"]
+    if asked.task == "forecasting" or (asked.task is None and times and not texts):
+        return Look(found, _series(path, columns, count, asked))
+    proposal = _texts(path, columns, count, asked)
+    return Look(found, proposal, list(_leaks(path, proposal)))
+
+
+def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
+    times = [column for column in columns if column.kind == "time"]
+    time = _one(path, times, asked.input, "input", "a time")
+    if time.repeated:
+        message = "stands in several rows; a table holds one series, with one row per time"
+        raise InputError(f"{path}: the same time in '{time.name}' {message}")
+    numbers = [c for c in columns if c.is_numeric and c.name != time.name]
+    target = _one(path, numbers, asked.target, "target", "what is forecast")
+    others = [c.name for c in numbers if c.name != target.name and not c.missing]
+    step = _step(time)
+    lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
+    lookback = min(lookback, max(season, count // FEWEST_LOOKBACKS))
+    prepare: dict[str, Any] = {"time": time.name, "target": target.name}
+    if others:
+        prepare["covariates"] = others
+    prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
+    return Proposal(
+        data=str(path),
+        modality="series",
+        task="forecasting",
+        metric=METRICS["forecasting"],
+        examples=count,
+        encoding=asked.encoding,
+        prepare=prepare,
+        hourly=step == 3600,
+    )
+
+
+def _step(time: Column) -> int:
+    """Return the most common step between times that follow one another, in seconds."""
+    moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
+    steps = moments.diff().dropna()
+    return int(steps.mode()[0].total_seconds()) if len(steps) else 0
+
+
+def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
+    split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
+    group = asked.group or next((c.name for c in columns if c.name.lower() in GROUPS), None)
+    free = [c for c in columns if c.name not in (split, group, asked.target)]
+    texts = [c for c in free if c.kind == "text"]
+    text = _one(path, _usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
+    answers = [c for c in columns if c.name not in (split, group, text.name)]
+    task, target = _task(path, answers, asked)
+    reading = {"text": text.name}
+    prepare: dict[str, Any] = {"min_count": 2 if count >= RARE else 1}
+    assert text.lengths is not None
+    prepare["max_length"] = max(8, int(text.lengths.most))
+    metric = METRICS.get(task, "bleu")
+    if task == "language_modelling":
+        prepare["targets"] = "next"
+    else:
+        assert target is not None
+        reading[{"classification": "label"}.get(task, "target")] = target.name
+    if task == "regression":
+        prepare["targets"] = "number"
+    elif task == "transduction":
+        prepare["targets"] = "words"
+    elif task == "classification" and target is not None and _is_uneven(target):
+        metric = "macro_f1"
+    for name, column in (("split", split), ("group", group)):
+        if column:
+            reading[name] = column
+    columns_ = {ours: theirs for ours, theirs in reading.items() if ours != theirs}
+    return Proposal(
+        data=str(path),
+        modality="text",
+        task=task,
+        metric=metric,
+        examples=count,
+        columns=columns_,
+        encoding=asked.encoding,
+        prepare=prepare,
+    )
+
+
+def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:
+    """Decide what is asked of a text, and which column answers."""
+    fitting = {
+        "classification": [c for c in answers if c.kind in ("class", "number")],
+        "regression": [c for c in answers if c.kind in ("number", "class")],
+        "transduction": [c for c in answers if c.kind == "text"],
+        "language_modelling": [],
+    }
+    if asked.task is not None and asked.task not in fitting:
+        raise unknown("--task", "task of a table", asked.task, fitting)
+    if asked.task == "language_modelling":
+        return asked.task, None
+    if asked.task is not None:
+        target = _answer(path, fitting[asked.task], asked)
+        return asked.task, target
+    known = [c for c in answers if c.kind in ("class", "number", "text")]
+    if not known and asked.target is None:
+        return "language_modelling", None
+    target = _answer(path, known, asked)
+    kinds = {"class": "classification", "number": "regression", "text": "transduction"}
+    if target.kind not in kinds:
+        raise InputError(f"{path}: --target {target.name}: {target.kind}; name the --task")
+    return kinds[target.kind], target
+
+
+def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:
+    usual = _usual(columns, ANSWERS, asked.target)
+    return _one(path, usual, asked.target, "target", "the answer")
+
+
+def _usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) -> Sequence[Column]:
+    """Keep the one column that has a usual name, where none is asked for."""
+    usual = [column for column in columns if column.name.lower() in names]
+    return usual if len(usual) == 1 and asked is None else columns
+
+
+def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, what: str) -> Column:
+    """Return the one column that may be meant; raises `InputError` naming the option otherwise."""
+    if name is not None:
+        chosen = [column for column in columns if column.name == name]
+        if not chosen:
+            fitting = few(c.name for c in columns) or "none"
+            raise InputError(f"{path}: --{option} {name}: not {what}; that could be: {fitting}")
+        return chosen[0]
+    if len(columns) != 1:
+        found = f"{few(c.name for c in columns)} could be" if columns else "no column is"
+        raise InputError(f"{path}: {found} {what}; say which with --{option} COLUMN")
+    return columns[0]
+
+
+def _is_uneven(column: Column) -> bool:
+    total, classes = column.values.total(), len(column.values)
+    return column.values.most_common(1)[0][1] * classes > UNEVEN * total
+
+
+def _leaks(path: Path, proposal: Proposal) -> list[str]:
+    """Tell which texts of given splits stand in two of them."""
+    text = proposal.columns.get("text", "text")
+    split = proposal.columns.get("split", "split")
+    seen: dict[str, set[str]] = {}
+    for row in rows_of(path, Reading(encoding=proposal.encoding)):
+        if split not in row.cells:
+            return []
+        name = row.cells[split].lower()
+        seen.setdefault(row.cells[text].lower(), set()).add(SPLIT_NAMES.get(name, name))
+    leaks = sum(len(splits) > 1 for splits in seen.values())
+    return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
