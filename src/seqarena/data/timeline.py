@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seqarena.data.grids import Step, index_of, step_of, times_of
 from seqarena.data.store import Array
 from seqarena.data.tables import beside, read_records
 from seqarena.errors import InputError
@@ -21,7 +22,7 @@ class Timeline:
     """Columns over a regular grid: short gaps interpolated, NaN where a longer gap is left."""
 
     times: pd.DatetimeIndex  # (S,)
-    step: float  # seconds
+    step: Step
     values: Array  # (S, C)
     observed: Array  # (S,) bool: every column was there before interpolation
 
@@ -32,13 +33,14 @@ class Timeline:
 
 
 def read_timeline(
-    path: Path, time: str, columns: tuple[str, ...], max_gap: int, step: float | None = None
+    path: Path, time: str, columns: tuple[str, ...], max_gap: int, step: Step | None = None
 ) -> Timeline:
     """Read the columns of a CSV or TSV in the order of time, on the grid of the most common step.
 
-    Times are ISO 8601; those with an offset become UTC. Rows may be out of order or repeated; a
-    run of at most `max_gap` missing steps is interpolated. Raises `InputError` naming the
-    line of a bad cell, of two different rows at one time, or of a time off the grid.
+    That may be a step of the calendar, see `step_of`. Times are ISO 8601; those with an offset
+    become UTC. Rows may be out of order or repeated; a run of at most `max_gap` missing steps is
+    interpolated. Raises `InputError` naming the line of a bad cell, of two different rows at one
+    time, or of a time off the grid.
     """
     rows = [
         (row.place, row.cells[time], [row.cells[column] for column in columns])
@@ -53,14 +55,17 @@ def read_timeline(
     )
     order = np.argsort(ticks, kind="stable")
     places, ticks, values = _once(places[order], ticks[order], values[order])
-    grid = round(step * 1e6) if step else _most_common_step(path, ticks)
-    index = _on_grid(path, places, ticks, grid)
+    if len(ticks) < 2:
+        raise InputError(f"{path}: every row has the same time")
+    grid = step or step_of(ticks)
+    index = _on_grid(places, ticks, grid)
     spread = np.full((int(index[-1]) + 1, len(columns)), np.nan)
     spread[index] = values
-    times = pd.DatetimeIndex((ticks[0] + grid * np.arange(len(spread))).view("datetime64[us]"))
+    ends = bool(pd.to_datetime(ticks, unit="us").is_month_end.all())
+    times = times_of(int(ticks[0]), len(spread), grid, ends)
     observed = np.isfinite(spread).all(axis=1)
     filled = np.stack([_fill(column, max_gap) for column in spread.T], axis=1)
-    return Timeline(times, grid / 1e6, filled, observed)
+    return Timeline(times, grid, filled, observed)
 
 
 def _ticks(name: str, places: Array, cells: list[str]) -> Array:
@@ -97,26 +102,20 @@ def _once(places: Array, ticks: Array, values: Array) -> tuple[Array, Array, Arr
     return tuple(np.delete(array, repeated, axis=0) for array in (places, ticks, values))  # type: ignore[return-value]
 
 
-def _most_common_step(path: Path, ticks: Array) -> int:
-    steps, counts = np.unique(np.diff(ticks), return_counts=True)
-    if len(steps) == 0:
-        raise InputError(f"{path}: every row has the same time")
-    return int(steps[counts.argmax()])
-
-
-def _on_grid(path: Path, places: Array, ticks: Array, grid: int) -> Array:
+def _on_grid(places: Array, ticks: Array, step: Step) -> Array:
     """Number the step of each row, counted from the first."""
-    index, off = np.divmod(ticks - ticks[0], grid)
+    index, off = index_of(ticks, step)
+    grid = f"the grid of a {step}" if isinstance(step, str) else f"the grid of {step:g} s"
     if off.any():
-        first = int((off != 0).argmax())
+        first = int(off.argmax())
         raise InputError(
-            f"{places[first]}: {ticks[first].astype('datetime64[us]')} is not on the "
-            f"grid of {grid / 1e6:g} s that starts in {beside(places[first], places[0])}"
+            f"{places[first]}: {ticks[first].astype('datetime64[us]')} is not on {grid} "
+            f"that starts in {beside(places[first], places[0])}"
         )
     widest = int(np.diff(index).argmax()) if len(index) > 1 else 0
     if index[-1] > SPARSEST * len(index):
         raise InputError(
-            f"{places[widest]}: nine in ten steps of {grid / 1e6:g} s are missing, the most before "
+            f"{places[widest]}: nine in ten steps of {grid} are missing, the most before "
             f"{beside(places[widest], places[widest + 1])}; is a time wrong?"
         )
     return np.asarray(index)

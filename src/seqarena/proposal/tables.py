@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seqarena.config import Reading
+from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.columns import Column, columns_of
@@ -20,10 +22,15 @@ ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
 FEWEST_LOOKBACKS = 12  # that a series is long
 RARE = 2_000  # rows from which on a word must stand twice to be learned
-LOOKBACKS = {  # by the most common step in seconds: steps looked back on, ahead, of a season
-    3600: (168, 24, 24),
-    86_400: (28, 7, 7),
-    7 * 86_400: (52, 8, 52),
+HOUR = 3600.0
+LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
+    HOUR: (168, 24, 24),
+    DAY: (28, 7, 7),
+    BUSINESS_DAY: (20, 5, 5),
+    7 * DAY: (52, 8, 52),
+    "month": (24, 6, 12),
+    "quarter": (12, 4, 4),
+    "year": (8, 2, 1),
 }
 
 
@@ -81,7 +88,7 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
     numbers = [c for c in columns if c.is_numeric and c.name != time.name]
     target = _one(path, numbers, asked.target, "target", "what is forecast")
     others = [c.name for c in numbers if c.name != target.name and not c.missing]
-    step = _step(time)
+    step = _step(path, time)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
     lookback = min(lookback, max(season, count // FEWEST_LOOKBACKS))
     prepare: dict[str, Any] = {"time": time.name, "target": target.name}
@@ -96,15 +103,16 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
         examples=count,
         encoding=asked.encoding,
         prepare=prepare,
-        hourly=step == 3600,
+        hourly=step == HOUR,
     )
 
 
-def _step(time: Column) -> int:
-    """Return the most common step between times that follow one another, in seconds."""
+def _step(path: Path, time: Column) -> Step:
     moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
-    steps = moments.diff().dropna()
-    return int(steps.mode()[0].total_seconds()) if len(steps) else 0
+    ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    if len(ticks) < 2:
+        raise InputError(f"{path}: one row; a series needs two at least")
+    return step_of(np.sort(ticks))
 
 
 def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:

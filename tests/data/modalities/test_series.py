@@ -211,3 +211,43 @@ def test_a_new_table_too_short_or_with_a_gap_is_refused(tmp_path: Path) -> None:
     table(40).drop(index=range(30, 35)).to_csv(tmp_path / "new.csv", index=False)
     with pytest.raises(InputError, match=r"a gap at 2020-02-02T06:00:00"):
         SERIES.read(str(tmp_path / "new.csv"), spec)
+
+
+def calendar_series(folder: Path, freq: str, count: int = 160) -> Path:
+    times = pd.date_range("2001-01-01", periods=count, freq=freq)
+    folder.mkdir()
+    rows = [f"{time.date()},{n % 12 + n / 50}\n" for n, time in enumerate(times)]
+    (folder / "series.csv").write_text("when,y\n" + "".join(rows))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("freq", "step", "label", "features"),
+    [("MS", "month", "-12 mo", 3), ("B", "business day", "-12 bd", 3), ("YS", "year", "-12 y", 1)],
+)
+def test_steps_of_the_calendar(
+    tmp_path: Path, freq: str, step: str, label: str, features: int
+) -> None:
+    raw = calendar_series(tmp_path / "raw", freq)
+    options = SeriesOptions(time="when", target="y", lookback=12, horizon=3, season=12, stride=1)
+    spec = Series().prepare(raw, tmp_path / "out", options, seed=0)
+    assert (spec.step, spec.step_size, spec.feature_shape) == (step, 1.0, (features,))
+    split = Split(tmp_path / "out" / "train")
+    assert len(split) == 128 - 12 - 3 + 1, "no step is made up"
+    assert Series().step_labels(split.sequence(0), spec)[0] == label
+    ((origin, steps),) = Series().read(str(raw / "series.csv"), spec)
+    assert steps.shape == (12, features)
+    assert origin.startswith((raw / "series.csv").read_text().splitlines()[-1].split(",")[0])
+
+
+def test_what_was_made_up_is_not_scored(tmp_path: Path) -> None:
+    raw = calendar_series(tmp_path / "raw", "MS")
+    lines = (raw / "series.csv").read_text().splitlines(keepends=True)
+    del lines[-8], lines[60]
+    (raw / "series.csv").write_text("".join(lines))
+    options = SeriesOptions(time="when", target="y", lookback=12, horizon=5, season=12, stride=1)
+    Series().prepare(raw, tmp_path / "out", options, seed=0)
+    # 16 steps of test hold 12 horizons of 5: 5 of them hold such a step, one begins after it.
+    assert len(Split(tmp_path / "out" / "test")) == 12 - 5 - 1
+    # Train learns from all but the window that begins after it and that which ends with it.
+    assert len(Split(tmp_path / "out" / "train")) == 128 - 12 - 5 + 1 - 2

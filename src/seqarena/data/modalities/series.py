@@ -12,15 +12,24 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
+from seqarena.data.grids import BUSINESS_DAY, DAY, Step, seconds_of
 from seqarena.data.modalities.base import Modality
 from seqarena.data.store import SPLITS, Array, DataSpec, write_split
 from seqarena.data.timeline import Timeline, read_timeline
 from seqarena.errors import InputError, InputWarning
 
 SERIES = "series.csv"
-DAY = 86_400  # seconds
-UNITS = (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
-SYMBOLS = {"day": "d", "hour": "h", "minute": "min", "second": "s"}
+UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+SYMBOLS = {
+    "year": "y",
+    "quarter": "q",
+    "month": "mo",
+    BUSINESS_DAY: "bd",
+    "day": "d",
+    "hour": "h",
+    "minute": "min",
+    "second": "s",
+}
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0)]  # below 1 a fraction of the steps, else their number
@@ -36,7 +45,7 @@ class SeriesOptions(Strict):
     horizon: Count = 24
     season: Count = 24  # steps; the seasonal naive forecast that scales MASE
     stride: Count = 6  # steps between the origins of valid and of test; train has every origin
-    calendar: bool = True  # hour of the day and day of the week, as sine and cosine
+    calendar: bool = True  # hour of the day, day of the week, month: as sine and cosine
     max_gap: Annotated[int, Field(ge=0)] = 3  # missing steps in a row that are interpolated
     valid: Share = 0.1
     test: Share = 0.1
@@ -83,7 +92,7 @@ class Series(Modality):
         sizes = {}
         for split, begin, end in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
             stride = 1 if split == "train" else options.stride
-            origins = _origins(timeline, begin, end, stride, options)
+            origins = _origins(timeline, begin, end, stride, options, split != "train")
             if len(origins) == 0:
                 needed = f"{options.lookback} + {options.horizon} steps without a long gap"
                 raise InputError(f"{path}: no window of {needed} for {split} ({end - begin} steps)")
@@ -182,8 +191,10 @@ def _features(values: Array, times: pd.DatetimeIndex, encoding: dict[str, Any]) 
     columns = [(values - encoding["means"]) / encoding["stds"]]
     if encoding["calendar"]:
         seconds = times.hour * 3600 + times.minute * 60 + times.second
-        angles = [seconds / DAY] if encoding["step"] < DAY else []
-        angles += [times.day_of_week / 7] if encoding["step"] < 7 * DAY else []
+        step = seconds_of(encoding["step"])
+        angles = [seconds / DAY] if step < DAY else []
+        angles += [times.day_of_week / 7] if step < 7 * DAY else []
+        angles += [(times.month - 1) / 12] if encoding["step"] in ("month", "quarter") else []
         for turns in angles:
             angle = 2 * np.pi * np.asarray(turns)
             columns.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
@@ -191,17 +202,21 @@ def _features(values: Array, times: pd.DatetimeIndex, encoding: dict[str, Any]) 
 
 
 def _origins(
-    timeline: Timeline, begin: int, end: int, stride: int, options: SeriesOptions
+    timeline: Timeline, begin: int, end: int, stride: int, options: SeriesOptions, scored: bool
 ) -> Array:
     """List the first target steps of the windows whose targets all lie in ``[begin, end)``.
 
     An interpolated step knows the value after it, so none may stand last in the lookback or last
-    in the horizon: what a window knows would come from beyond it.
+    in the horizon: what a window knows would come from beyond it. Where the windows are `scored`
+    none stands in the horizon at all.
     """
     first = np.arange(max(begin, options.lookback), end - options.horizon + 1, stride)
     gaps = np.concatenate([[0], np.cumsum(~timeline.complete)])
     whole = gaps[first + options.horizon] == gaps[first - options.lookback]
     observed = timeline.observed[first - 1] & timeline.observed[first + options.horizon - 1]
+    if scored:
+        made_up = np.concatenate([[0], np.cumsum(~timeline.observed)])
+        observed &= made_up[first + options.horizon] == made_up[first]
     return np.asarray(first[whole & observed])
 
 
@@ -235,9 +250,11 @@ def _naive_mae(path: Path, train: Array, season: int) -> float:
     return float(np.nanmean(errors))
 
 
-def _unit(seconds: float) -> tuple[str, float]:
-    """Name a step by the largest unit that divides it."""
+def _unit(step: Step) -> tuple[str, float]:
+    """Name a step by itself, or by the largest unit that divides its seconds."""
+    if isinstance(step, str):
+        return step, 1.0
     for name, size in UNITS:
-        if seconds % size == 0:
-            return name, seconds / size
-    return "second", seconds
+        if step % size == 0:
+            return name, step / size
+    return "second", step

@@ -1,0 +1,91 @@
+"""The steps from one row of a series to the next: of so many seconds, or of a calendar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from seqarena.data.store import Array
+
+Step = float | str  # seconds, or a step of the calendar
+DAY = 86_400.0  # seconds
+BUSINESS_DAY = "business day"  # Monday to Friday
+MONTHS = {"month": 1, "quarter": 3, "year": 12}  # in a step
+SHORTEST_MONTH = 27 * DAY  # a step as long as that may be one of the calendar
+FEWEST_DAYS = 10  # two weeks without a weekend
+MICRO = 1_000_000
+
+
+def seconds_of(step: Step) -> float:
+    """Return how long a step is, in the mean."""
+    if step == BUSINESS_DAY:
+        return DAY
+    return MONTHS[step] * 365.2425 / 12 * DAY if isinstance(step, str) else step
+
+
+def step_of(ticks: Array) -> Step:
+    """Return the step of a series, from its times in order, microseconds ``(N,)``.
+
+    The most common one; a step of the calendar where every row lies on it.
+    """
+    steps, counts = np.unique(np.diff(ticks), return_counts=True)
+    step = float(steps[counts.argmax()] / MICRO)
+    times = _times(ticks)
+    if step == DAY and len(ticks) >= FEWEST_DAYS and (times.day_of_week < 5).all():
+        return BUSINESS_DAY
+    if step >= SHORTEST_MONTH:
+        for name in MONTHS:
+            if (np.diff(ticks) % (step * MICRO)).any() and _is_of_calendar(times, name):
+                return name
+    return step
+
+
+def _is_of_calendar(times: pd.DatetimeIndex, name: str) -> bool:
+    """Tell whether all rows lie at the same place of a month, and most follow one another."""
+    steps = np.diff(_months(times))
+    alike = len(set(times.day)) == 1 or times.is_month_end.all()
+    return bool(
+        alike
+        and len(set(times.time)) == 1
+        and np.median(steps) == MONTHS[name]
+        and not (steps % MONTHS[name]).any()
+    )
+
+
+def index_of(ticks: Array, step: Step) -> tuple[Array, Array]:
+    """Number the step of each row, counted from the first, and tell which lie off the grid."""
+    if not isinstance(step, str):
+        index, beside = np.divmod(ticks - ticks[0], round(step * MICRO))
+        return index, beside != 0
+    times = _times(ticks)
+    same_time = np.asarray(times.time == times.time[0])
+    if step == BUSINESS_DAY:
+        days = times.to_numpy("datetime64[D]")
+        return np.busday_count(days[0], days), ~(same_time & np.is_busday(days))
+    index, beside = np.divmod(_months(times) - _months(times)[0], MONTHS[step])
+    alike = np.asarray((times.day == times.day[0]) | (times.is_month_end & times.is_month_end[0]))
+    return index, (beside != 0) | ~same_time | ~alike
+
+
+def times_of(first: int, count: int, step: Step, ends: bool = False) -> pd.DatetimeIndex:
+    """List so many times from the first on; `ends`: of months, the last day of each."""
+    steps = np.arange(count)
+    if not isinstance(step, str):
+        return _times(first + round(step * MICRO) * steps)
+    start = _times(np.array([first]))
+    clock = start[0] - start[0].normalize()
+    if step == BUSINESS_DAY:
+        days = np.busday_offset(start.to_numpy("datetime64[D]")[0], steps)
+        return pd.DatetimeIndex(days.astype("datetime64[us]")) + clock
+    months = start.to_numpy("datetime64[M]")[0] + MONTHS[step] * steps
+    begins = months.astype("datetime64[D]")
+    days = (months + 1).astype("datetime64[D]") - 1 if ends else begins + (start[0].day - 1)
+    return pd.DatetimeIndex(days.astype("datetime64[us]")) + clock
+
+
+def _times(ticks: Array) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(np.asarray(ticks, np.int64).view("datetime64[us]"))
+
+
+def _months(times: pd.DatetimeIndex) -> Array:
+    return np.asarray(12 * times.year + times.month)
