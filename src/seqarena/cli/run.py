@@ -22,6 +22,7 @@ from seqarena.config import PARAMS, read_params
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.progress import FOLLOWED
+from seqarena.tracking.follower import as_follower
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
@@ -173,7 +174,7 @@ def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
     joined = {"RAY_ADDRESS": address} if has_machines() else {"RAY_ADDRESS": address, OWN: "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
-        env={**os.environ, **joined, FOLLOWED: "1", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **joined, FOLLOWED: as_follower(), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
