@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,16 +40,15 @@ def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
     Those below `cluster.storage` are read by the machine that decodes them, others here, and sent.
     Only a few are in memory at a time, here and there.
     """
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of Ray Data's own actors
-    with cluster():
-        for answer in _answers(decode, [str(path) for path in paths]):
+    with cluster(), closing(_answers(decode, [str(path) for path in paths])) as answers:
+        for answer in answers:
             if answer["refused"] is not None:
                 raise InputError(answer["refused"])
             numbers = np.frombuffer(answer["numbers"], answer["dtype"])
             yield numbers.reshape(answer["shape"])
 
 
-def _answers(decode: Decode, names: list[str]) -> Iterator[dict[str, Any]]:
+def _answers(decode: Decode, names: list[str]) -> Generator[dict[str, Any]]:
     _keep_order_and_quiet()
     here, storage = Path.cwd(), read_cluster().storage
     blocks = [pa.table({"name": names[n : n + FILES]}) for n in range(0, len(names), FILES)]
