@@ -12,6 +12,8 @@ from compileall import compile_dir
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from support import ROOT
 
 
@@ -68,3 +70,20 @@ class Project:
         run("git", "add", "--all")
         run("git", "commit", "--quiet", "--message", "start")
         return run
+
+
+def known_to_dvc(folder: Path, prepared: Path) -> str:
+    """Return a dvc.lock by which DVC knows the prepared data of the experiment `toy`.
+
+    Its cache comes to lie in ``.dvc`` of the folder, which holds the data too.
+    """
+    for command in (("init", "--no-scm"), ("add", os.path.relpath(prepared, folder))):
+        subprocess.run(
+            [sys.executable, "-m", "dvc", *command, "--quiet"],
+            cwd=folder,
+            env={**os.environ, "DVC_NO_ANALYTICS": "1"},
+            check=True,
+        )
+    (out,) = yaml.safe_load(prepared.with_suffix(".dvc").read_text())["outs"]
+    stage = {"outs": [{**out, "path": "data/prepared/toy"}]}
+    return yaml.safe_dump({"schema": "2.0", "stages": {"prepare@toy": stage}})

@@ -287,7 +287,9 @@ def test_what_fails_in_one_experiment_is_told_at_the_end(project: Project) -> No
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
 def test_a_signal_ends_every_process_of_a_run(
     project: Project, sent: signal.Signals, code: int
 ) -> None:
@@ -300,11 +302,16 @@ def test_a_signal_ends_every_process_of_a_run(
         _wait(lambda: any(r.kind == "trial" for k, r in ledger.runs().items() if k not in known))
         family = psutil.Process(run.pid).children(recursive=True)
         assert len(family) > 3
+        agents = [p for p in family if p.name().startswith("ray::") and "Agent" in p.name()]
         refused = project("seqarena", "run", "hours", fails=True).splitlines()[-1]
         assert refused.startswith(f"error: hours: is being run by process {run.pid} on ")
         assert refused.endswith("(seqarena run hours); wait until it is done, or end it")
         run.send_signal(sent)
-        printed, _ = run.communicate(timeout=30)
+        printed, _ = run.communicate(timeout=30)  # until all that print are gone
+        if sent == signal.SIGKILL:  # two of Ray's own notice after a minute that their head is gone
+            family = [p for p in family if p not in agents]
+            assert psutil.wait_procs(family, timeout=30)[1] == []
+        ledger.close_orphans()  # as the next command does
     finally:
         write_params(project.root, EXPERIMENTS)
     assert run.returncode == code and "Traceback" not in printed, printed

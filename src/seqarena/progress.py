@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 EVERY = 20.0  # seconds between lines where there is no terminal
-FOLLOWED = "SEQARENA_FOLLOWED"  # set where `seqarena run` reads the lines and writes to MLflow
+FOLLOWED = "SEQARENA_FOLLOWED"  # names the `seqarena run` that reads lines and writes to MLflow
 FOLLOWED_EVERY = 2.0
 
 

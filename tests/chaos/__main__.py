@@ -18,6 +18,7 @@ from pathlib import Path
 from conftest import SPECS, write_prepared
 
 from .arena import Arena
+from .network import Network, lacking
 from .plan import inject, plan
 
 
@@ -29,11 +30,14 @@ def main() -> None:
     chance, began = random.Random(arguments.seed), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="seqarena-chaos-"))
     prepared = write_prepared(folder / "prepared", SPECS["audio"])
-    arena = Arena(folder, prepared, chance)
+    if reason := lacking():
+        print(f"No network is broken: {reason}")
+    network = None if reason else Network()
+    arena = Arena(folder, prepared, chance, network)
     injected, recovered = Counter[str](), Counter[str]()
     try:
         with suppress(KeyboardInterrupt):  # no more of them, and a table of those until here
-            for name in plan(arguments.count, chance):
+            for name in plan(arguments.count, chance, network=network is not None):
                 print(f"{time.monotonic() - began:6.0f} s  {name}", flush=True)
                 recovered[name] += _goes_well(partial(inject, name, arena), arena)
                 injected[name] += 1
@@ -48,6 +52,7 @@ def main() -> None:
     print(f"Metrics lost: {tally.lost} of {tally.metrics:,}. ", end="")
     print(f"Trainings repeated: {tally.repeated} of {tally.trainings}; ", end="")
     print(f"stopped ones that went on: {tally.resumed}. ", end="")
+    print(f"After a machine's end all went on within {max(tally.moved, default=0):.0f} s. ", end="")
     print(f"{(time.monotonic() - began) / 60:.0f} minutes.")
     sys.exit(not (sound and injected == recovered and not tally.lost and not tally.repeated))
 

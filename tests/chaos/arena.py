@@ -8,18 +8,21 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from mlflow import MlflowClient
 
+from projects import known_to_dvc
 from search.toy import STAGES, comparable, ledger_of, make_project, start
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import sync
 from tracking.conftest import picture
 
 from .machines import Nodes, Server
+from .network import Network
 
 PROTOCOL = {"trials": 3, "epochs": 24, "patience": 24, "batch_size": 2}
 # The state is kept twice a second, so that there is one to go on from, and to damage.
@@ -43,16 +46,23 @@ class Tally:
     resumed: int = 0  # times that a training which had been stopped went on
     metrics: int = 0
     lost: int = 0  # metrics that MLflow has not
+    moved: list[float] = field(default_factory=list)  # s from a machine's end to all going on
 
 
 class Arena:
     """Runs of one small experiment after the other, each from its beginning to its finals."""
 
     def __init__(
-        self, folder: Path, prepared: Path, chance: random.Random, **protocol: int
+        self,
+        folder: Path,
+        prepared: Path,
+        chance: random.Random,
+        network: Network | None = None,
+        environment: Mapping[str, str] = {},
+        **protocol: int,
     ) -> None:
-        """Prepare the machines, and the run that all others are compared with."""
-        self.folder, self.prepared, self.chance = folder, prepared, chance
+        """Prepare the machines, one behind a network, and the run that all are compared with."""
+        self.folder, self.chance = folder, chance
         self.protocol = {**PROTOCOL, **protocol}
         token = folder / "token"
         token.write_text("0" * 64)
@@ -60,9 +70,14 @@ class Arena:
         self.environment = {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
+            **environment,
         }
-        self.nodes, self.server = Nodes(folder / "ray.log", self.environment), Server(folder)
+        self.nodes = Nodes(folder / "ray.log", self.environment, network)
+        self.prepared = shutil.copytree(prepared, folder / "data")
+        self.known = known_to_dvc(folder, self.prepared)
+        self.server = Server(folder)
         self.server.start()
+        self.nodes.add()
         self.environment |= {
             "RAY_ADDRESS": self.nodes.address,
             "MLFLOW_TRACKING_URI": self.server.uri,
@@ -78,14 +93,14 @@ class Arena:
         self._renew("whole")
         while self.stages:
             self._await_end(self.start())
-        self._set_apart()
+        self.set_apart()
         return self.root
 
-    def _set_apart(self) -> None:
+    def set_apart(self) -> None:
         """Have the next run of the same name stand in an experiment of its own in MLflow."""
         client = MlflowClient(self.server.uri)
         if found := client.get_experiment_by_name("toy"):
-            client.rename_experiment(found.experiment_id, self.root.name)
+            client.rename_experiment(found.experiment_id, f"{self.root.name}-{found.experiment_id}")
 
     def give_up(self) -> None:
         """Leave a run that does not do what it must; the next fault meets a new one."""
@@ -95,11 +110,13 @@ class Arena:
             self.process = None
         self.server.send(signal.SIGCONT)
         self.server.start()
-        self._set_apart()
+        self.set_apart()
         self.root = self.whole
 
     def _renew(self, name: str) -> None:
         self.root = make_project(self.folder / name, self.prepared, **self.protocol)
+        (self.root / "dvc.lock").write_text(self.known)
+        (self.root / ".dvc").symlink_to(self.folder / ".dvc")
         self.stages, self.damaged = list(STAGES), 0
 
     @property
@@ -162,7 +179,7 @@ class Arena:
         self.server.start()
         sync(self.root / "results", ["toy"], self.server.uri)
         self._compare_with_mlflow()
-        self._set_apart()
+        self.set_apart()
         self.tally.runs += 1
         self.tally.trainings += expected["trial"] + expected["final"]
         times = Counter(run.key for run in runs.values())

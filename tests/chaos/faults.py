@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from .arena import Arena
 
 Fault = Callable[[Arena, psutil.Process], None]
 STEP = 5.0  # seconds that no training may wait for MLflow
+UNSEEN = 1.0  # seconds in which no cluster gives a machine up
 PARTITION = 120.0  # seconds until a run goes on without a machine
 
 
@@ -32,20 +36,48 @@ def kill_worker(arena: Arena, driver: psutil.Process) -> None:
 
 
 def kill_machine(arena: Arena, driver: psutil.Process) -> None:
-    """Kill −9 of a raylet, and a machine that joins instead."""
-    arena.nodes.order("kill")
-    _expect_progress(arena, PARTITION)
+    """Kill −9 of all that runs on a machine, and a machine that joins instead."""
+    _await_both(arena)
+    arena.nodes.kill()
+    _expect_all_to_go_on(arena)
     joined = time.time()
-    arena.nodes.order("add")
-    _expect_use(arena, joined, PARTITION)
+    arena.nodes.add()
+    _expect_use(arena, joined)
 
 
 def freeze_machine(arena: Arena, driver: psutil.Process) -> None:
-    """A machine that answers no more, as behind a broken network; the run goes on without it."""
-    arena.nodes.order("freeze")
-    _expect_progress(arena, PARTITION)
-    arena.nodes.order("kill")
-    arena.nodes.order("add")
+    """A machine that answers no more; the run goes on without it."""
+    _await_both(arena)
+    arena.nodes.freeze()
+    _expect_all_to_go_on(arena)
+    arena.nodes.kill()
+    arena.nodes.add()
+
+
+def break_network(mended: bool) -> Fault:
+    """Make a fault: whatever is sent to a machine is lost, for good or until all went on here.
+
+    One that comes back has been given up by the cluster, and ends by itself.
+    """
+
+    def inject(arena: Arena, driver: psutil.Process) -> None:
+        network = arena.nodes.network
+        assert network is not None
+        while True:
+            _await_both(arena)
+            network.cut()
+            if _expect_all_to_go_on(arena) > UNSEEN:
+                break
+            network.mend()  # that machine had just come to the end of a training, or of all
+        if mended:
+            network.mend()
+            assert network.machine is not None
+            network.machine.wait(PARTITION)
+        arena.nodes.kill()
+        network.mend()
+        arena.nodes.add()
+
+    return inject
 
 
 def stop_mlflow(seconds: float | None) -> Fault:
@@ -101,6 +133,43 @@ def tear_ledger(arena: Arena, driver: psutil.Process) -> None:
         path.write_bytes(content[: arena.chance.randint(last + 1, len(content))])
 
 
+def damage_ledger(arena: Arena, driver: psutil.Process) -> None:
+    """A bit of one of the ledger's last lines turns: refused there, with what cuts it off.
+
+    MLflow has what is cut; it shows the run anew.
+    """
+    kill_driver(arena, driver)
+    arena.server.start()
+    path = arena.ledger.path
+    content = bytearray(path.read_bytes())
+    lines = content.splitlines(keepends=True)
+    last = sum(map(len, lines[-5:]))
+    place = len(content) - 2 - arena.chance.randrange(last - 1)  # not the break at its end
+    content[place] ^= 1 << arena.chance.randrange(8)
+    path.write_bytes(content)
+    arena.process = arena.start()
+    refused = _await_code(arena, {2}).splitlines()[-1]
+    found = re.search(r"ledger\.jsonl: damaged at byte (\d+): .*`truncate -s \1`", refused)
+    assert found and int(found[1]) <= place, refused
+    os.truncate(path, int(found[1]))
+    arena.set_apart()
+
+
+def damage_data(arena: Arena, driver: psutil.Process) -> None:
+    """A file of the prepared data is cut, or a bit of it turns: refused by its name."""
+    kill_driver(arena, driver)
+    data = arena.root / "data" / "prepared" / "toy"
+    data.unlink()  # a link to what all runs share
+    shutil.copytree(arena.prepared, data)
+    path = _damage(arena, [path for path in sorted(data.rglob("*")) if path.is_file()])
+    assert path is not None
+    arena.process = arena.start()
+    refused = _await_code(arena, {2}).splitlines()[-1]
+    assert f"{path.relative_to(arena.root)}: damaged" in refused, refused
+    shutil.rmtree(data)
+    data.symlink_to(arena.prepared)
+
+
 def damage_checkpoint(arena: Arena, driver: psutil.Process) -> None:
     """A checkpoint is cut, or a bit of it turns; it is seen, and the one before or none used."""
     kill_driver(arena, driver)
@@ -108,9 +177,10 @@ def damage_checkpoint(arena: Arena, driver: psutil.Process) -> None:
 
 
 def damage_model(arena: Arena, driver: psutil.Process) -> None:
-    """The weights of a final are cut, or a bit of them turns; it is seen, and trained again."""
+    """A file of a final's model is cut, or a bit turns; it is seen, and the final trained again."""
     kill_driver(arena, driver)
-    arena.damaged += _damage(arena, sorted((arena.root / "models").rglob("*.safetensors")))
+    files = sorted((arena.root / "models" / "toy").glob("*/*/*"))
+    arena.damaged += _damage(arena, files) is not None
 
 
 def start_again(arena: Arena, driver: psutil.Process) -> None:
@@ -129,6 +199,8 @@ FAULTS: dict[str, tuple[int, Fault]] = {  # with how often each is drawn
     "kill −9 of a worker": (4, kill_worker),
     "kill −9 of a machine, another joins": (2, kill_machine),
     "a machine that answers no more": (1, freeze_machine),
+    "a network that breaks": (1, break_network(mended=False)),
+    "a network that breaks and is mended": (1, break_network(mended=True)),
     "MLflow away for 10 s": (2, stop_mlflow(10)),
     "MLflow away for 60 s": (1, stop_mlflow(60)),
     "MLflow away until the end": (2, stop_mlflow(None)),
@@ -137,6 +209,8 @@ FAULTS: dict[str, tuple[int, Fault]] = {  # with how often each is drawn
     "SIGTERM": (2, interrupt(signal.SIGTERM)),
     "no room on the disk": (2, fill_disk),
     "the ledger's end torn off": (2, tear_ledger),
+    "a damaged ledger": (2, damage_ledger),
+    "damaged data": (2, damage_data),
     "a damaged checkpoint": (2, damage_checkpoint),
     "a damaged model": (2, damage_model),
     "the same command twice": (1, start_again),
@@ -158,42 +232,65 @@ def _running(arena: Arena) -> bool:
     return arena.process is not None and arena.process.poll() is None
 
 
-def _expect_progress(arena: Arena, seconds: float) -> None:
-    """See the ledger grow by some epochs within so many seconds, or the stage end."""
-    size, end = arena.size(), time.monotonic() + seconds
-    while _running(arena) and arena.size() < size + 3000:
-        assert time.monotonic() < end, f"{arena.root}: nothing went on in {seconds:g} s"
+def _await_both(arena: Arena) -> None:
+    """Wait until both machines, which have a core each, are at work on a training."""
+    while arena.nodes.busy() < 2:
+        if not _running(arena):
+            arena.moment()
+        time.sleep(0.02)
+
+
+def _expect_all_to_go_on(arena: Arena) -> float:
+    """See every training that is under way come to its next epoch, or to its end.
+
+    Returns the seconds until all had, or the stage was at its end.
+    """
+    began = time.monotonic()
+    epochs = {run: len(arena.ledger.run(run).curve) for run in arena.ledger.open_runs()}
+    while _running(arena) and epochs:
+        for run, count in list(epochs.items()):
+            record = arena.ledger.run(run)
+            if record.kind == "search" or record.status != "RUNNING" or len(record.curve) > count:
+                del epochs[run]
+        waited = time.monotonic() - began
+        assert waited < PARTITION, f"{arena.root}: {list(epochs)} did not go on in {waited:.0f} s"
         time.sleep(0.1)
+    waited = time.monotonic() - began
+    arena.tally.moved.append(waited)
+    return waited
 
 
-def _expect_use(arena: Arena, joined: float, seconds: float) -> None:
-    """See a process that began since then train, within so many seconds or until the stage ends.
+def _expect_use(arena: Arena, joined: float) -> None:
+    """See a process that began since then train, in time or until the stage ends.
 
     The other machine's only core is taken, so it is on the one that joined.
     """
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PARTITION
     while _running(arena) and all(w.create_time() < joined for w in arena.nodes.training()):
         assert time.monotonic() < end, f"{arena.root}: the new machine is not used"
         time.sleep(0.1)
 
 
 def _train_meanwhile(arena: Arena, seconds: float) -> None:
-    """See that no training waits, for so many seconds or until the stage ends."""
+    """See that no training waits, for so many seconds or until the stage ends.
+
+    One whose worker is busy does not: a worker that is new on a busy machine takes its time.
+    """
     end = time.monotonic() + seconds
     size, grew = arena.size(), time.monotonic()
     while _running(arena) and time.monotonic() < end:
         time.sleep(0.05)
-        if arena.size() > size or not arena.ledger.open_runs():
+        if arena.size() > size or arena.nodes.busy() or not arena.ledger.open_runs():
             size, grew = arena.size(), time.monotonic()
         waited = time.monotonic() - grew
         assert waited < STEP, f"{arena.root}: nothing was recorded for {waited:.0f} s"
     time.sleep(max(0.0, end - time.monotonic()))
 
 
-def _damage(arena: Arena, paths: list[Path]) -> bool:
-    """Damage one of some files, and tell whether there was any."""
+def _damage(arena: Arena, paths: list[Path]) -> Path | None:
+    """Damage one of some files, and return it; None where there is none."""
     if not paths:
-        return False
+        return None
     path = arena.chance.choice(paths)
     content = bytearray(path.read_bytes())
     if arena.chance.random() < 0.5:
@@ -201,4 +298,4 @@ def _damage(arena: Arena, paths: list[Path]) -> bool:
     else:
         content[arena.chance.randrange(len(content))] ^= 1 << arena.chance.randrange(8)
     path.write_bytes(content)
-    return True
+    return path

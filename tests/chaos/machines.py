@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import psutil
@@ -16,21 +17,26 @@ from search.toy import workers_of
 from servers import free_port, start_mlflow
 from support import script_environment
 
+from .network import Network
+
+LOCAL = "127.0.0.1"
+AT_WORK = ("ray::Worker.start", "ray::Worker.go_on")
+
 NODES = """
-    import os, signal, sys
+    import signal, sys
     import psutil
     from ray.cluster_utils import Cluster
 
     def raylet(node):
         return psutil.Process(node.all_processes["raylet"][0].process.pid)
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes = [cluster.add_node(num_cpus=1)]
+    here = {"num_cpus": 1, "node_ip_address": sys.argv[1]}
+    cluster, nodes = Cluster(initialize_head=True, head_node_args=here), []
     print(cluster.address, flush=True)
     for line in sys.stdin:
         order = line.strip()
         if order == "add":
-            nodes.append(cluster.add_node(num_cpus=1))
+            nodes.append(cluster.add_node(**here))
         elif order == "kill":
             cluster.remove_node(nodes.pop(), allow_graceful=False)
         elif order == "freeze":
@@ -45,23 +51,51 @@ NODES = """
 
 
 class Nodes:
-    """A Ray cluster of two machines with a core each; the second comes and goes."""
+    """A Ray cluster of two machines with a core each; the second comes and goes.
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    Where a network can be made, the second is behind one; otherwise it is a second one here.
+    """
+
+    def __init__(self, log: Path, environment: dict[str, str], network: Network | None) -> None:
+        self.log, self.environment, self.network = log, environment, network
         with log.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(NODES)],
+                [sys.executable, "-c", textwrap.dedent(NODES), network.here if network else LOCAL],
                 env=script_environment(**environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
             )
-        assert self.process.stdout is not None
-        self.address = self.process.stdout.readline().strip()
 
-    def order(self, command: str) -> None:
-        """Have the second machine added, killed or frozen."""
+    @cached_property
+    def address(self) -> str:
+        """Where it is, once it has started."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def add(self) -> None:
+        """Have the second machine join."""
+        if self.network:
+            self.network.join(self.address, self.log.with_suffix(".there.log"), self.environment)
+        else:
+            self._order("add")
+
+    def kill(self) -> None:
+        """Kill the second machine."""
+        if self.network:
+            self.network.signal(signal.SIGKILL)
+        else:
+            self._order("kill")
+
+    def freeze(self) -> None:
+        """Have the second machine do nothing more."""
+        if self.network:
+            self.network.signal(signal.SIGSTOP)
+        else:
+            self._order("freeze")
+
+    def _order(self, command: str) -> None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(command, file=self.process.stdin, flush=True)
@@ -70,16 +104,34 @@ class Nodes:
 
     def training(self) -> list[psutil.Process]:
         """List the workers that train."""
-        return workers_of(psutil.Process(self.process.pid))
+        there = self.network.machine if self.network else None
+        return [
+            worker
+            for machine in (self.process, there)
+            if machine is not None
+            for worker in workers_of(psutil.Process(machine.pid))
+        ]
+
+    def busy(self) -> int:
+        """Count those of them that are at work on a training: Ray shows the call in their title."""
+        return sum(_title(worker).startswith(AT_WORK) for worker in self.training())
 
     def close(self) -> None:
         """End it and all that it started."""
+        if self.network:
+            self.network.close()
         family = psutil.Process(self.process.pid).children(recursive=True)
         with suppress(subprocess.TimeoutExpired):
             self.process.communicate("stop\n", timeout=30)
         for process in [*family, self.process]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+def _title(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return str(process.cmdline()[0])
+    return ""
 
 
 class Server:

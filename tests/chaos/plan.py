@@ -8,9 +8,12 @@ from .arena import Arena
 from .faults import FAULTS
 
 
-def plan(count: int, chance: random.Random) -> list[str]:
-    """Draw so many faults; each kind is there before one is there again by chance."""
-    names = list(FAULTS)
+def plan(count: int, chance: random.Random, *, network: bool) -> list[str]:
+    """Draw so many faults; each kind is there before one is there again by chance.
+
+    Those of the network are left out where there is none that can break.
+    """
+    names = [name for name in FAULTS if network or not name.startswith("a network")]
     chance.shuffle(names)
     more = chance.choices(names, [FAULTS[name][0] for name in names], k=max(0, count - len(names)))
     drawn = names[:count] + more

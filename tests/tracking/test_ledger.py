@@ -13,6 +13,7 @@ import pytest
 from seqarena.errors import InputError
 from seqarena.tracking.environment import environment
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.lines import decoded
 
 SRC = Path(__file__).parents[2] / "src"
 DRIVER = """
@@ -262,3 +263,16 @@ def test_what_dvc_writes_while_it_runs_does_not_make_the_code_dirty(
     assert environment.__wrapped__()["git.dirty"] == "false"
     Path("code.py").write_text("2")
     assert environment.__wrapped__()["git.dirty"] == "true"
+
+
+def test_no_bit_of_a_line_turns_unseen(ledger: Ledger) -> None:
+    """Nor one of the name of its checksum, without which a line is of an earlier version."""
+    ledger.start("trial", "gru/0", params={"width": 8})
+    (line,) = ledger.path.read_bytes().splitlines(keepends=True)
+    decoded(line)
+    for place in range(len(line) - 1):  # a line without its break is torn
+        for bit in range(8):
+            damaged = bytearray(line)
+            damaged[place] ^= 1 << bit
+            with pytest.raises(ValueError):
+                decoded(bytes(damaged))

@@ -1,5 +1,6 @@
 """A real MLflow server on loopback: down, up, down again, and nothing is lost."""
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from mlflow import MlflowClient
 
 from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
-from seqarena.tracking.mlflow.projection import Projection, sync
+from seqarena.tracking.mlflow import projection as projection_module
+from seqarena.tracking.mlflow.projection import SETTINGS, Projection, sync
 from servers import free_port, mlflow_server
 
 from .conftest import picture, write_search
@@ -63,3 +65,22 @@ def _artifacts_are_served(uri: str) -> None:
     runs = client.search_runs([found.experiment_id], "tags.`seqarena.kind` = 'final'")
     path = client.download_artifacts(runs[0].info.run_id, "plots/confusion.svg")
     assert "<svg" in Path(path).read_text()
+
+
+def test_a_server_that_takes_connections_and_never_answers_holds_nothing_up(
+    ledger: Ledger, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its requests would end after half a minute each; a stage that ends waits for two of them."""
+    write_search(ledger)
+    monkeypatch.setattr(projection_module, "PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        projection = Projection(ledger, uri)
+        start = time.perf_counter()
+        for _ in range(2):
+            projection.maybe_update(every=0.0)
+            assert projection.update() == 0
+        assert time.perf_counter() - start < float(SETTINGS["MLFLOW_HTTP_REQUEST_TIMEOUT"])
+    shown = capfd.readouterr().err
+    assert shown.count("warning:") == 1
+    assert f"MLflow at {uri} cannot be written: no answer in 0.5 s; nothing is lost" in shown

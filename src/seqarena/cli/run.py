@@ -21,6 +21,7 @@ from seqarena.config import PARAMS, read_params
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.progress import FOLLOWED
+from seqarena.tracking.follower import as_follower
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
@@ -171,7 +172,12 @@ def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
     projection.update()  # its experiment stands in MLflow before the next one is made
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
-        env={**os.environ, "RAY_ADDRESS": address, FOLLOWED: "1", "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "RAY_ADDRESS": address,
+            FOLLOWED: as_follower(),
+            "PYTHONUNBUFFERED": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

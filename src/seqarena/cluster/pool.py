@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import ray
 from ray.exceptions import (
     GetTimeoutError,
+    ObjectLostError,
     OutOfMemoryError,
     RayActorError,
     RayError,
@@ -40,6 +41,8 @@ OUT_OF_MEMORY = "OUT_OF_MEMORY"  # how Ray says why it ended a process
 WAIT = 1.0  # seconds of waiting for a call until the cluster is looked at again
 BROKEN = 3  # processes in a row that do not start: no fault of a machine
 ATTEMPTS = 3  # at one call, of machines that fail
+# A large result stays with its process until it is fetched, and may be lost after the call.
+LOST = (RayActorError, ObjectLostError, PeerLostError, GetTimeoutError)
 K = TypeVar("K")
 
 
@@ -204,11 +207,11 @@ class Pool:
     def _result(self, seat: Seat, call: Any) -> Any:
         try:
             return ray.get(call)
-        except (RayTaskError, RayActorError, OutOfMemoryError) as error:
+        except (RayTaskError, RayActorError, ObjectLostError, OutOfMemoryError) as error:
             self.end(seat)  # what it raised may have left the device unusable
             # Of a worker that trained together with others, its leader tells.
             cause = error.cause if isinstance(error, RayTaskError) else error
-            lost = isinstance(cause, (RayActorError, PeerLostError, GetTimeoutError))
+            lost = isinstance(cause, LOST)
             if isinstance(cause, OutOfMemoryError) or (lost and OUT_OF_MEMORY in str(cause)):
                 raise CallError("out of memory") from error
             if lost:

@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from seqarena.errors import InputError
 from seqarena.files import digest_of, sha256_of
 from seqarena.tracking.environment import environment
 from seqarena.tracking.events import End, Event, Kind, Run, apply, plain
 from seqarena.tracking.lines import decoded, encoded
+from seqarena.tracking.process import alive, this_process
 
 
 class Ledger:
@@ -56,7 +55,7 @@ class Ledger:
             parent=parent,
             params=plain(params),
             tags={**environment(), **tags},
-            driver=_this_process(),
+            driver=this_process(),
             key=key,
         )
         return run
@@ -64,7 +63,7 @@ class Ledger:
     def resume(self, run: str) -> None:
         """Go on with a run that has ended, in this process."""
         self._require(run)
-        self._append("resume", run, driver=_this_process())
+        self._append("resume", run, driver=this_process())
 
     def metrics(self, run: str, step: int, values: Mapping[str, float]) -> None:
         """Record values of one step; NaN and infinities are kept."""
@@ -150,7 +149,7 @@ class Ledger:
         orphans = [
             run
             for run, record in records.items()
-            if record.status == "RUNNING" and not _alive(*record.driver)
+            if record.status == "RUNNING" and not alive(*record.driver)
         ]
         for run in reversed(orphans):  # children before their parents
             self.end(run, "KILLED", "its driver process is gone")
@@ -213,17 +212,3 @@ def _drop_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
-
-
-def _this_process() -> tuple[int, float]:
-    return os.getpid(), psutil.Process().create_time()
-
-
-def _alive(pid: int, born: float) -> bool:
-    """Tell whether that very process still runs, not a later one that was given its pid."""
-    try:
-        process = psutil.Process(pid)
-        same = abs(float(process.create_time()) - born) < 2.0  # the clock may have been adjusted
-        return same and str(process.status()) != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

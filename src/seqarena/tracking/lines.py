@@ -44,6 +44,12 @@ def _are_values(value: Any) -> bool:
     )
 
 
+COMMON: dict[str, Callable[[Any], bool]] = {
+    "event": _is_text,
+    "run": _is_text,
+    "time": _is_number,
+}
+OPTIONAL = ("key", "result")
 # What each event holds beside its run and time, the optional keys apart.
 EVENTS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "start": {
@@ -89,8 +95,11 @@ def decoded(line: bytes) -> dict[str, Any]:
     event = known.get("event")
     if not isinstance(event, str) or event not in EVENTS:
         raise ValueError(f"expected an object whose key event is one of {', '.join(EVENTS)}")
-    known.pop("sum", None)
-    for key, fits in {"run": _is_text, "time": _is_number, **EVENTS[event]}.items():
+    if signed:
+        del known["sum"]
+    elif other := known.keys() - {*COMMON, *OPTIONAL, *EVENTS[event]}:  # once its checksum, perhaps
+        raise ValueError(f"a '{event}' event with {', '.join(map(repr, other))}")
+    for key, fits in {**COMMON, **EVENTS[event]}.items():
         if not fits(known.get(key)):
             raise ValueError(f"a '{event}' event with {key}={known.get(key)!r:.80}")
     return known

@@ -11,9 +11,11 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
 from seqarena.progress import FOLLOWED
 from seqarena.tracking.events import Kind
+from seqarena.tracking.follower import end_with
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
+from seqarena.tracking.prepared import check_prepared
 
 
 def _current(is_current: bool) -> dict[str, str]:
@@ -48,14 +50,18 @@ class Recorder:
 def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
     """Open an experiment's ledger for a stage; MLflow holds all of it when the block ends.
 
-    Raises `InputError` where another run of the experiment has it.
+    Raises `InputError` where another run of the experiment has it, or the prepared data is damaged.
     """
-    followed = bool(os.environ.get(FOLLOWED))  # who follows has locked it
-    with nullcontext() if followed else only_run(experiment.results):
-        yield from _record(experiment, followed)
+    follower = os.environ.get(FOLLOWED, "")
+    if follower:
+        end_with(follower)
+    # Who follows has locked it.
+    with nullcontext() if follower else only_run(experiment.results):
+        yield from _record(experiment, bool(follower))
 
 
 def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder]:
+    check_prepared(experiment)
     ledger = Ledger(experiment.ledger, experiment.name)
     ledger.close_orphans()
     tags = {

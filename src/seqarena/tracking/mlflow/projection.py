@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -22,9 +24,11 @@ SETTINGS = {  # the user's own come first
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is down: 3 s, not 4 minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # and one that is silent: half a minute
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every run that ends
 }
+LOOK = 0.1  # seconds of waiting until it is looked whether the server has answered
+PATIENCE = 5.0  # seconds for the first answer of a server
 
 
 class Projection:
@@ -44,14 +48,28 @@ class Projection:
         self._root = Path.cwd()
         self._writer: Writer | None = None
         self._warned = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
-        self._last: Future[int] = self._thread.submit(self._catch_up)
+        self._asked = math.inf  # when a server was asked that has not answered yet
+        self._last = self._begin()
         self._requested = time.monotonic()
 
     def update(self) -> int:
-        """Write every event the ledger holds by now; return how many were new to MLflow."""
-        self._last = self._thread.submit(self._catch_up)
-        return self._last.result()
+        """Write every event the ledger holds by now; return how many were new to MLflow.
+
+        A server that does not answer is waited for no longer than `PATIENCE`; one that ceases to
+        in the middle, up to the time-out of its request.
+        """
+        if self._settles():
+            self._last = self._begin()
+        if self._settles():
+            return self._last.result()
+        self._warn(TimeoutError(f"no answer in {PATIENCE:g} s"))
+        return 0
+
+    def _settles(self) -> bool:
+        """Wait for what was begun; return whether it came to its end."""
+        while not self._last.done() and time.monotonic() - self._asked < PATIENCE:
+            wait([self._last], LOOK)
+        return self._last.done()
 
     def maybe_update(self, every: float = 2.0) -> None:
         """Ask for an update at most every so many seconds; never waits for it."""
@@ -59,17 +77,33 @@ class Projection:
             return
         self._last.result()  # an error that is no outage is ours to show
         self._requested = time.monotonic()
-        self._last = self._thread.submit(self._catch_up)
+        self._last = self._begin()
+
+    def _begin(self) -> Future[int]:
+        """Write in a thread, which no end of this process waits for."""
+        future = Future[int]()
+
+        def write() -> None:
+            try:
+                future.set_result(self._catch_up())
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=write, name="mlflow", daemon=True).start()
+        return future
 
     def _catch_up(self) -> int:
         from seqarena.tracking.mlflow.writer import OUTAGES, Writer
 
         try:
             if self._writer is None:
+                self._asked = time.monotonic() if self._uri.startswith("http") else math.inf
                 self._writer = Writer(self._ledger, self._uri, self._serve, self._root)
+                self._asked = math.inf
             written = self._writer.catch_up()
         except OUTAGES as error:
             self._writer = None  # found again what is there once it is back
+            self._asked = math.inf
             self._warn(error)
             return 0
         self._warned = False
