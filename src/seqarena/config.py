@@ -112,7 +112,7 @@ KNOWN_COLUMNS = ("id", "text", "file", "label", "labels", "target", "split", "gr
 
 
 class Reading(Strict):
-    """How the user's own tables are to be read."""
+    """How the user's own tables are read."""
 
     columns: dict[str, str] = Field(default_factory=dict)  # one of `KNOWN_COLUMNS`: the table's
     encoding: str = "utf-8"
@@ -135,10 +135,16 @@ class Reading(Strict):
         return columns
 
 
-class Experiment(Reading):
+class OwnData(Reading):
+    """The user's own files, where more is to be said of them than their path."""
+
+    path: str
+
+
+class Experiment(Strict):
     """One entry of `experiments`: what data, which variants, under which protocol."""
 
-    data: str  # a data set by name, or a path to the user's own files
+    data: str | OwnData  # a data set by name, or a path to the user's own files
     modality: str
     task: str
     metric: str
@@ -149,6 +155,11 @@ class Experiment(Reading):
     space: dict[str, Dimension] = Field(default_factory=dict)  # over the default search space
     protocol: Protocol = Protocol()
     resources: Resources = Resources()
+
+    @property
+    def own(self) -> OwnData:
+        """Its data as if they were the user's own: a path alone, where no more is said."""
+        return OwnData(path=self.data) if isinstance(self.data, str) else self.data
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Experiment:

@@ -51,7 +51,6 @@ def resolved(experiment: ResolvedExperiment) -> dict[str, Any]:
     """Return the whole configuration as plain data, every default visible."""
     config = experiment.config
     plain = config.model_dump(exclude={"space"})
-    plain = {"data": plain.pop("data"), **plain}
     plain["prepare"] = options_of(experiment.config, experiment.where).model_dump(mode="json")
     plain["space"] = {
         variant: {

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seqarena.cli.main import app
-from seqarena.config import read_params
+from seqarena.config import OwnData, read_params
 from seqarena.errors import InputError
 from seqarena.experiments import load
 
@@ -53,7 +53,8 @@ def test_a_section_is_added_and_all_else_stays(root: Path) -> None:
     assert text.startswith(before) and text.endswith(f"\n# The end.{after}")
     assert list(read_params()["experiments"]) == ["old", "mine"]
     config = load("mine").config
-    assert (config.encoding, config.columns) == ("cp1252", {"text": "review", "label": "stars"})
+    columns = {"text": "review", "label": "stars"}
+    assert config.data == OwnData(path="files/a.csv", columns=columns, encoding="cp1252")
     assert (config.protocol.repetitions, config.protocol.trials) == (3, 4)
 
 

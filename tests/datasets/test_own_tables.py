@@ -157,9 +157,10 @@ def test_a_column_that_is_missing_is_asked_for(tmp_path: Path, raw: Path) -> Non
     frame().to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(InputError, match=r"a\.csv: no column 'text'; `columns: \{text: …\}` says"):
         read(tmp_path / "a.csv", raw, columns={})
-    entry = {"data": "a.csv", "modality": "text", "task": "t", "metric": "m", "variants": ["gru"]}
-    with pytest.raises(InputError, match="columns: no column 'txt' is read; did you mean 'text'"):
-        parse(Experiment, {**entry, "columns": {"txt": "review"}}, "e")
+    own = {"path": "a.csv", "columns": {"txt": "review"}}
+    entry = {"data": own, "modality": "text", "task": "t", "metric": "m", "variants": ["gru"]}
+    with pytest.raises(InputError, match=r"e\.data.*no column 'txt' is read; did you mean 'text'"):
+        parse(Experiment, entry, "e")
 
 
 def test_decimal_commas_between_semicolons_are_numbers(tmp_path: Path, raw: Path) -> None:

@@ -16,7 +16,7 @@ import ray
 
 import seqarena
 from seqarena.cluster.access import check_token, has_machines, named_cluster
-from seqarena.errors import InputError, in_one_line
+from seqarena.errors import InputError, RunError, in_one_line
 
 OBJECT_STORE = 128 << 20  # bytes: weights and records pass through it, data never does
 
@@ -42,7 +42,11 @@ def cluster() -> Iterator[str]:
     if address:
         _join(address, where)
     else:
-        _start()
+        try:
+            _start()
+        except Exception as error:  # Ray raises no narrower one where its processes do not start
+            reason = in_one_line(error)[:200]
+            raise RunError(f"Ray does not start on this machine: {reason}") from error
     # Ray aborts a driver at SIGTERM; here it unwinds, so that what was started is ended.
     signal.signal(signal.SIGTERM, terminate)
     try:

@@ -37,7 +37,7 @@ DATASETS = {
 def dataset_of(config: Experiment, where: str = "params.yaml") -> Dataset:
     """Return the data set of an experiment, whose section is at `where`; see `dataset`."""
     targets = str(config.prepare.get("targets", "label"))
-    return dataset(config.data, config.modality, f"{where}.data", config, targets)
+    return dataset(config.own.path, config.modality, f"{where}.data", config.own, targets)
 
 
 def dataset(

@@ -69,16 +69,20 @@ class Proposal:
         budget = {**named, "seed": 0, "epochs": epochs, "batch_size": self._batch()}
         if self.examples > EPOCH:
             budget["epoch_examples"] = EPOCH
-        return {
-            "data": self.data,
-            **({"columns": self.columns} if self.columns else {}),
-            **({"encoding": self.encoding} if self.encoding != "utf-8" else {}),
+        own: dict[str, Any] = {"path": self.data}
+        if self.columns:
+            own["columns"] = self.columns
+        if self.encoding != "utf-8":
+            own["encoding"] = self.encoding
+        return {  # every key, also the empty ones: DVC follows them one by one
+            "data": own if len(own) > 1 else self.data,
             "modality": self.modality,
             "task": self.task,
             "metric": self.metric,
             "prepare": self.prepare,
             "baselines": self._baselines(),
             "variants": [name for name in known if not task.incompatibility(VARIANTS[name])],
+            "space": {},
             "protocol": budget,
         }
 

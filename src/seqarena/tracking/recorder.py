@@ -67,7 +67,7 @@ def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder
     tags = {
         "experiment": experiment.name,
         "modality": experiment.config.modality,
-        "data.name": experiment.config.data,
+        "data.name": experiment.config.own.path,
         "data.digest": digest_of(experiment.prepared),
         **_current(True),
     }
