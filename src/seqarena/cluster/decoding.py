@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from seqarena.cluster.session import cluster
 from seqarena.config import read_cluster
@@ -22,6 +22,7 @@ from seqarena.data.children import Decode, decoders
 from seqarena.data.store import Array
 from seqarena.errors import InputError
 
+READERS = 2  # processes that read files to be sent
 FILES = 16  # that a process is given at once
 # What comes of a file: an array, or why there is none.
 ANSWER = pa.schema(
@@ -59,16 +60,15 @@ def _answers(decode: Decode, names: list[str]) -> Generator[dict[str, Any]]:
             partial(read, folder=here),
             batch_format="pyarrow",
             num_cpus=0,
+            compute=TaskPoolStrategy(size=READERS),
             label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
         )
-    # Beside what trains, as a scorer is: it would wait for the end of another search.
     processes = max(1, min(len(blocks), int(ray.cluster_resources().get("CPU", 1))))
     arrays = files.map_batches(
         Decoder,
         fn_constructor_args=(decode, here, storage),
         batch_format="pyarrow",
-        num_cpus=0,
-        label_selector={},  # on any machine: otherwise that of `read` holds here too
+        num_cpus=1,  # not as `read`, or both became one operator, on one machine
         compute=ActorPoolStrategy(size=processes),
     )
     for batch in arrays.iter_batches(batch_size=None, batch_format="pyarrow"):
