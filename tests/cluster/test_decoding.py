@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import soundfile
 from PIL import Image
 from ray.cloudpickle import register_pickle_by_value
 
+import seqarena
 from seqarena.cluster import decoding
 from seqarena.cluster.access import check_token
 from seqarena.data import children
@@ -115,15 +117,31 @@ def place_of(path: Path) -> Array:
     return np.frombuffer(os.fsencode(path), np.uint8)
 
 
-def raylet_of(path: Path) -> Array:
-    """Answer which node decodes: its raylet is the parent of the process whose child this is."""
-    time.sleep(0.02)
-    return np.array([psutil.Process().parent().parent().pid])
+def meet(path: Path, folder: Path) -> Array:
+    """Wait until both nodes decode: a raylet is the parent of the process whose child this is."""
+    (folder / str(psutil.Process().parent().parent().pid)).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.1)
+        children.alive()
+    return np.zeros(1)
 
 
 def test_all_machines_decode_what_is_read_here(joined: Path) -> None:
-    found = list(decoding.decoded(raylet_of, map(Path, map(str, range(COUNT)))))
-    assert len({int(raylet[0]) for raylet in found}) == 2
+    (joined / "met").mkdir()
+    paths = [Path(str(number)) for number in range(200)]
+    found = decoding.decoded(partial(meet, folder=joined / "met"), paths)
+    assert len(list(found)) == 200
+
+
+def package_of(path: Path) -> Array:
+    """Answer which code decodes."""
+    return np.frombuffer(os.fsencode(seqarena.__file__), np.uint8)
+
+
+def test_this_process_s_code_is_sent(joined: Path) -> None:
+    (found,) = decoding.decoded(package_of, [Path("a.wav")])
+    package = Path(found.tobytes().decode()).parent
+    assert package.name == "seqarena" and package != Path(seqarena.__file__).parent
 
 
 def places(names: list[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from seqarena.cluster.session import cluster
 from seqarena.config import read_cluster
@@ -22,7 +22,10 @@ from seqarena.data.children import Decode, decoders
 from seqarena.data.store import Array
 from seqarena.errors import InputError
 
-FILES = 16  # that a process is given at once
+READERS = 2  # processes that read files to be sent
+FILES = 64  # that a process is given at once
+TOGETHER = 16 << 20  # bytes of content or of arrays that are passed on at once
+FILE = pa.schema([("name", pa.string()), ("content", pa.large_binary())])
 # What comes of a file: an array, or why there is none.
 ANSWER = pa.schema(
     [
@@ -59,16 +62,15 @@ def _answers(decode: Decode, names: list[str]) -> Generator[dict[str, Any]]:
             partial(read, folder=here),
             batch_format="pyarrow",
             num_cpus=0,
+            compute=TaskPoolStrategy(size=READERS),
             label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
         )
-    # Beside what trains, as a scorer is: it would wait for the end of another search.
     processes = max(1, min(len(blocks), int(ray.cluster_resources().get("CPU", 1))))
     arrays = files.map_batches(
         Decoder,
         fn_constructor_args=(decode, here, storage),
         batch_format="pyarrow",
-        num_cpus=0,
-        label_selector={},  # on any machine: otherwise that of `read` holds here too
+        num_cpus=1,  # not as `read`, or both became one operator, on one machine
         compute=ActorPoolStrategy(size=processes),
     )
     for batch in arrays.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -86,10 +88,25 @@ def _keep_order_and_quiet() -> None:
 
 def read(files: pa.Table, folder: Path) -> Iterator[pa.Table]:
     """Add their content to files by name, null where there is none; runs where they lie."""
-    for name in files["name"].to_pylist():
-        path = folder / name
-        content = path.read_bytes() if path.is_file() else None
-        yield pa.table({"name": [name], "content": pa.array([content], pa.large_binary())})
+    paths = {name: folder / name for name in files["name"].to_pylist()}
+    found = (
+        {"name": name, "content": path.read_bytes() if path.is_file() else None}
+        for name, path in paths.items()
+    )
+    yield from _together(found, FILE, "content")
+
+
+def _together(rows: Iterable[dict[str, Any]], schema: pa.Schema, column: str) -> Iterator[pa.Table]:
+    """Make tables of rows, as many in each as a few bytes of a column are: a table has its price."""
+    held, size = list[dict[str, Any]](), 0
+    for row in rows:
+        held.append(row)
+        size += len(row.get(column) or b"")
+        if size > TOGETHER:
+            yield pa.Table.from_pylist(held, schema)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_pylist(held, schema)
 
 
 class Decoder:
@@ -103,9 +120,13 @@ class Decoder:
 
     def __call__(self, files: pa.Table) -> Iterator[pa.Table]:
         """Decode files by name, and by content where it was sent."""
-        for file in files.to_pylist():
+        yield from _together(self._answers(files), ANSWER, "numbers")
+
+    def _answers(self, files: pa.Table) -> Iterator[dict[str, Any]]:
+        for number in range(len(files)):
+            (file,) = files.slice(number, 1).to_pylist()
             with self._place(**file) as place:
-                yield pa.Table.from_pylist([self._answer(file["name"], place)], ANSWER)
+                yield self._answer(file["name"], place)
 
     def _answer(self, name: str, place: Path) -> dict[str, Any]:
         if self.storage is not None and not self.storage.is_dir():
