@@ -97,9 +97,9 @@ def read(files: pa.Table, folder: Path) -> Iterator[pa.Table]:
 
 
 def _together(rows: Iterable[dict[str, Any]], schema: pa.Schema, column: str) -> Iterator[pa.Table]:
-    """Make tables of rows, as many in each as a few bytes of a column are: a table has its price."""
-    held, size = list[dict[str, Any]](), 0
     """Make tables of rows, of a few megabytes of a column each: every table has its price."""
+    held, size = list[dict[str, Any]](), 0
+    for row in rows:
         held.append(row)
         size += len(row.get(column) or b"")
         if size > TOGETHER:
