@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("fit", "batches", "conv_lstm", "translation", "search")
+NAMES = ("fit", "forecast", "batches", "conv_lstm", "translation", "search")
 APART = ("scale", "tuning")  # tables for docs/, of an hour: not part of all
 
 

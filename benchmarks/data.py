@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from seqarena.config import Experiment, Protocol
-from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
 
 VOCABULARY = 8_918  # of the real sentiment data, as are the lengths and the size
 SIZE = 8_454
 LENGTHS = {"mean": 21.25, "deviation": 9.5, "shortest": 2, "longest": 58}
+HOURS = 62_736  # of the training split of the forecast experiment, as are the next two
+LOOKBACK, HORIZON = 168, 24
+FEATURES = 8  # the target, three covariates, hour and weekday as sine and cosine
+
+
+class Section(NamedTuple):
+    """What an experiment of a modality says of its task and its batches."""
+
+    task: str
+    metric: str
+    batch_size: int
+    epoch_examples: int | None = None
+
+
+SECTIONS = {
+    "text": Section("classification", "accuracy", 64),
+    "video": Section("classification", "accuracy", 32),
+    "series": Section("forecasting", "mae", 32, 2_560),
+}
 
 
 def sentences(folder: Path, train: int = 2_560, valid: int = 64) -> Prepared:
@@ -54,16 +74,43 @@ def clips(folder: Path, train: int = 128, valid: int = 16) -> Prepared:
     return _write(folder, spec, draw(train), draw(valid))
 
 
+def hours(folder: Path, train: int = HOURS, valid: int = 512) -> Prepared:
+    """Write windows of hourly series of the shape of the forecast experiment: of so many hours."""
+    spec = DataSpec(
+        modality="series",
+        feature_shape=(FEATURES,),
+        max_length=LOOKBACK,
+        step="hour",
+        step_size=1.0,
+        horizon=HORIZON,
+        target={"mean": 0.0, "std": 1.0, "naive_mae": 1.0},
+    )
+    for name, steps in (("train", train), ("valid", valid), ("test", valid)):
+        series = measured(steps)
+        starts = np.arange(steps - LOOKBACK - HORIZON + 1)
+        ahead = np.lib.stride_tricks.sliding_window_view(series[:, 0], HORIZON)[LOOKBACK:]
+        lengths = np.full(len(starts), LOOKBACK)
+        write_split(folder / name, series, starts, lengths, ahead, ({} for _ in starts))
+    write_spec(folder / "spec.json", spec)
+    return Prepared(folder)
+
+
+def measured(steps: int) -> Array:
+    """Draw a series ``(steps, FEATURES)`` float32, already scaled; its target is feature 0."""
+    return np.random.default_rng(0).standard_normal((steps, FEATURES), np.float32)
+
+
 def experiment(modality: str, **protocol: int) -> Experiment:
     """Return an experiment of the real protocol's sizes; `protocol` changes them."""
-    sizes = {"batch_size": {"text": 64, "video": 32}[modality], "epochs": 1000, "patience": 1000}
+    section = SECTIONS[modality]
+    sizes = {"batch_size": section.batch_size, "epoch_examples": section.epoch_examples}
     return Experiment(
         data=modality,
         modality=modality,
-        task="classification",
-        metric="accuracy",
+        task=section.task,
+        metric=section.metric,
         variants=("window_mlp", "conv1d"),
-        protocol=Protocol(**{**sizes, **protocol}),
+        protocol=Protocol(**{**sizes, "epochs": 1000, "patience": 1000, **protocol}),
     )
 
 

@@ -9,25 +9,24 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.data import clips, experiment, sentences
+from benchmarks.data import clips, experiment, hours, sentences
 from benchmarks.turns import Turns
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Prepared
 from seqarena.fit import Training
 from seqarena.models.dropout import Dropout
 from seqarena.models.model import SequenceModel
-from seqarena.tasks import task_for
+from seqarena.tasks import AnyTask, task_for
 
 SEED = 0
-MODALITIES = {"text": sentences, "video": clips}
-TASK = task_for("classification")
+MODALITIES = {"text": sentences, "video": clips, "series": hours}
 
 
 def seqarena(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
@@ -45,7 +44,7 @@ def bare(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, A
     prepared = MODALITIES[modality](folder)
     model = build(prepared, variant, h)
     optimizer = stock_optimizer(model, h)
-    epochs = Epochs(prepared, experiment(modality).protocol.batch_size)
+    epochs = Epochs(prepared)
     while True:
         turns.wait()
         began = time.perf_counter()
@@ -53,15 +52,13 @@ def bare(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, A
         turns.report(time.perf_counter() - began)
 
 
-def bare_epoch(
-    model: SequenceModel, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]
-) -> float:
+def bare_epoch(model: SequenceModel, optimizer: torch.optim.Optimizer, batches: Epochs) -> float:
     """Train one epoch with PyTorch's own settings; return the mean loss."""
     model.train()
     total, steps = 0.0, 0
     for batch in batches:
         optimizer.zero_grad()
-        loss = _loss(model, batch)
+        loss = _loss(batches.task, model, batch)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -82,7 +79,7 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
             self.model = model
 
         def training_step(self, batch: Batch, index: int) -> Tensor:
-            return _loss(self.model, batch)
+            return _loss(epochs.task, self.model, batch)
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return stock_optimizer(self.model, h)
@@ -96,6 +93,7 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
             turns.report(time.perf_counter() - self.began)
 
     prepared = MODALITIES[modality](folder)
+    epochs = Epochs(prepared)
     L.Trainer(
         max_epochs=-1,
         accelerator="cpu",
@@ -106,17 +104,21 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
-    ).fit(
-        Module(build(prepared, variant, h)),
-        Epochs(prepared, experiment(modality).protocol.batch_size),
-    )
+    ).fit(Module(build(prepared, variant, h)), epochs)
 
 
 class Epochs:
-    """The batches that `Training` draws, epoch after epoch."""
+    """The batches that `Training` draws, epoch after epoch, and the task that they are for."""
 
-    def __init__(self, prepared: Prepared, batch_size: int) -> None:
-        self.batches, self.epoch = Batches(prepared.split("train"), batch_size, seed=SEED), 0
+    def __init__(self, prepared: Prepared) -> None:
+        given = experiment(prepared.spec.modality)
+        self.task, self.epoch = task_for(given.task), 0
+        self.batches = Batches(
+            prepared.split("train"),
+            given.protocol.batch_size,
+            seed=SEED,
+            epoch_examples=given.protocol.epoch_examples,
+        )
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -129,7 +131,8 @@ class Epochs:
 def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
     """Build the same model with torch's own dropout, as whoever writes the loop would."""
     torch.manual_seed(SEED)
-    model = TASK.model(variant, prepared.spec, h)
+    task = task_for(experiment(prepared.spec.modality).task)
+    model = task.model(variant, prepared.spec, h)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, Dropout):
@@ -143,6 +146,6 @@ def stock_optimizer(model: nn.Module, h: dict[str, Any]) -> torch.optim.Optimize
     )
 
 
-def _loss(model: SequenceModel, batch: Batch) -> Tensor:
-    loss, count = TASK.loss(model(batch), batch)
+def _loss(task: AnyTask, model: SequenceModel, batch: Batch) -> Tensor:
+    loss, count = task.loss(model(batch), batch)
     return loss / count

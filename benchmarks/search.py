@@ -149,7 +149,6 @@ def tune(turns: Turns, folder: Path, train: int, reuse_actors: bool) -> None:
 
     prepared = folder / "prepared"
     sentences(prepared, train)
-    batch_size = experiment("text").protocol.batch_size
 
     def trainable(config: dict[str, Any]) -> None:
         from benchmarks.loops import Epochs, bare_epoch, build, stock_optimizer
@@ -157,7 +156,7 @@ def tune(turns: Turns, folder: Path, train: int, reuse_actors: bool) -> None:
 
         data = Prepared(prepared)
         model = build(data, config["variant"], config)
-        loss = bare_epoch(model, stock_optimizer(model, config), Epochs(data, batch_size))
+        loss = bare_epoch(model, stock_optimizer(model, config), Epochs(data))
         tune.report({"train_loss": loss})
 
     space = COMMON | {"width": 64, "kernel": 3, "learning_rate": tune.loguniform(1e-3, 1e-2)}

@@ -10,24 +10,34 @@ from typing import Any
 
 import pytest
 import torch
-from benchmarks import fit, joey, loops, translation
+from benchmarks import fit, forecast, joey, loops, translation
 from benchmarks.turns import Turns, interleave, tell
 
 from seqarena.data.store import DataSpec
 from seqarena.models.variants import VARIANTS
 
+TRAIN = {"text": 8, "video": 8, "series": 256}  # sequences; of a series, hours
+TRAINED = [
+    *((modality, variant, fit.COMMON | own) for modality, variant, own, *_ in fit.CASES),
+    *(
+        ("series", variant, forecast.COMMON | own | {"patch": patch})
+        for variant, own in forecast.CASES
+        for patch in forecast.PATCHES.values()
+    ),
+]
 
-@pytest.mark.parametrize(("modality", "variant", "own", "_bare", "_lightning"), fit.CASES)
+
+@pytest.mark.parametrize(("modality", "variant", "hyperparameters"), TRAINED)
 def test_the_bare_loop_trains_the_model_of_every_case(
-    modality: str, variant: str, own: dict[str, Any], _bare: float, _lightning: Any, tmp_path: Path
+    modality: str, variant: str, hyperparameters: dict[str, Any], tmp_path: Path
 ) -> None:
-    prepared = loops.MODALITIES[modality](tmp_path, train=8, valid=4)
-    hyperparameters = fit.COMMON | own
+    size = TRAIN[modality]
+    prepared = loops.MODALITIES[modality](tmp_path, train=size, valid=size)
     model = loops.build(prepared, variant, hyperparameters)
     assert not any(type(module).__module__.endswith("models.dropout") for module in model.modules())
     before = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = loops.stock_optimizer(model, hyperparameters)
-    loops.bare_epoch(model, optimizer, loops.Epochs(prepared, 8))
+    loops.bare_epoch(model, optimizer, loops.Epochs(prepared))
     assert not all(map(torch.equal, before, model.parameters()))
 
 
