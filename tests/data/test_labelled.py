@@ -18,7 +18,7 @@ from seqarena.data.labelled import (
 )
 from seqarena.data.rows import Row, Rows
 from seqarena.data.store import SPLITS, Array, Split
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 
 def manifest(folder: Path, content: str, name: str = "examples.csv") -> Path:
@@ -109,6 +109,25 @@ def test_given_splits_are_honoured_and_valid_is_carved_out_of_train() -> None:
         "valid": ["b"],
         "test": ["c", "c"],
     }
+
+
+def test_what_leaks_between_named_splits_is_left_out_of_what_learns() -> None:
+    named = rows_of(
+        ("a", "train"), ("b", "train"), ("b", "valid"), ("c", "train"), ("c", "valid"),
+        ("c", "test"), ("c", None), ("d", "train"),
+    )  # fmt: skip
+    with pytest.warns(InputWarning, match="2 rows of train and 1 rows of valid are left out"):
+        dropped = assign_splits(named, valid=0.1, test=0.1, seed=0, leaks="drop")
+    found = [(row.group, name) for name, row in dropped]
+    assert found == [
+        ("a", "train"),
+        ("b", "valid"),
+        ("c", "test"),
+        ("c", "test"),
+        ("d", "train"),
+    ]
+    kept = assign_splits(named, valid=0.1, test=0.1, seed=0, leaks="keep")
+    assert [name for name, row in kept if row.split] == [row.split for row in named if row.split]
 
 
 def test_divided_groups_and_empty_splits_are_refused() -> None:

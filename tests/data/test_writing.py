@@ -54,7 +54,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     texts = ["b", "a\x00", "a", "é\u2028 \N{GRINNING FACE}", "z" * 100_000, "a"]
     groups = ["b", "a\x00", "g", "é\u2028 \N{GRINNING FACE}", "g", "a"]
     given = [
-        Row(str(n), text, "t", (None, *SPLITS)[n % 4], groups[n], n + 2)
+        Row(str(n), text, "t", (None, *SPLITS)[n % 4], groups[n], f"line {n + 2}")
         for n, text in enumerate(texts)
     ]
     rows = Rows(iter(given))

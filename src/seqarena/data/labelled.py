@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -20,7 +21,7 @@ from seqarena.data.store import SPLITS, Array
 from seqarena.data.tables import TableRow, beside, read_records
 from seqarena.data.targets import Labels, Number, Targets
 from seqarena.data.writing import split_writers
-from seqarena.errors import InputError, nearest
+from seqarena.errors import InputError, InputWarning, nearest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of the item
@@ -30,12 +31,28 @@ MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of t
 Encode = Callable[[Iterator[Row]], Generator[Array]]
 
 
+class Splitting(TypedDict):
+    """How rows come to their splits."""
+
+    valid: float
+    test: float
+    leaks: Literal["drop", "keep", "refuse"]
+
+
+SPLITTING = set(Splitting.__annotations__)  # options that a model needs not know
+
+
 class LabelledOptions(Strict):
     """What an item is labelled with, and how much of train is set aside where no split is named."""
 
     targets: Literal["label", "labels", "number", "words", "characters", "next"] = "label"
     valid: Fraction = 0.1
     test: Fraction = 0.1
+    leaks: Literal["drop", "keep", "refuse"] = "drop"  # what stands in two splits that are named
+
+    def splitting(self) -> Splitting:
+        """Return the options of `assign_splits`."""
+        return {"valid": self.valid, "test": self.test, "leaks": self.leaks}
 
     @model_validator(mode="after")
     def _leaves_train(self) -> LabelledOptions:
@@ -99,15 +116,26 @@ class Splits:
         return (row for name, row in self if name == split)
 
 
-def assign_splits(rows: Rows, *, valid: float, test: float, seed: int) -> Splits:
+def assign_splits(
+    rows: Rows,
+    *,
+    valid: float,
+    test: float,
+    seed: int,
+    leaks: Literal["drop", "keep", "refuse"] = "refuse",
+) -> Splits:
     """Divide rows into train, valid and test, whole groups at a time, and keep their order.
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
-    belongs to train; a split that no row names is carved out of train. Raises `InputError` when
-    a group lies in two splits or a split ends up empty.
+    belongs to train; a split that no row names is carved out of train. Where a group lies in two
+    named splits, it stays in test, else in valid, and what other splits have of it is left out,
+    with an `InputWarning`; or all is kept as it is named, or refused. Raises `InputError` when that
+    is so, and when a split ends up empty.
     """
+    if leaks == "drop":
+        rows = _without_leaks(rows)
     groups = rows.ranks("group")
-    named = _follow_groups(rows, groups)
+    named = _follow_groups(rows, groups, refuses=leaks != "keep")
     train = SPLITS.index("train")
     fractions = {SPLITS.index("test"): test, SPLITS.index("valid"): valid}
     missing = {split: part for split, part in fractions.items() if not (named == split).any()}
@@ -141,18 +169,37 @@ def _carve(pool: Array, fractions: dict[int, float], seed: int) -> dict[int, int
     return carved
 
 
-def _follow_groups(rows: Rows, groups: Array) -> Array:
-    """Give every row of a group the one split that the group's rows name, int8 ``(N,)``."""
+def _without_leaks(rows: Rows) -> Rows:
+    """Leave out what train has of groups in valid or test, and valid of groups in test."""
+    groups = rows.ranks("group")
+    strictest = np.full(groups.max() + 1, NO_SPLIT, np.int8)  # by group; SPLITS are in that order
+    np.maximum.at(strictest, groups, rows.named)
+    leaking = (rows.named != NO_SPLIT) & (rows.named != strictest[groups])
+    if not leaking.any():
+        return rows
+    counts = ((name, int((leaking & (rows.named == n)).sum())) for n, name in enumerate(SPLITS))
+    told = " and ".join(f"{count:,} rows of {name}" for name, count in counts if count)
+    kept = "what they hold is also in a split that judges; `prepare: {leaks: keep}` keeps them"
+    warnings.warn(f"{told} are left out: {kept}", InputWarning, stacklevel=2)
+    return Rows(row for row, leaks in zip(rows, leaking, strict=True) if not leaks)
+
+
+def _follow_groups(rows: Rows, groups: Array, refuses: bool) -> Array:
+    """Give every row without a split the one that its group's rows name, int8 ``(N,)``."""
     naming = np.flatnonzero(rows.named != NO_SPLIT)
     first = np.full(len(rows), NO_SPLIT)  # row that names a split, by group
     first[groups[naming[::-1]]] = naming[::-1]  # of equal places the last one assigned stays
-    for number in naming[rows.named[naming] != rows.named[first[groups[naming]]]]:
-        row, earlier = rows[number], rows[first[groups[number]]]
+    odd = naming[rows.named[naming] != rows.named[first[groups[naming]]]]
+    if refuses and len(odd):
+        row, earlier = rows[odd[0]], rows[first[groups[odd[0]]]]
+        what = "item" if row.group == row.item else "group"
         raise InputError(
-            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} "
-            f"of the same group '{_short(row.group)}' is in '{earlier.split}'"
+            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} of the same "
+            f"{what} '{_short(row.group)}' is in '{earlier.split}'; `prepare: {{leaks: drop}}` "
+            "leaves it out of train"
         )
-    return np.where(first[groups] == NO_SPLIT, NO_SPLIT, rows.named[first[groups]])
+    follows = (rows.named == NO_SPLIT) & (first[groups] != NO_SPLIT)
+    return np.where(follows, rows.named[first[groups]], rows.named)
 
 
 def write_labelled(

@@ -20,6 +20,7 @@ SAMPLE = 20_000  # rows that are looked at
 MOST_CLASSES = 100
 ROWS_OF_A_CLASS = 5  # on average; with fewer a column names its rows, not their classes
 MOSTLY = 0.9  # of the values are numbers: then so is the column, and what is none is odd
+LONG = 24  # bytes in UTF-8 of what is no name: 24 Latin letters, 8 Chinese ones
 FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
 
 Kind = Literal["text", "class", "number", "time", "split", "name", "empty"]
@@ -138,4 +139,5 @@ def _is_number(cell: str) -> bool:
 def _is_prose(values: Iterable[str]) -> bool:
     """Tell texts from names: of several words, or, in a script without blanks, of many letters."""
     sample = list(islice(values, 500))
-    return float(np.mean([len(words(value)) > 2 or len(value) > 16 for value in sample])) > 0.5
+    long = [len(words(value)) > 2 or len(value.encode()) > LONG for value in sample]
+    return float(np.mean(long)) > 0.5

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,17 @@ import pandas as pd
 
 from seqarena.config import Reading
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
+from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
-from seqarena.proposal.columns import Column, columns_of
+from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, UNEVEN, Proposal
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
 FEWEST_LOOKBACKS = 12  # that a series is long
+LONGEST_WORD = 12  # letters, on average over a text
 RARE = 2_000  # rows from which on a word must stand twice to be learned
 HOUR = 3600.0
 LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
@@ -126,7 +130,11 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     reading = {"text": text.name}
     prepare: dict[str, Any] = {"min_count": 2 if count >= RARE else 1}
     assert text.lengths is not None
-    prepare["max_length"] = max(8, int(text.lengths.most))
+    if _has_no_blanks(text):
+        letters = Lengths.of([len(value) for value in text.values], "characters")
+        prepare |= {"units": "characters", "max_length": int(letters.most)}
+    else:
+        prepare["max_length"] = max(8, int(text.lengths.most))
     metric = METRICS.get(task, "bleu")
     if task == "language_modelling":
         prepare["targets"] = "next"
@@ -208,6 +216,14 @@ def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, w
 def _is_uneven(column: Column) -> bool:
     total, classes = column.values.total(), len(column.values)
     return column.values.most_common(1)[0][1] * classes > UNEVEN * total
+
+
+def _has_no_blanks(text: Column) -> bool:
+    """Tell a script that puts no blanks between words: what is taken for one is a sentence."""
+    counts = Counter[bool]()
+    for value in islice(text.values, 500):
+        counts[len(value) > LONGEST_WORD * max(1, len(words(value)))] += 1
+    return counts[True] > counts[False]
 
 
 def _leaks(path: Path, proposal: Proposal) -> list[str]:

@@ -200,3 +200,14 @@ def test_a_text_with_a_line_separator_is_one_text(raw: Path, separator: str) -> 
         "asked.txt:1",
         "asked.txt:2",
     ]
+
+
+def test_a_step_may_be_a_character(tmp_path: Path) -> None:
+    rows = [f"ab{letter},{number % 2}\n" for number, letter in enumerate("cdefghijkl")]
+    (tmp_path / "examples.csv").write_text("text,label\n" + "".join(rows))
+    (tmp_path / "out").mkdir()
+    options = TextOptions(units="characters", min_count=1, valid=0.2, test=0.2)
+    spec = Text().prepare(tmp_path, tmp_path / "out", options, seed=0)
+    assert spec.max_length == 3 and {"a", "b"} < set(spec.vocabulary)
+    ((_, steps),) = Text().read("BA", spec)
+    assert [spec.vocabulary[step] for step in steps] == ["b", "a"]

@@ -18,6 +18,7 @@ from seqarena.config import Strict
 from seqarena.data.children import decoders
 from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
+    SPLITTING,
     LabelledOptions,
     assign_splits,
     encode_files,
@@ -62,11 +63,11 @@ class Audio(Modality):
         assert isinstance(options, AudioOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(features, options=options), raw)
         written = write_labelled(out, splits, encode, targets)
         mean, std = scale_by_train(out, least_std=LEAST_STD)
-        encoding = options.model_dump(exclude={"valid", "test"})
+        encoding = options.model_dump(exclude=SPLITTING)
         return DataSpec(
             modality="audio",
             feature_shape=(options.mels,),

@@ -17,6 +17,7 @@ from seqarena.config import Strict
 from seqarena.data.children import decoders
 from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
+    SPLITTING,
     LabelledOptions,
     assign_splits,
     encode_files,
@@ -68,7 +69,7 @@ class Images(Modality):
         assert isinstance(options, ImageOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(decode, options=options), raw)
         written = write_labelled(out, splits, encode, targets)
         return DataSpec(
@@ -78,7 +79,7 @@ class Images(Modality):
             step="picture",
             step_size=1.0,
             pixel_stats=mean_and_std(Split(out / "train").inputs),
-            options=options.model_dump(mode="json", exclude={"valid", "test"}),
+            options=options.model_dump(mode="json", exclude=SPLITTING),
             **written,
         )
 

@@ -59,7 +59,7 @@ class Music(Modality):
         assert isinstance(options, MusicOptions)
         # The notes are the answer: the manifest has no column for one.
         rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, valid=options.valid, test=options.test)
         decode = partial(piano_roll, steps_per_quarter=options.steps_per_quarter)
         rolls = encode_files(self.decode_all, decode, raw)(iter(rows))
         with split_writers(out) as writers, closing(rolls):

@@ -50,7 +50,7 @@ class Signal(Modality):
         assert isinstance(options, SignalOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / MANIFESTS["file"], "file", targets.column)
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, **options.splitting())
         channels = read_channels(raw / next(splits.of("train")).item)
 
         def encode(rows: Iterator[Row]) -> Generator[Array]:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,10 +29,10 @@ from seqarena.data.tokens import (
     PAD,
     SPECIALS,
     TARGET_SPECIALS,
+    UNITS,
     UNKNOWN,
     ids,
     learn_vocabulary,
-    words,
 )
 from seqarena.errors import InputError, InputWarning, few
 
@@ -44,6 +44,7 @@ class TextOptions(LabelledOptions):
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
     lowercase: bool = True
+    units: Literal["words", "characters"] = "words"  # of a step; scripts without blanks need these
 
 
 class Text(Modality):
@@ -59,9 +60,9 @@ class Text(Modality):
         assert isinstance(options, TextOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / MANIFESTS["text"], "text", targets.column)
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, **options.splitting())
         vocabulary = learn_vocabulary(
-            (_tokens(row.item, options.lowercase) for row in splits.of("train")),
+            (_tokens(row.item, options.lowercase, options.units) for row in splits.of("train")),
             TARGET_SPECIALS if options.targets == "next" else SPECIALS,
             min_count=options.min_count,
             most=options.max_vocabulary,
@@ -71,7 +72,7 @@ class Text(Modality):
 
         def encode(rows: Iterator[Row]) -> Generator[Array]:
             for row in rows:
-                tokens = ids(_tokens(row.item, options.lowercase), index)
+                tokens = ids(_tokens(row.item, options.lowercase, options.units), index)
                 yield np.pad(tokens, 1, constant_values=END) if between_ends else tokens
 
         max_length = options.max_length
@@ -86,7 +87,10 @@ class Text(Modality):
             labelled_tokens=_labelled_tokens(Split(out / "train"))
             if options.targets == "labels"
             else (),
-            options=options.model_dump(include={"lowercase", "max_length", "targets"}),
+            options=options.model_dump(
+                include={"lowercase", "max_length", "targets"}
+                | ({"units"} if options.units != "words" else set())
+            ),
             **written,
         )
 
@@ -101,7 +105,7 @@ class Text(Modality):
         )
         encoded, strange, cut = [], {}, 0
         for name, where, text in _sentences(source):
-            tokens = _tokens(text, lowercase)
+            tokens = _tokens(text, lowercase, spec.options.get("units", "words"))
             if not tokens:
                 raise InputError(f"{where}: an empty sentence; expected some words")
             cut += len(tokens) > max_length
@@ -129,8 +133,8 @@ class Text(Modality):
         return [spec.vocabulary[int(step)] for step in steps]
 
 
-def _tokens(text: str, lowercase: bool) -> list[str]:
-    return words(text.lower() if lowercase else text)
+def _tokens(text: str, lowercase: bool, units: str) -> list[str]:
+    return UNITS[units](text.lower() if lowercase else text)
 
 
 def _labelled_tokens(train: Split) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from seqarena.config import Strict
 from seqarena.data.children import Decode, decoders
 from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
+    SPLITTING,
     LabelledOptions,
     assign_splits,
     encode_files,
@@ -47,7 +48,7 @@ class Video(Modality):
         assert isinstance(options, VideoOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
-        splits = assign_splits(rows, valid=options.valid, test=options.test, seed=seed)
+        splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, as_asked(options), raw)
         written = write_labelled(out, splits, encode, targets)
         return DataSpec(
@@ -57,7 +58,7 @@ class Video(Modality):
             step="frame",
             step_size=1.0,
             pixel_stats=mean_and_std(Split(out / "train").inputs),
-            options=options.model_dump(exclude={"valid", "test"}),
+            options=options.model_dump(exclude=SPLITTING),
             **written,
         )
 
