@@ -174,6 +174,13 @@ def test_a_list_of_files_and_a_folder_of_scores(tmp_path: Path) -> None:
     assert look(tmp_path / "midi").proposal.task == "music_modelling"
 
 
+def test_files_without_classes_are_refused(tmp_path: Path) -> None:
+    for number in range(3):
+        sound(tmp_path / f"7_ann_{number}.wav")
+    with pytest.raises(InputError, match=r"all files lie in one folder; .* a table labels\.\*"):
+        look(tmp_path)
+
+
 def test_what_holds_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "all.zip").write_bytes(b"PK")

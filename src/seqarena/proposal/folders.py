@@ -55,7 +55,12 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
         prepare=prepare,
     )
     if modality != "music":
-        classes = Counter(file.relative_to(folder).parts[-2:][0] for file in files)
+        classes = Counter(file.parent.name for file in files)
+        if len(classes) == 1:
+            fix = f"or a table {MANIFEST}.* with the columns file and label"
+            raise InputError(
+                f"{folder}: all files lie in one folder; expected one per class, {fix}"
+            )
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
         if classes.most_common(1)[0][1] * len(classes) > UNEVEN * len(files):
             proposal.metric = "macro_f1"
