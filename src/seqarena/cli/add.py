@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,5 +106,5 @@ def _print(look: Look) -> None:
         print(line)
     for line in look.warnings:
         print(f"warning: {line}")
-    asked = asdict(look.proposal)
-    print(f"Suggests {asked['task']} of {asked['modality']}, by {asked['metric']}.")
+    proposal = look.proposal
+    print(f"Suggests {proposal.task} of {proposal.modality}, by {proposal.metric}.")

@@ -71,8 +71,10 @@ def look_at_table(path: Path, asked: Asked) -> Look:
         name = getattr(asked, option)
         if name is not None and name not in named:
             raise unknown(f"{path}: --{option}", "column", name, named)
-    more = "" if whole else ", of which these were looked at"
-    found = [f"{path}: {count:,} rows{more}"]
+    rows_seen = (
+        f"{count:,} rows" if whole else f"more rows than the first {count:,}, looked at here"
+    )
+    found = [f"{path}: {rows_seen}"]
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
@@ -230,11 +232,12 @@ def _leaks(path: Path, proposal: Proposal) -> list[str]:
     """Tell which texts of given splits stand in two of them."""
     text = proposal.columns.get("text", "text")
     split = proposal.columns.get("split", "split")
-    seen: dict[str, set[str]] = {}
+    seen: dict[int, set[str]] = {}  # by the hash of a text: a table may not fit in memory
     for row in rows_of(path, Reading(encoding=proposal.encoding)):
         if split not in row.cells:
             return []
         name = row.cells[split].lower()
-        seen.setdefault(row.cells[text].lower(), set()).add(SPLIT_NAMES.get(name, name))
+        key = hash(row.cells[text].lower())
+        seen.setdefault(key, set()).add(SPLIT_NAMES.get(name, name))
     leaks = sum(len(splits) > 1 for splits in seen.values())
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
