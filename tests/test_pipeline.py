@@ -283,7 +283,8 @@ def test_what_fails_in_one_experiment_is_told_at_the_end(project: Project) -> No
     finally:
         write_params(project.root, EXPERIMENTS)
         project("dvc", "repro")
-    assert re.search(r"^hours: failed after \d+ s: error: .*series\.csv", printed, re.MULTILINE)
+    told = r"^hours: failed after \d+ s: error: .*empty\.csv: no rows"
+    assert re.search(told, printed, re.MULTILINE)
     assert printed.splitlines()[-1].startswith("failed: hours: error: ")
     assert "Traceback" not in printed
 

@@ -229,10 +229,12 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
         "targets": "label",
         "valid": 0.1,
         "test": 0.1,
+        "leaks": "drop",
         "max_vocabulary": 10_000,
         "min_count": 1,
         "max_length": 64,
         "lowercase": True,
+        "units": "words",
     }
     assert shown["protocol"]["clip"] == 1.0 and shown["protocol"]["precision"] == "auto"
     assert shown["space"]["gru_attention"]["attention"] == [32, 64]
