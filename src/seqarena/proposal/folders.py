@@ -18,7 +18,7 @@ from seqarena.datasets.own.folders import manifest_of
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.columns import Column, Lengths, columns_of
-from seqarena.proposal.section import METRICS, UNEVEN, Proposal
+from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.tables import Asked, Look
 
 SAMPLE = 200  # files that are opened
@@ -40,7 +40,7 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     lengths = _lengths(modality, files)
     if lengths is not None:
         found.append(f"  {lengths}")
-    prepare = _prepare(modality, files, lengths)
+    prepare = _prepare(modality, lengths)
     if manifest is not None and modality != "music":
         proposal, lines = _listed(manifest, modality, prepare, asked)
         proposal.data = str(path)
@@ -62,16 +62,17 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
                 f"{folder}: all files lie in one folder; expected one per class, {fix}"
             )
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
-        if classes.most_common(1)[0][1] * len(classes) > UNEVEN * len(files):
+        if is_uneven(classes):
             proposal.metric = "macro_f1"
     return Look(found, proposal)
 
 
 def _modality(folder: Path) -> tuple[str, list[Path], Counter[str]]:
     """Return the modality of which a folder has most files, these, and all others by ending."""
-    by_kind = {modality: sorted_out(folder, modality) for modality in SUFFIXES}
-    modality = max(by_kind, key=lambda kind: len(by_kind[kind][0]))
-    files, others = by_kind[modality]
+    signals, endings = sorted_out(folder, "signal")
+    endings.update(path.suffix.lower() for path in signals)
+    modality = max(SUFFIXES, key=lambda kind: sum(endings[ending] for ending in SUFFIXES[kind]))
+    files, others = sorted_out(folder, modality)
     if not files:
         found = few(f"{count} {ending}" for ending, count in others.most_common()) or "nothing"
         kinds = "recordings, clips, pictures, signals (.csv) or scores (.mid)"
@@ -120,8 +121,7 @@ def _task(
     kinds = {"class": "classification", "number": "regression"}
     task = asked.task or kinds.get(target.kind, "transduction")
     if task == "classification":
-        uneven = target.values.most_common(1)[0][1] * len(target.values)
-        return task, "macro_f1" if uneven > UNEVEN * target.values.total() else "accuracy", "label"
+        return task, "macro_f1" if is_uneven(target.values) else "accuracy", "label"
     if task == "labelling":
         prepare["targets"] = "labels"
         return task, "accuracy", "labels"
@@ -188,7 +188,7 @@ MEASURES: dict[str, tuple[Callable[[Path], float], str]] = {
 }
 
 
-def _prepare(modality: str, files: Sequence[Path], lengths: Lengths | None) -> dict[str, Any]:
+def _prepare(modality: str, lengths: Lengths | None) -> dict[str, Any]:
     """Return the options that the lengths ask for, with room for those that were not measured."""
     if lengths is None:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ UNEVEN = 1.4  # times its even share that the largest class has: then accuracy s
 SEEN = 60_000  # examples that a training sees at most
 EPOCH = 8_000  # examples of an epoch, at most
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 30
+
+
+def is_uneven(classes: Counter[str]) -> bool:
+    """Tell whether the largest class has far more than its even share."""
+    return classes.most_common(1)[0][1] * len(classes) > UNEVEN * classes.total()
 
 
 @dataclass

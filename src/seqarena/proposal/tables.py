@@ -18,7 +18,7 @@ from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.columns import Column, Lengths, columns_of
-from seqarena.proposal.section import METRICS, UNEVEN, Proposal
+from seqarena.proposal.section import METRICS, Proposal, is_uneven
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
@@ -82,7 +82,7 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task == "forecasting" or (asked.task is None and times and not texts):
         return Look(found, _series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    return Look(found, proposal, list(_leaks(path, proposal)))
+    return Look(found, proposal, _leaks(path, proposal))
 
 
 def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
@@ -142,12 +142,12 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
         prepare["targets"] = "next"
     else:
         assert target is not None
-        reading[{"classification": "label"}.get(task, "target")] = target.name
+        reading["label" if task == "classification" else "target"] = target.name
     if task == "regression":
         prepare["targets"] = "number"
     elif task == "transduction":
         prepare["targets"] = "words"
-    elif task == "classification" and target is not None and _is_uneven(target):
+    elif task == "classification" and target is not None and is_uneven(target.values):
         metric = "macro_f1"
     for name, column in (("split", split), ("group", group)):
         if column:
@@ -213,11 +213,6 @@ def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, w
         found = f"{few(c.name for c in columns)} could be" if columns else "no column is"
         raise InputError(f"{path}: {found} {what}; say which with --{option} COLUMN")
     return columns[0]
-
-
-def _is_uneven(column: Column) -> bool:
-    total, classes = column.values.total(), len(column.values)
-    return column.values.most_common(1)[0][1] * classes > UNEVEN * total
 
 
 def _has_no_blanks(text: Column) -> bool:
