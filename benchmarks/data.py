@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqarena.config import Experiment, Protocol
-from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
+from seqarena.data.store import Array, DataSpec, Prepared, write_spec, write_split
+from seqarena.data.writing import write_sequences
 
 VOCABULARY = 8_918  # of the real sentiment data, as are the lengths and the size
 SIZE = 8_454

@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,17 @@ from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training
 from seqarena.models.autoregressive import AutoregressiveStepper
-from seqarena.models.builders import recurrent
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.model import SequenceModel
-from seqarena.models.variants import VARIANTS, Variant
+from seqarena.models.recurrent_encoders import recurrent
+from seqarena.models.variant import Variant
+from seqarena.models.variants import VARIANTS
 from seqarena.tasks import task_for
 from seqarena.tasks.transduction import LONGER
 
 # The model that both can build to the last weight: JoeyNMT's encoders read both ways.
 NAME = "bilstm_attention"
-VARIANT = Variant(encoder=recurrent("lstm", bidirectional=True), attention="additive")
+VARIANT = Variant(encoder=partial(recurrent, kind="lstm", bidirectional=True), attention="additive")
 HYPERPARAMETERS: dict[str, Any] = {
     "embedding": 64,
     "width": 32,  # of either half of the encoder; its states and the decoder have 64

@@ -16,9 +16,10 @@ from seqarena.data.modalities import modality
 from seqarena.data.store import write_spec
 from seqarena.datasets.long_memory import Adding
 from seqarena.fit import fit
-from seqarena.models.builders import Hyperparameters
-from seqarena.models.encoders import Encoder, RecurrentEncoder
+from seqarena.models.encoder import Encoder
+from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.recurrent import layer_of
+from seqarena.models.recurrent_encoders import RecurrentEncoder
 from seqarena.models.variants import VARIANTS, Variant
 from seqarena.spaces import smallest, space_of
 

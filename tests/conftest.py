@@ -14,8 +14,9 @@ import torch
 
 import seqarena.cluster  # noqa: F401  # settles the environment of ray before any test imports it
 from seqarena.config import Experiment, parse
-from seqarena.data.store import Array, DataSpec, write_sequences, write_spec, write_split
+from seqarena.data.store import Array, DataSpec, write_spec, write_split
 from seqarena.data.tokens import END
+from seqarena.data.writing import write_sequences
 from seqarena.models.variants import added_space
 
 pytest_plugins = ["tests.comparisons"]

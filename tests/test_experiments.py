@@ -73,7 +73,7 @@ def test_what_reads_no_order_stands_beside_what_does_on_whole_sequences() -> Non
         ({"task": "clasification"}, r"\.task: no task named .*'classification'"),
         ({"task": "forecasting"}, r"\.task: forecasting takes series, not text"),
         ({"metric": "acuracy"}, r"\.metric: no classification metric named .*'accuracy'"),
-        ({"metric": "mae"}, r"\.metric: .*known: accuracy, auroc, macro_f1"),
+        ({"metric": "mae"}, r"\.metric: .*known: accuracy, auprc, auroc, .*, macro_f1"),
         ({"variants": ["gru", "ltsm"]}, r"\.variants: no variant named 'ltsm'; .*'lstm'"),
         ({"variants": ["conv_lstm"]}, r"\.variants: .*'conv_lstm' takes video, not text"),
         (

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqarena.runs import CODE
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = "src/seqarena"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -77,20 +75,6 @@ def excepted(file: Path) -> bool:
 
 def covers(dep: str, file: str) -> bool:
     return file == dep or file.startswith(f"{dep}/")
-
-
-def test_the_code_that_names_a_training_is_what_trains() -> None:
-    """`runs.CODE` against what `fit` imports: a change elsewhere makes no result another."""
-    module = ROOT / PACKAGE / "fit.py"
-    files = reached(module) | {f"{PACKAGE}/fit.py"}
-    # These check and read what is given, and hold nothing that trains.
-    apart = ("__init__", "data/__init__", "config", "files")
-    for file in files - {f"{PACKAGE}/{name}.py" for name in apart}:
-        names = (f"{PACKAGE}/{name}" for name in CODE)
-        assert any(covers(name, file.removesuffix(".py")) for name in names), file
-    for name in CODE:
-        path = f"{PACKAGE}/{name}"
-        assert any(covers(path, file.removesuffix(".py")) for file in files), name
 
 
 def deps(stage: str) -> list[str]:

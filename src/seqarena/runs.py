@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from seqarena.config import Experiment, Record, Scalar, Strict
-from seqarena.files import digest_of, sha256_of
 
 Hyperparameters = dict[str, Scalar]
-# What decides the weights that a training ends with, held by a test to be what `fit` imports.
-CODE = (
-    "data/batches",
-    "data/pitches",
-    "data/spelling",
-    "data/store",
-    "data/targets",
-    "data/tokens",
-    "decode",
-    "device",
-    "fit",
-    "inference",
-    "models",
-    "optimizer",
-    "parallel",
-    "tasks",
-)
-DESIGNED = 4  # first trials of a study, of its design: from then on it learns from its own
+DESIGNED = 8  # first trials of a study, of its design: from then on it learns from its own
 OF_PRUNING = ("grace", "reduction")
 NOT_OF_TRAINING = ("name", "seed", "repetitions", "trials", "search", "timeout")
 
@@ -133,9 +114,11 @@ class Finals(Record):
 class Keys:
     """Names trainings by all that decides their result: data, code, what is asked, the budget."""
 
-    def __init__(self, config: Experiment, data: str) -> None:
+    def __init__(self, config: Experiment, data: str, code: Callable[[str, str], str]) -> None:
+        """Take the digest of the data, and what tells that of the code of a task and a variant."""
         budget = config.protocol.model_dump(exclude=set(NOT_OF_TRAINING))
-        asked = {"data": data, "code": code_digest(), "task": config.task, "metric": config.metric}
+        asked = {"data": data, "task": config.task, "metric": config.metric}
+        self.code = {variant: code(config.task, variant) for variant in config.variants}
         if config.resources.workers > 1:  # each drops out units of its own
             asked["workers"] = str(config.resources.workers)
         self.trial = {**asked, **budget}
@@ -143,22 +126,13 @@ class Keys:
 
     def __call__(self, job: Job) -> str:
         """Return the key of a training: runs of the same key have the same result."""
-        return _digest({**(self.trial if job.kind == "trial" else self.final), **asdict(job)})
+        budget = self.trial if job.kind == "trial" else self.final
+        return _digest({**budget, **asdict(job), "code": self.code[job.variant]})
 
     def study(self, variant: str, repetition: int) -> str:
         """Return the key under which all trials of a study stand."""
-        return _digest({**self.trial, "variant": variant, "repetition": repetition})
-
-
-def code_digest() -> str:
-    """Digest the code that trains."""
-    package = Path(__file__).parent
-    files = {name: _content(package / name) for name in CODE}
-    return _digest(files)
-
-
-def _content(path: Path) -> str:
-    return digest_of(path, "*.py") if path.is_dir() else sha256_of(path.with_suffix(".py"))
+        study = {"variant": variant, "repetition": repetition, "code": self.code[variant]}
+        return _digest({**self.trial, **study})
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range
 from seqarena.errors import InputError, unknown
-from seqarena.models.builders import FRONTENDS
+from seqarena.models.frontends import FRONTENDS
 from seqarena.models.variants import VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
 

@@ -15,8 +15,9 @@ import yaml
 from seqarena.baselines.judging import Predictions
 from seqarena.baselines.registry import BASELINES, baseline_for
 from seqarena.data.modalities.text import Text, TextOptions
-from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec, write_split
+from seqarena.data.store import Array, DataSpec, Prepared, write_spec, write_split
 from seqarena.data.tokens import TARGET_SPECIALS
+from seqarena.data.writing import write_sequences
 from seqarena.errors import InputError
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.scoring import judge_on_valid
@@ -243,6 +244,8 @@ def tiny(
     if task == "transduction":
         words = (*TARGET_SPECIALS, "no", "yes")
         spec = replace(spec, target_vocabulary=words, target_unit="words")
+    if task == "labelling":
+        spec = replace(spec, classes=("B-x", "O"))
     if task == "regression":
         spec = replace(spec, target={"mean": 0.0, "std": 1.0})
     return Prepared(prepare(folder, spec, (60, 20, 20), targets=KINDS.get(task, "label")))

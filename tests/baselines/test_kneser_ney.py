@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from seqarena.baselines.kneser_ney import KneserNey, kneser_ney_trigram, unigram
-from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import Array, DataSpec, Prepared, write_spec
 from seqarena.data.tokens import END, TARGET_SPECIALS, ids, learn_vocabulary, words
+from seqarena.data.writing import write_sequences
 from seqarena.datasets.hutto import sentences
 
 SIZE = 12

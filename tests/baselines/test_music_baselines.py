@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seqarena.baselines.music import independent_keys, repeat_frame
-from seqarena.data.store import Array, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import Array, DataSpec, Prepared, write_spec
+from seqarena.data.writing import write_sequences
 
 SPEC = DataSpec(modality="music", feature_shape=(88,), max_length=4, step="beat", step_size=0.5)
 FIRST = {"train": [[1, 1, 1, 0], [0, 1]], "valid": [[1]], "test": [[1, 0], [0, 0, 1]]}
@@ -22,7 +23,7 @@ def prepared(tmp_path: Path) -> Prepared:
         for roll, piece in zip(rolls, pieces, strict=True):
             roll[:, 0] = piece
         before = [np.pad(roll, ((1, 0), (0, 0)))[:-1].astype(np.float32) for roll in rolls]
-        write_sequences(tmp_path / name, before, rolls, [])
+        write_sequences(tmp_path / name, before, rolls, ({} for _ in rolls))
     write_spec(tmp_path / "spec.json", SPEC)
     return Prepared(tmp_path)
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from seqarena.baselines.nearest_image import nearest_image
-from seqarena.data.store import DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import DataSpec, Prepared, write_spec
 from seqarena.data.tokens import END, TARGET_SPECIALS
+from seqarena.data.writing import write_sequences
 
 SPEC = DataSpec(
     modality="image",

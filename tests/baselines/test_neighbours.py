@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from seqarena.baselines.registry import BASELINES
-from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, write_spec
+from seqarena.data.writing import write_sequences
 from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.tasks import TASKS
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from seqarena.data.batches import Batch, Batches, collate
-from seqarena.data.store import Split, write_sequences, write_split
+from seqarena.data.store import Split, write_split
+from seqarena.data.writing import write_sequences
 
 LENGTHS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5]
 
@@ -116,7 +117,7 @@ def test_collate_pads_and_fills_in_targets() -> None:
 def test_targets_of_their_own_lengths_are_padded_too(tmp_path: Path) -> None:
     sources = [np.full(n, n, np.int32) for n in (3, 1, 2)]
     targets = [np.arange(1, n + 1, dtype=np.int32) for n in (2, 4, 1)]
-    write_sequences(tmp_path / "train", sources, targets, [])
+    write_sequences(tmp_path / "train", sources, targets, ({} for _ in sources))
     split = Split(tmp_path / "train")
     assert [split.target(n).tolist() for n in range(3)] == [[1, 2], [1, 2, 3, 4], [1]]
     ((indices, batch),) = Batches(split, 3).in_order()

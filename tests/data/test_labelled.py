@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -130,11 +131,48 @@ def test_what_leaks_between_named_splits_is_left_out_of_what_learns() -> None:
     assert [name for name, row in kept if row.split] == [row.split for row in named if row.split]
 
 
+def of_classes(*targets: str, groups: int | None = None) -> Rows:
+    """Make rows with such targets; with `groups`, so many groups that hold any of them."""
+    named = [f"g{i % groups}" if groups else f"t{i}" for i in range(len(targets))]
+    pairs = zip(targets, named, strict=True)
+    return Rows(Row(str(i), f"t{i}", t, None, g, "") for i, (t, g) in enumerate(pairs))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_split_has_its_part_of_every_class(seed: int) -> None:
+    rows = of_classes(*["a"] * 200, *["b"] * 40, *["c"] * 10, *["d"] * 2)
+    splits = assign_splits(rows, valid=0.1, test=0.2, seed=seed, stratify=True)
+    counts = {
+        name: Counter(row.target for row in splits.of(name)) for name in ("valid", "test", "train")
+    }
+    assert counts["test"]["a"] == 40 and counts["valid"]["a"] == 20
+    assert counts["test"]["b"] == 8 and counts["valid"]["b"] == 4
+    assert counts["test"]["c"] == 2 and counts["valid"]["c"] == 1
+    assert counts["train"]["d"] >= 1
+
+
+def test_a_class_of_one_row_is_learned_and_told_to_be_judged_by_nothing() -> None:
+    rows = of_classes(*["a"] * 30, *["b"] * 30, "rare")
+    for seed in range(20):
+        with pytest.warns(InputWarning, match="no row of (valid|test) has the label 'rare': ") as w:
+            splits = assign_splits(rows, valid=0.1, test=0.1, seed=seed, stratify=True)
+        assert len(w) == 2
+        assert "rare" in {row.target for row in splits.of("train")}
+
+
+def test_groups_that_hold_several_classes_stay_whole() -> None:
+    rows = of_classes(*"abcdabcdab" * 10, groups=10)
+    splits = assign_splits(rows, valid=0.2, test=0.3, seed=1, stratify=True)
+    groups = {name: {row.group for row in splits.of(name)} for name in SPLITS}
+    assert [len(groups[name]) for name in SPLITS] == [5, 2, 3]
+    assert len(set().union(*groups.values())) == 10
+
+
 def test_divided_groups_and_empty_splits_are_refused() -> None:
     with pytest.raises(InputError, match="line 3: split 'test', but line 2 of the same group 'g'"):
         assign_splits(rows_of(("g", "train"), ("g", "test")), valid=0.1, test=0.1, seed=0)
     rows = rows_of(("g", None), ("g", None), ("h", None), ("h", None))
-    with pytest.raises(InputError, match="split 'train' is empty: 4 rows in 2 groups"):
+    with pytest.raises(InputError, match="split 'valid' is empty: 4 rows in 2 groups"):
         assign_splits(rows, valid=0.1, test=0.1, seed=0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqarena.data.rows import Row, Rows
-from seqarena.data.store import SPLITS, Array, write_sequences
+from seqarena.data.store import SPLITS, Array, write_split
 from seqarena.data.writing import split_writers, turn_columns
 from seqarena.files import digest_of
 
@@ -31,7 +31,15 @@ def test_the_bytes_are_those_of_a_split_that_is_written_whole(
     targets = [np.arange(length + 1, dtype=np.int32) for length in LENGTHS]
     examples = [{"id": str(number), "text": "é\u2028"} for number in labels]
     for name in SPLITS:
-        write_sequences(tmp_path / "a" / name, sequences, targets if own else labels, examples)
+        folder, whole = tmp_path / "a" / name, targets if own else [labels]
+        lengths = np.array(LENGTHS)
+        starts = lengths.cumsum() - lengths
+        write_split(
+            folder, np.concatenate(sequences), starts, lengths, np.concatenate(whole), examples
+        )
+        if own:
+            np.save(folder / "target_starts.npy", starts + range(len(LENGTHS)))
+            np.save(folder / "target_lengths.npy", (lengths + 1).astype(np.int32))
     with split_writers(tmp_path / "b") as writers:
         for writer in writers.values():
             for number, steps in enumerate(sequences):

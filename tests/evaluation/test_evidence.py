@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqarena.data.store import SPLITS, DataSpec, Prepared, write_sequences, write_spec
+from seqarena.data.store import SPLITS, DataSpec, Prepared, write_spec
+from seqarena.data.writing import write_sequences
 from seqarena.evaluation.evidence import absent_classes, constants_of
 
 CLASSES = ("a", "b", "c")

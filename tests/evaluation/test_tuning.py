@@ -94,11 +94,12 @@ def test_equal_scores_are_no_trouble() -> None:
 
 
 def test_only_trials_of_the_design_are_a_sample() -> None:
-    trials = (tried(0.5), tried(0.4, "pruned"), tried(None, "failed"), tried(0.7), tried(0.9))
-    assert len(trials) == DESIGNED + 1
+    designed = (tried(0.5), tried(0.4, "pruned"), tried(None, "failed"), tried(0.7))
+    trials = (*designed, *[tried(0.6)] * (DESIGNED - 4), tried(0.9))
     studies = [study_of("gru", repetition, trials) for repetition in (1, 2)]
-    assert designed_scores(studies, SHARE) == [0.5, 0.4, 0.4, 0.7] * 2
-    assert designed_scores(studies, ERROR) == [0.5, 0.4, 0.7, 0.7] * 2
+    rest = [0.6] * (DESIGNED - 4)
+    assert designed_scores(studies, SHARE) == [0.5, 0.4, 0.4, 0.7, *rest] * 2
+    assert designed_scores(studies, ERROR) == [0.5, 0.4, 0.7, 0.7, *rest] * 2
 
 
 def drawn(count: int, seed: int = 0) -> list[TriedTrial]:

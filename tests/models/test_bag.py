@@ -1,6 +1,6 @@
 import torch
 
-from seqarena.models.encoders import Bag
+from seqarena.models.feedforward import Bag
 
 
 def test_order_and_padding_are_nothing_to_it() -> None:

@@ -11,10 +11,11 @@ from seqarena.decode import beam_search, greedy
 from seqarena.models.attention import ATTENTIONS
 from seqarena.models.autoregressive import AutoregressiveStepper, Decoder
 from seqarena.models.decoder import RecurrentDecoder
-from seqarena.models.encoders import Encoder, RecurrentEncoder
+from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Embedding, embedding_table
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Fused
+from seqarena.models.recurrent_encoders import RecurrentEncoder
 from seqarena.models.transformer import Transformer
 from seqarena.models.transformer_decoder import TransformerDecoder
 

@@ -52,11 +52,12 @@ def test_values_lie_within_their_dimension_and_fixed_ones_are_not_drawn() -> Non
 
 @pytest.mark.parametrize("name", [*COMMON, "embedding_std"])
 def test_each_dimension_is_tried_in_every_part(name: str) -> None:
-    """The range cut in as many parts as there are trials: one in each."""
+    """The range cut in as many parts as there are trials: one in each, of the first few as well."""
     for repetition in range(1, 20):
         values = [p[name] for p in points({name: Range(low=0.0, high=1.0)}, repetition)]
-        parts = sorted(math.floor(float(str(value)) * DESIGNED) for value in values)
-        assert parts == list(range(DESIGNED))
+        for count in (2, 4, DESIGNED):
+            parts = sorted(math.floor(float(str(value)) * count) for value in values[:count])
+            assert parts == list(range(count))
 
 
 def test_what_all_variants_have_is_spread_over_all_of_it_together() -> None:

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from seqarena.config import Experiment
-from seqarena.data.store import DataSpec, Prepared, write_sequences
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
+from seqarena.data.writing import write_sequences
 from seqarena.errors import InputError, InputWarning
 from seqarena.fit import fit
 from seqarena.models.variants import VARIANTS
@@ -95,7 +96,9 @@ def test_a_metric_that_a_split_does_not_define_is_refused(
     config = config_for(experiment, "classification", "signal", ("gru",))
     rehearse(config, data, spaces(config), "here")  # accuracy is defined
     config = config.model_copy(update={"metric": "auroc"})
-    told = rf"^here\.metric: auroc is not defined on {split}: all sequences are of one class, .*; "
+    told = (
+        rf"^here\.metric: auroc is not defined on {split}: all sequences are of one class, '.*'; "
+    )
     with pytest.raises(InputError, match=told):
         rehearse(config, data, spaces(config), "here")
 

@@ -21,7 +21,7 @@ SPACE: dict[str, Dimension] = {
 
 
 def study(bounds: Bounds = SHARE, repetition: int = 1, **protocol: Any) -> Study:
-    return Study("gru", repetition, SPACE, bounds, Protocol(**{"trials": 9, **protocol}))
+    return Study("gru", repetition, SPACE, bounds, Protocol(**{"trials": 12, **protocol}))
 
 
 def result(score: float, loss: float = 1.0, **more: Any) -> Result:
@@ -40,11 +40,11 @@ def play(made: Study, scores: list[float]) -> list[Job]:
 
 
 def test_the_same_history_asks_for_the_same() -> None:
-    scores = [0.1, 0.5, 0.3, 0.4, 0.45, 0.6, 0.2]
+    scores = [0.1, 0.5, 0.3, 0.4, 0.45, 0.6, 0.2, 0.15, 0.55, 0.35, 0.25]
     first, second = play(study(), scores), play(study(), scores)
     assert first == second
-    assert [job.number for job in first] == list(range(1, 8))
-    assert len({job.seed for job in first}) == 7
+    assert [job.number for job in first] == list(range(1, 12))
+    assert len({job.seed for job in first}) == 11
     assert play(study(seed=1), scores) != first
     assert play(study(repetition=2), scores) != first
     other = play(study(), [1 - score for score in scores])
@@ -53,9 +53,9 @@ def test_the_same_history_asks_for_the_same() -> None:
 
 
 def test_a_larger_budget_changes_no_trial_that_was_there() -> None:
-    scores = [0.1, 0.5, 0.3, 0.4, 0.45]
-    assert play(study(trials=5), scores) == play(study(trials=50), scores)
-    few = study(trials=5)
+    scores = [0.1, 0.5, 0.3, 0.4, 0.45, 0.6, 0.2, 0.15, 0.55, 0.35]
+    assert play(study(trials=10), scores) == play(study(trials=50), scores)
+    few = study(trials=10)
     play(few, scores)
     assert few.next() is None
     assert few.remaining == 0

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    recall_score,
+    roc_auc_score,
+)
 from torch import Tensor
 
 from seqarena.data.batches import Batch
@@ -29,6 +38,13 @@ def classified(classes: int, present: int, seed: int = 0) -> tuple[Tensor, Tenso
     return torch.from_numpy(logits.round(1)), torch.from_numpy(truth)
 
 
+def odds(logits: Tensor) -> Any:
+    """What ranks sequences by each class, ``(N, K)``: equal where logits differ by as much."""
+    if logits.shape[1] == 2:
+        return (logits - logits.flip(1)).numpy()
+    return torch.log_softmax(logits, 1).numpy()
+
+
 def rows_of(name: str, logits: Tensor, truth: Tensor, task: str = "classification") -> Tensor:
     """The rows of a metric, from ragged batches."""
     metric = TASKS[task].metrics[name]
@@ -47,16 +63,62 @@ def test_accuracy_and_macro_f1(classes: int, present: int) -> None:
     assert f1 == pytest.approx(f1_score(truth, said, average="macro", labels=range(present)))
 
 
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3)])
+def test_balanced_accuracy(classes: int, present: int) -> None:
+    logits, truth = classified(classes, present)
+    found = METRICS["balanced_accuracy"].of(rows_of("balanced_accuracy", logits, truth))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class that is predicted and never true
+        assert found == pytest.approx(balanced_accuracy_score(truth, logits.argmax(1)))
+
+
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3)])
+def test_auprc(classes: int, present: int) -> None:
+    logits, truth = classified(classes, present)
+    chances = odds(logits)
+    places = [1] if classes == 2 else range(present)
+    areas = [average_precision_score(truth == place, chances[:, place]) for place in places]
+    found = METRICS["auprc"].of(rows_of("auprc", logits, truth))
+    assert found == pytest.approx(np.mean(areas))
+
+
+@pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 3)])
+def test_log_loss(classes: int, present: int) -> None:
+    logits, truth = classified(classes, present)
+    chances = torch.softmax(logits, 1).numpy()
+    found = METRICS["log_loss"].of(rows_of("log_loss", logits, truth))
+    assert found == pytest.approx(log_loss(truth, chances, labels=range(classes)))
+
+
+def test_calibration_error_by_hand() -> None:
+    """Two bins: 0.6 is right in one of two cases, 0.9 in both."""
+    chances = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.1, 0.9], [0.1, 0.9]], dtype=torch.float64)
+    rows = rows_of("calibration_error", chances.log(), torch.tensor([0, 1, 1, 1]))
+    assert METRICS["calibration_error"].of(rows) == pytest.approx((2 * 0.1 + 2 * 0.1) / 4)
+
+
+def test_odds_that_come_true_as_often_as_they_say_have_no_calibration_error() -> None:
+    random = np.random.default_rng(0)
+    chances = random.uniform(0.5, 1, size=40_000)
+    truth = torch.from_numpy((random.random(len(chances)) > chances).astype(np.int64))
+    logits = torch.from_numpy(np.stack([np.log(chances), np.log1p(-chances)], 1))
+    metric = METRICS["calibration_error"]
+    honest = metric.of(class_rows(metric, logits, truth))
+    boasting = metric.of(class_rows(metric, 3 * logits, truth))
+    assert honest < 0.01 < 0.1 < boasting
+
+
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3), (3, 2)])
 def test_auroc(classes: int, present: int) -> None:
     logits, truth = classified(classes, present)
-    chances = torch.softmax(logits, 1).numpy()
+    chances = odds(logits)
     places = [1] if classes == 2 else range(present)
     areas = [roc_auc_score(truth == place, chances[:, place]) for place in places]
     auroc = METRICS["auroc"].of(rows_of("auroc", logits, truth))
     assert auroc == pytest.approx(np.mean(areas))
     if classes == present > 2:
-        assert auroc == pytest.approx(roc_auc_score(truth, chances, multi_class="ovr"))
+        exact = torch.softmax(logits, 1).numpy()
+        assert auroc == pytest.approx(roc_auc_score(truth, exact, multi_class="ovr"))
 
 
 def test_auroc_of_the_certain_is_not_lost_in_rounding() -> None:
@@ -71,7 +133,7 @@ def test_auroc_is_undefined_for_one_class() -> None:
     assert np.isnan(METRICS["auroc"].of(rows))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", sorted(METRICS.keys() - {"calibration_error"}))
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 3)])
 def test_how_a_sequence_moves_a_metric_is_the_slope_in_its_weight(
     name: str, classes: int, present: int
@@ -92,10 +154,32 @@ def weighted(name: str, logits: Tensor, truth: Tensor, place: int, weight: float
     if name == "macro_f1":
         kept: Any = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
         return float(f1_score(truth, said, **kept))
+    chances = odds(logits)
+    if name == "log_loss":
+        every, exact = range(logits.shape[1]), torch.softmax(logits, 1).numpy()
+        return float(log_loss(truth, exact, sample_weight=weights, labels=every))
+    if name == "balanced_accuracy":
+        kept = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
+        return float(recall_score(truth, said, **kept))
     classes = [1] if logits.shape[1] == 2 else np.unique(truth)
-    chances = torch.log_softmax(logits, 1).numpy()
-    areas = [roc_auc_score(truth == c, chances[:, c], sample_weight=weights) for c in classes]
+    judge = {"auroc": roc_auc_score, "auprc": average_precision_score}[name]
+    areas = [judge(truth == c, chances[:, c], sample_weight=weights) for c in classes]
     return float(np.mean(areas))
+
+
+def test_how_a_sequence_moves_the_calibration_error() -> None:
+    """Against the error of the rows with one of them weighing a little more, and a little less."""
+    logits, truth = classified(5, 3)
+    metric = METRICS["calibration_error"]
+    rows = rows_of("calibration_error", logits, truth)
+    found = metric.derivatives(rows)
+    for place in (0, 1, 30):
+        weights = torch.ones(COUNT, 1, dtype=torch.float64)
+        values = []
+        for change in (1e-4, -1e-4):
+            weights[place] = 1 + change
+            values.append(metric.of(rows * weights))
+        assert float(found[place]) == pytest.approx((values[0] - values[1]) / 2e-4, abs=1e-7)
 
 
 def test_a_class_that_is_never_predicted_scores_zero_and_one_that_is_absent_not_at_all() -> None:

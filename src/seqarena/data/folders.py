@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from seqarena.data.children import Decode, decoded
+from seqarena.data.store import Array
 from seqarena.errors import InputError
 
 SUFFIXES = {
@@ -20,12 +22,6 @@ SUFFIXES = {
 # What systems and tools leave in a folder beside what a person put there.
 LEFT_BEHIND = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 MANIFEST = "labels"  # the stem of a table that lists files: no file of its own
-
-
-def files_below(folder: Path, modality: str) -> list[Path]:
-    """List the files of a modality below a folder, in order; see `of_kind`."""
-    found, _ = sorted_out(folder, modality)
-    return found
 
 
 def sorted_out(folder: Path, modality: str) -> tuple[list[Path], Counter[str]]:
@@ -53,8 +49,14 @@ def files_at(source: Path, modality: str) -> list[Path]:
     """
     if not source.is_dir():
         return [source]
-    found = files_below(source, modality)
+    found, _ = sorted_out(source, modality)
     if not found:
         kinds = ", ".join(SUFFIXES[modality])
         raise InputError(f"{source}: no files of {modality} ({kinds}) in this folder")
     return found
+
+
+def decoded_at(source: str, modality: str, decode: Decode) -> list[tuple[str, Array]]:
+    """Decode a file, or all of a modality below a folder: their names and what comes of them."""
+    paths = files_at(Path(source), modality)
+    return [(path.name, steps) for path, steps in zip(paths, decoded(decode, paths), strict=True)]

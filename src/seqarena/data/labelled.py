@@ -24,6 +24,7 @@ from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, InputWarning, nearest
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+ROUNDING = 1e-6  # rows
 MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of the item
 
 
@@ -37,6 +38,7 @@ class Splitting(TypedDict):
     valid: float
     test: float
     leaks: Literal["drop", "keep", "refuse"]
+    stratify: bool
 
 
 SPLITTING = set(Splitting.__annotations__)  # options that a model needs not know
@@ -52,7 +54,12 @@ class LabelledOptions(Strict):
 
     def splitting(self) -> Splitting:
         """Return the options of `assign_splits`."""
-        return {"valid": self.valid, "test": self.test, "leaks": self.leaks}
+        return {
+            "valid": self.valid,
+            "test": self.test,
+            "leaks": self.leaks,
+            "stratify": self.targets == "label",
+        }
 
     @model_validator(mode="after")
     def _leaves_train(self) -> LabelledOptions:
@@ -123,11 +130,13 @@ def assign_splits(
     test: float,
     seed: int,
     leaks: Literal["drop", "keep", "refuse"] = "refuse",
+    stratify: bool = False,
 ) -> Splits:
     """Divide rows into train, valid and test, whole groups at a time, and keep their order.
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
-    belongs to train; a split that no row names is carved out of train. Where a group lies in two
+    belongs to train; a split that no row names is carved out of train, with its part of each class
+    if `stratify` says that targets are classes. Where a group lies in two
     named splits, it stays in test, else in valid, and what other splits have of it is left out,
     with an `InputWarning`; or all is kept as it is named, or refused. Raises `InputError` when that
     is so, and when a split ends up empty.
@@ -140,32 +149,61 @@ def assign_splits(
     fractions = {SPLITS.index("test"): test, SPLITS.index("valid"): valid}
     missing = {split: part for split, part in fractions.items() if not (named == split).any()}
     in_pool = (named == NO_SPLIT) | (named == train)
-    carved = np.full(len(rows), train, np.int8)  # by group
-    for group, split in _carve(groups[in_pool], missing, seed).items():
+    carved = np.full(groups.max() + 1, train, np.int8)  # by group
+    pool = groups[in_pool]
+    classes = rows.ranks("target")[in_pool] if stratify else np.zeros(len(pool), np.int64)
+    for group, split in _carve(pool, classes, missing, seed).items():
         carved[group] = split
     places = np.where(in_pool, carved[groups], named)
     for split, name in enumerate(SPLITS):
         if not (places == split).any():
             count = f"{len(rows)} rows in {groups.max() + 1} groups"
             raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
+    if stratify:
+        _tell_absent(rows, places)
     return Splits(rows, places)
 
 
-def _carve(pool: Array, fractions: dict[int, float], seed: int) -> dict[int, int]:
+def _tell_absent(rows: Rows, places: Array) -> None:
+    """Warn of classes that no row of valid or of test has."""
+    classes = rows.ranks("target")
+    for split, name in enumerate(SPLITS[1:], start=1):
+        absent = np.setdiff1d(classes, classes[places == split])
+        if len(absent):
+            first = rows[np.flatnonzero(classes == absent[0])[0]].target
+            others = f" and {len(absent) - 1:,} other labels" if len(absent) > 1 else ""
+            warnings.warn(
+                f"no row of {name} has the label '{_short(first)}'{others}: "
+                "more rows would have it judged",
+                InputWarning,
+                stacklevel=2,
+            )
+
+
+def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) -> dict[int, int]:
     """Draw groups until each split has its fraction of the rows; return the split by group.
 
-    `pool` holds the group of each row, by its place in the alphabet.
+    `pool` and `classes` hold the group and the class of each row, by their places in the alphabet.
+    Where no group has rows of two classes each split has its fraction of every class, and train
+    keeps a group of each; what a split has too much of one class, it has less of the next.
     """
     sizes = np.bincount(pool)
     groups = np.flatnonzero(sizes)
-    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))].tolist()
-    carved: dict[int, int] = {}
-    for split, fraction in fractions.items():
-        wanted = fraction * len(pool)
-        while wanted > 0 and shuffled:
-            group = shuffled.pop()
-            carved[group] = split
-            wanted -= int(sizes[group])
+    of_group = np.zeros(len(sizes), np.int64)
+    of_group[pool] = classes
+    if (classes != of_group[pool]).any():
+        of_group[:] = 0
+    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))]
+    carved, owed = dict[int, int](), dict.fromkeys(fractions, 0.0)
+    for number in np.unique(of_group[groups]):
+        left = shuffled[of_group[shuffled] == number].tolist()
+        rows = int(sizes[left].sum())
+        for split, fraction in fractions.items():
+            owed[split] += fraction * rows
+            while owed[split] > ROUNDING and len(left) > 1:
+                group = left.pop()
+                carved[group] = split
+                owed[split] -= int(sizes[group])
     return carved
 
 

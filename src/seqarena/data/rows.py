@@ -30,6 +30,7 @@ COLUMNS = "id, item, target, split, coalesce(grouped, item), place"
 IN_ORDER = {
     "id": "SELECT number, id AS key FROM rows ORDER BY key",
     "group": "SELECT number, coalesce(grouped, item) AS key FROM rows ORDER BY key",
+    "target": "SELECT number, target AS key FROM rows ORDER BY key",
 }
 
 
@@ -74,8 +75,8 @@ class Rows:
         """The split that each row names, int8 ``(N,)``: its index, or `NO_SPLIT`."""
         return np.array(self._named, np.int8)
 
-    def ranks(self, column: Literal["id", "group"]) -> Array:
-        """Number the ids or the groups in alphabetical order, int64 ``(N,)``: equal ones alike."""
+    def ranks(self, column: Literal["id", "group", "target"]) -> Array:
+        """Number what a column holds in alphabetical order, int64 ``(N,)``: equal ones alike."""
         ranks = np.empty(len(self), np.int64)
         rank, before = -1, None
         for number, key in self._table.execute(IN_ORDER[column]):

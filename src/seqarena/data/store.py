@@ -204,30 +204,3 @@ def write_split(
     with (folder / "examples.jsonl").open("w") as file:
         for example in examples:
             file.write(json.dumps(example, ensure_ascii=False) + "\n")
-
-
-def write_sequences(
-    folder: Path,
-    sequences: list[Array],
-    targets: Array | list[Array],
-    examples: Iterable[dict[str, Any]],
-) -> None:
-    """Write one split of separate sequences ``(T, *feature_shape)``; a list of targets is theirs.
-
-    Each of such a list is a sequence ``(U, *)``.
-    """
-    inputs, starts, lengths = _end_to_end(sequences)
-    if isinstance(targets, np.ndarray):
-        write_split(folder, inputs, starts, lengths, targets, examples)
-        return
-    tokens, target_starts, target_lengths = _end_to_end(targets)
-    write_split(folder, inputs, starts, lengths, tokens, examples)
-    np.save(folder / "target_starts.npy", target_starts, allow_pickle=False)
-    np.save(folder / "target_lengths.npy", target_lengths, allow_pickle=False)
-
-
-def _end_to_end(sequences: list[Array]) -> tuple[Array, Array, Array]:
-    """Return sequences one after another, where each starts and how long it is."""
-    lengths = np.array([len(sequence) for sequence in sequences])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    return np.concatenate(sequences), starts.astype(np.int64), lengths.astype(np.int32)

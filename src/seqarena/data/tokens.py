@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqarena.data.store import Array
 
+if TYPE_CHECKING:
+    import regex
+
 PAD, UNKNOWN, END = range(3)
 SPECIALS = ("<pad>", "<unk>")
 TARGET_SPECIALS = (*SPECIALS, "<end>")  # ends a target, and stands before its first token
 
-# In this order: a number with its separators, a word with its contractions and hyphens, a run
-# of one and the same mark ("...", "''"), since how often it stands there carries meaning.
-TOKEN = re.compile(r"\d+(?:[.,:]\d+)*(?!\w)|\w+(?:['-]\w+)*|([^\w\s])\1*")
+# Scripts that put no blanks between words: each character, with the signs on it, is a token.
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+# A letter or a digit, or in any script a sign on it or a joiner (UAX #29: Extend and ZWJ).
+LETTER = rf"[[\w\p{{M}}\u200c\u200d] -- [{UNSPACED}]]"
+# In this order: a number with its separators, a character of an unspaced script, a word with its
+# contractions and hyphens, a run of one and the same mark ("...", "''"), since how often it stands
+# there carries meaning. \X is what people take for one character: an emoji of many code points too.
+TOKEN = rf"""
+    \d+ (?: [.,:] \d+ )* (?! {LETTER} )
+  | (?= [{UNSPACED}] ) \X
+  | {LETTER}+ (?: ['-] {LETTER}+ )*
+  | ( (?= [^\w\s] ) \X ) \1*
+"""
 
 
 def words(text: str) -> list[str]:
-    """Split text into words with their contractions, numbers, and runs of one punctuation mark."""
+    """Split text into words with their contractions, numbers, and runs of one punctuation mark.
+
+    In a script without blanks between words (Han, Kana, Thai, …) each character is a word.
+    """
     text = unicodedata.normalize("NFC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    return [match[0] for match in TOKEN.finditer(text)]
+    return [match[0] for match in _pattern().finditer(text)]
+
+
+@cache
+def _pattern() -> regex.Pattern[str]:
+    import regex  # where there is only torch, models train on what is tokens already
+
+    return regex.compile(TOKEN, regex.VERBOSE | regex.V1)
 
 
 def characters(text: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""Splits written one sequence at a time: what `store.write_sequences` writes, never held whole."""
+"""Splits of separate sequences, written one at a time: they are never held whole."""
 
 from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,23 @@ class SplitWriter:
         """Close the files, complete or not."""
         for file in (self._inputs, self._targets, self._examples):
             file.close()
+
+
+def write_sequences(
+    folder: Path,
+    sequences: Iterable[Array],
+    targets: Array | list[Array],
+    examples: Iterable[dict[str, Any]],
+) -> None:
+    """Write one split of sequences ``(T, *feature_shape)`` that are at hand.
+
+    Targets are ``(N, *)``, or where each is a sequence of its own a list of ``(U, *)``.
+    """
+    own = isinstance(targets, list)
+    writer = SplitWriter(folder)
+    for number, (steps, example) in enumerate(zip(sequences, examples, strict=True)):
+        writer.add(steps, [targets[number]] if own else targets[number : number + 1], example)
+    writer.finish()
 
 
 @contextmanager

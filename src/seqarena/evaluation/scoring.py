@@ -124,13 +124,14 @@ def _score(
 ) -> Tested:
     spec, test = prepared.spec, prepared.split("test")
     task = task_for(config.task)
+    defined = {n: m for n, m in task.metrics.items() if m.undefined(test, spec) is None}
     kept: dict[str, list[Tensor]] = {}
     predictions: list[Any] = [None] * len(test)
     weights: dict[int, Array] = {}
     order: list[Array] = []
     for indices, batch, output in outputs:
         order.append(indices)
-        for name, metric in task.metrics.items():
+        for name, metric in defined.items():
             if isinstance(output, metric.needs):
                 found = metric.statistics(output, batch, spec)
                 whole = name == config.metric

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec
-from seqarena.models.encoders import RecurrentEncoder
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent import Fused
+from seqarena.models.recurrent_encoders import RecurrentEncoder
 from seqarena.plots.gates import gate_maps
 
 Gates = dict[str, Array]  # name -> (S, H) in 0 … 1

@@ -8,13 +8,13 @@ from torch import nn
 
 from seqarena.errors import unknown
 from seqarena.models.attention import Attention
-from seqarena.models.builders import Hyperparameters
 from seqarena.models.ctc import CTCHead
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Writer
+from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.transformer_decoder import TransformerDecoder
-from seqarena.models.variants import Variant
+from seqarena.models.variant import Variant
 
 # The variant, the width and the attention of its encoder, and how many tokens there are.
 BuildDecoder = Callable[[Variant, int, Attention | None, int, Hyperparameters], Writer]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from torch.nn import functional as F
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError
 from seqarena.models.dropout import Dropout
+from seqarena.models.hyperparameters import Hyperparameters, Space
 from seqarena.models.initialization import before_relu
 
 
@@ -212,3 +215,44 @@ def embedding_table(vocabulary: int, width: int, std: float) -> nn.Embedding:
 def dense_relu(inputs: int, width: int, dropout: float) -> nn.Sequential:
     """Return a dense layer with what follows it."""
     return nn.Sequential(before_relu(nn.Linear(inputs, width)), nn.ReLU(), Dropout(dropout))
+
+
+@dataclass(frozen=True)
+class FrontendChoice:
+    """A frontend and the hyperparameters it adds."""
+
+    build: Callable[[DataSpec, Hyperparameters], Frontend]
+    space: Space = field(default_factory=dict)
+
+
+FRONTENDS: dict[str, FrontendChoice] = {
+    "embedding": FrontendChoice(
+        lambda spec, h: Embedding(spec, h["embedding"], h["embedding_std"], h["dropout"]),
+        {"embedding": 64, "embedding_std": 0.1},
+    ),
+    "features": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 1}),
+    "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),
+    "flat_frames": FrontendChoice(
+        lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]), {"embedding": 64}
+    ),
+    "frame_cnn": FrontendChoice(
+        lambda spec, h: FrameCNN(spec, h["embedding"], h["dropout"], h["channels"]),
+        {"embedding": 64, "channels": [8, 16]},
+    ),
+    "image_regions": FrontendChoice(
+        lambda spec, h: ImageRegions(spec, h["embedding"], h["dropout"], h["channels"]),
+        {"embedding": 64, "channels": [8, 16]},
+    ),
+    "frame_stem": FrontendChoice(
+        lambda spec, h: FrameStem(spec, h["channels"]), {"channels": [8, 16]}
+    ),
+}
+DEFAULT_FRONTENDS = {
+    "text": "embedding",
+    "audio": "features",
+    "signal": "features",
+    "music": "features",
+    "series": "patches",
+    "video": "flat_frames",
+    "image": "image_regions",
+}

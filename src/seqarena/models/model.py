@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from seqarena.data.batches import Batch
-from seqarena.models.encoders import Encoder
+from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Frontend
 from seqarena.models.heads import Encoded, Head
 from seqarena.models.outputs import Logits

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
 from seqarena.models.dropout import Dropout
-from seqarena.models.encoders import Encoder
+from seqarena.models.encoder import Encoder
+from seqarena.models.hyperparameters import Hyperparameters
 
 PERIOD = 10_000  # steps; the longest wave of the positions is 2 pi times as long
 
@@ -77,3 +78,8 @@ def positions(steps: int, width: int) -> Tensor:
     waves = torch.arange(-(-width // 2)) * (2 / width)
     angles = torch.arange(steps)[:, None] / PERIOD**waves
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+def transformer(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the encoder of self-attention."""
+    return Transformer(shape[0], h["width"], h["layers"], h["heads"], h["dropout"])

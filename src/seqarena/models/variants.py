@@ -1,78 +1,32 @@
 """The variants that compete, by name: each is a choice of frontend, encoder and pooling.
 
-A variant's `space` holds the hyperparameters that it adds to the ones all share.
+A variant's `space` holds the hyperparameters that it adds to the ones all share. A builder takes
+what tells variants apart by `partial`, so that a training is named by it (`seqarena.search.code`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
-from seqarena.models.attention import ATTENTIONS, Attention
-from seqarena.models.builders import (
-    DEFAULT_FRONTENDS,
-    FRONTENDS,
-    BuildEncoder,
-    FrontendChoice,
-    Hyperparameters,
-    Space,
-    bag,
-    conv1d,
-    convolutional,
-    recurrent,
-    transformer,
-    variational,
-    window_mlp,
-)
+from seqarena.models.attention import ATTENTIONS
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
-from seqarena.models.heads import Head
+from seqarena.models.feedforward import bag, conv1d, window_mlp
+from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.model import SequenceModel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """One competitor."""
-
-    encoder: BuildEncoder
-    frontend: str | None = None  # the modality's own when None
-    attention: str | None = None  # looks over all states; without it the summary is used
-    # What a state depends on: steps up to its own, all steps, or one state pools all steps.
-    context: Literal["causal", "full", "pooled"] = "causal"
-    decoder: str = "lstm"  # of tasks that write, see `DECODERS`
-    input_feeding: bool = False  # the output vector of a decoder step is an input of the next
-    drops_inputs: bool = False  # the encoder does, so that the frontend must not
-    modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
-    space: Space = field(default_factory=dict)
-    size: str = "width"  # the hyperparameter that decides how many parameters it has
-    rate: float = 1.0  # its learning rates, over those that suit a recurrent network
-
-
-BuildHead = Callable[[Variant, int, Attention | None], Head]  # width of the encoder
+from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
+from seqarena.models.transformer import transformer
+from seqarena.models.variant import BuildHead, Variant, assemble, frontend_of
 
 
 def build_model(
     name: str, spec: DataSpec, hyperparameters: Hyperparameters, head: BuildHead
 ) -> SequenceModel:
     """Build one variant for the data; raises `InputError` where it does not fit."""
-    variant = variant_for(name, spec.modality, "variants")
-    of_frontend = {**hyperparameters, "dropout": 0.0} if variant.drops_inputs else hyperparameters
-    frontend = frontend_of(variant, spec.modality).build(spec, of_frontend)
-    encoder = variant.encoder(
-        frontend.output_shape, frontend.steps(spec.max_length), hyperparameters
-    )
-    attention = None
-    if variant.attention is not None:
-        width = hyperparameters["attention"]
-        attention = ATTENTIONS[variant.attention](encoder.width, encoder.width, width)
-    return SequenceModel(frontend, encoder, head(variant, encoder.width, attention))
-
-
-def frontend_of(variant: Variant, modality: str) -> FrontendChoice:
-    """Return the frontend that a variant has over a modality."""
-    return FRONTENDS[variant.frontend or DEFAULT_FRONTENDS[modality]]
+    return assemble(variant_for(name, spec.modality, "variants"), spec, hyperparameters, head)
 
 
 def added_space(name: str, modality: str) -> dict[str, Any]:
@@ -104,15 +58,15 @@ DEEP = {"layers": [2, 3]}
 KERNEL = {"kernel": [3, 5]}
 
 BAG = Variant(encoder=bag, context="full", modalities=UNORDERED)
-GRU = Variant(encoder=recurrent("gru"), decoder="gru")
-LSTM = Variant(encoder=recurrent("lstm"))
-BILSTM = Variant(encoder=recurrent("lstm", bidirectional=True), context="full")
+GRU = Variant(encoder=partial(recurrent, kind="gru"), decoder="gru")
+LSTM = Variant(encoder=partial(recurrent, kind="lstm"))
+BILSTM = Variant(encoder=partial(recurrent, kind="lstm", bidirectional=True), context="full")
 STACKED_BILSTM = replace(BILSTM, space=DEEP)
 TRANSFORMER = Variant(
     encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]}, rate=0.2
 )
 CONV_LSTM = Variant(
-    encoder=convolutional(ConvLSTMCell),
+    encoder=partial(convolutional, cell=ConvLSTMCell),
     frontend="frame_stem",
     modalities=VIDEO,
     space=KERNEL,
@@ -124,15 +78,17 @@ VARIANTS: dict[str, Variant] = {
     "conv1d": Variant(encoder=conv1d, context="full", space=KERNEL),
     "bag": BAG,
     "bag_attention": attending(BAG),
-    "rnn": Variant(encoder=recurrent("rnn"), decoder="rnn"),
+    "rnn": Variant(encoder=partial(recurrent, kind="rnn"), decoder="rnn"),
     "gru": GRU,
     "lstm": LSTM,
     "bilstm": BILSTM,
-    "bigru": Variant(encoder=recurrent("gru", bidirectional=True), context="full", decoder="gru"),
-    "peephole_lstm": Variant(encoder=recurrent("peephole_lstm")),
-    "layer_norm_lstm": Variant(encoder=recurrent("layer_norm_lstm")),
+    "bigru": Variant(
+        encoder=partial(recurrent, kind="gru", bidirectional=True), context="full", decoder="gru"
+    ),
+    "peephole_lstm": Variant(encoder=partial(recurrent, kind="peephole_lstm")),
+    "layer_norm_lstm": Variant(encoder=partial(recurrent, kind="layer_norm_lstm")),
     "stacked_lstm": replace(LSTM, space=DEEP),
-    "residual_lstm": Variant(encoder=recurrent("lstm", residual=True), space=DEEP),
+    "residual_lstm": Variant(encoder=partial(recurrent, kind="lstm", residual=True), space=DEEP),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
     "lstm_ctc": replace(LSTM, decoder="ctc"),
     "bilstm_ctc": replace(BILSTM, decoder="ctc"),
@@ -150,8 +106,10 @@ VARIANTS: dict[str, Variant] = {
     "cnn_bilstm": replace(BILSTM, frontend="frame_cnn", modalities=VIDEO),
     "conv_lstm": CONV_LSTM,
     "conv_bilstm": replace(
-        CONV_LSTM, encoder=convolutional(ConvLSTMCell, bidirectional=True), context="full"
+        CONV_LSTM,
+        encoder=partial(convolutional, cell=ConvLSTMCell, bidirectional=True),
+        context="full",
     ),
-    "conv_rnn": replace(CONV_LSTM, encoder=convolutional(ConvRNNCell)),
-    "conv_gru": replace(CONV_LSTM, encoder=convolutional(ConvGRUCell)),
+    "conv_rnn": replace(CONV_LSTM, encoder=partial(convolutional, cell=ConvRNNCell)),
+    "conv_gru": replace(CONV_LSTM, encoder=partial(convolutional, cell=ConvGRUCell)),
 }

@@ -18,7 +18,8 @@ from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError, InputWarning, in_one_line
 from seqarena.models.model import SequenceModel
-from seqarena.models.variants import VARIANTS, frontend_of
+from seqarena.models.variant import frontend_of
+from seqarena.models.variants import VARIANTS
 from seqarena.search.matching import with_matched_size
 from seqarena.spaces import largest, smallest
 from seqarena.tasks import StepTask, task_for

@@ -12,6 +12,7 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
 from seqarena.search.checkpoints import Checkpoints
+from seqarena.search.code import training_code
 from seqarena.tasks.metric import Bounds
 from seqarena.tracking.events import End, Kind, Run
 from seqarena.tracking.recorder import Recorder
@@ -45,7 +46,7 @@ class Records:
 
     def __init__(self, experiment: ResolvedExperiment, recorder: Recorder, bounds: Bounds) -> None:
         self.recorder, self.ledger = recorder, recorder.ledger
-        self.keys = Keys(experiment.config, recorder.tags["data.digest"])
+        self.keys = Keys(experiment.config, recorder.tags["data.digest"], training_code)
         self.metric_name, self.bounds = experiment.config.metric, bounds
         self.checkpoints = Checkpoints(experiment.results / "checkpoints")
 

@@ -15,7 +15,8 @@ from seqarena.data.spelling import warn_of_unspellable
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError
 from seqarena.models.model import SequenceModel
-from seqarena.models.variants import VARIANTS, added_space, frontend_of
+from seqarena.models.variant import frontend_of
+from seqarena.models.variants import VARIANTS, added_space
 from seqarena.search.matching import with_matched_size
 from seqarena.spaces import largest, smallest
 from seqarena.tasks import StepTask, task_for
@@ -94,7 +95,7 @@ def _check_defined(experiment: Experiment, prepared: Prepared, where: str) -> No
     """Raise `InputError` if the metric cannot be told on valid or test, whatever is predicted."""
     metric = task_for(experiment.task).metrics[experiment.metric]
     for name in ("valid", "test"):
-        reason = metric.undefined(prepared.split(name))
+        reason = metric.undefined(prepared.split(name), prepared.spec)
         if reason is not None:
             found = f"{experiment.metric} is not defined on {name}: {reason}"
             raise InputError(f"{where}.metric: {found}; expected another metric or other splits")

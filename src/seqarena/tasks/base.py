@@ -22,11 +22,12 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
-from seqarena.models.builders import Space
 from seqarena.models.heads import Head, PooledHead, StepHead
+from seqarena.models.hyperparameters import Space
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
-from seqarena.models.variants import Variant, build_model
+from seqarena.models.variant import Variant
+from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
 
 Predicted = TypeVar("Predicted", bound=Output)

@@ -12,7 +12,10 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks.base import PooledTask
-from seqarena.tasks.class_metrics import AUROC, MacroF1, accuracy
+from seqarena.tasks.calibration import CalibrationError, log_loss
+from seqarena.tasks.class_metrics import BalancedAccuracy, MacroF1, accuracy
+from seqarena.tasks.metric import ERROR, Mean
+from seqarena.tasks.ranking import AUROC, AveragePrecision
 
 
 def _classes(output: Logits, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -20,12 +23,19 @@ def _classes(output: Logits, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 class Classification(PooledTask):
-    """One of K classes; cross-entropy. The metrics are those of `seqarena.tasks.class_metrics`."""
+    """One of K classes; cross-entropy.
+
+    The metrics are of what is said, of how it is ranked, and of how far it can be trusted.
+    """
 
     metrics: ClassVar = {
         "accuracy": accuracy(_classes),
+        "balanced_accuracy": BalancedAccuracy(_classes),
         "macro_f1": MacroF1(_classes),
         "auroc": AUROC(),
+        "auprc": AveragePrecision(),
+        "log_loss": Mean(ERROR, log_loss),
+        "calibration_error": CalibrationError(),
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"label"})

@@ -14,10 +14,11 @@ from seqarena.data.targets import NO_LABEL
 from seqarena.decode import Decoding
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
-from seqarena.models.variants import Variant
+from seqarena.models.variant import Variant
 from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
-from seqarena.tasks.class_metrics import UNLABELLED, MacroF1, accuracy
+from seqarena.tasks.class_metrics import UNLABELLED, BalancedAccuracy, MacroF1, accuracy
 from seqarena.tasks.outputs import StepLabels
+from seqarena.tasks.spans import SpanF1
 
 
 def _truth(batch: Batch) -> Tensor:
@@ -35,7 +36,12 @@ class Labelling(StepTask[StepLabels, Logits]):
     The metrics are over such steps.
     """
 
-    metrics: ClassVar = {"accuracy": accuracy(_classes), "macro_f1": MacroF1(_classes)}
+    metrics: ClassVar = {
+        "accuracy": accuracy(_classes),
+        "balanced_accuracy": BalancedAccuracy(_classes),
+        "macro_f1": MacroF1(_classes),
+        "span_f1": SpanF1(_classes),
+    }
     modalities = frozenset({"text", "audio", "signal", "video"})
     targets = frozenset({"labels"})
 

@@ -76,7 +76,7 @@ class Metric(ABC, Generic[Scored]):
         """Return no more rows than the score of these and others needs."""
         return rows
 
-    def undefined(self, split: Split) -> str | None:
+    def undefined(self, split: Split, spec: DataSpec) -> str | None:
         """Return why no predictions of a split can have a score, or None if they can."""
         return None
 

@@ -20,7 +20,7 @@ from seqarena.decode import Decoding
 from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
-from seqarena.models.variants import Variant
+from seqarena.models.variant import Variant
 from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE, Mean
 from seqarena.tasks.outputs import Likelihood, RivalLikelihood

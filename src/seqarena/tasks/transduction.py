@@ -15,13 +15,13 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.attention import Attention
-from seqarena.models.builders import Space
 from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
+from seqarena.models.hyperparameters import Space
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
-from seqarena.models.variants import Variant
+from seqarena.models.variant import Variant
 from seqarena.tasks.base import Task, cross_entropies
 from seqarena.tasks.metric import PERPLEXITY, Mean
 from seqarena.tasks.outputs import Taught, Written

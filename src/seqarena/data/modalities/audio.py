@@ -15,8 +15,7 @@ import soxr
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
-from seqarena.data.children import decoders
-from seqarena.data.folders import files_at
+from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     SPLITTING,
     LabelledOptions,
@@ -82,9 +81,8 @@ class Audio(Modality):
         fields = {name: spec.options[name] for name in AudioOptions.model_fields.keys() - _SPLIT}
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
-        with decoders(partial(features, options=options)) as submit:
-            frames = [(path.name, submit(path)) for path in files_at(Path(source), "audio")]
-            return [(name, (found.result() - mean) / std) for name, found in frames]
+        recordings = decoded_at(source, "audio", partial(features, options=options))
+        return [(name, (frames - mean) / std) for name, frames in recordings]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the second at which its window starts: ``0.00``, ``0.01``, …"""

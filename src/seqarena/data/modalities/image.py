@@ -14,8 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
-from seqarena.data.children import decoders
-from seqarena.data.folders import files_at
+from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     SPLITTING,
     LabelledOptions,
@@ -86,9 +85,7 @@ class Images(Modality):
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Read one picture, or all below a folder; see `Modality.read`."""
         options = ImageOptions(**spec.options)
-        with decoders(partial(decode, options=options)) as submit:
-            pictures = [(path.name, submit(path)) for path in files_at(Path(source), "image")]
-            return [(name, picture.result()) for name, picture in pictures]
+        return decoded_at(source, "image", partial(decode, options=options))
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each region in the order of reading: ``row 1, column 1``, ``row 1, column 2``, …"""

@@ -12,8 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
-from seqarena.data.children import decoders
-from seqarena.data.folders import files_at
+from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     MANIFESTS,
     Fraction,
@@ -84,9 +83,8 @@ class Music(Modality):
         The last step holds the last frame; its target would be the one after it.
         """
         steps = spec.options["steps_per_quarter"]
-        with decoders(partial(piano_roll, steps_per_quarter=steps)) as submit:
-            rolls = [(path.name, submit(path)) for path in files_at(Path(source), "music")]
-            return [(name, shifted(roll.result())) for name, roll in rolls]
+        rolls = decoded_at(source, "music", partial(piano_roll, steps_per_quarter=steps))
+        return [(name, shifted(roll)) for name, roll in rolls]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the beat that it predicts: ``1``, ``1.5``, ``2``, …"""

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from seqarena.config import Strict
-from seqarena.data.children import Decode, decoders
-from seqarena.data.folders import files_at
+from seqarena.data.children import Decode
+from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     SPLITTING,
     LabelledOptions,
@@ -65,9 +65,7 @@ class Video(Modality):
     def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
         """Read one clip, or all below a folder; see `Modality.read`."""
         options = VideoOptions(**spec.options)
-        with decoders(as_asked(options)) as submit:
-            clips = [(path.name, submit(path)) for path in files_at(Path(source), "video")]
-            return [(name, clip.result()) for name, clip in clips]
+        return decoded_at(source, "video", as_asked(options))
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""

@@ -1,71 +1,17 @@
-"""From features to states, one per step, and to one summary of the whole sequence."""
+"""Encoders that read all steps at once: baselines of a recurrence."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
 from seqarena.models.dropout import Dropout
+from seqarena.models.encoder import Encoder
+from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.initialization import before_relu
-from seqarena.models.recurrent import Recurrent
-
-
-class Encoder(nn.Module, ABC):
-    """Encodes ``(B, T, *)`` features."""
-
-    width: int  # of one state and of the summary
-
-    @abstractmethod
-    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return the states ``(B, T, width)`` and, of a recurrence, its own after the last step.
-
-        `state` is the one to start from, None for the first step.
-        """
-
-    @abstractmethod
-    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """Return one vector for the whole sequence, ``(B, width)``."""
-
-
-class RecurrentEncoder(Encoder):
-    """A recurrent layer; its summary is the output that has seen the whole sequence."""
-
-    def __init__(self, layer: Recurrent) -> None:
-        super().__init__()
-        self.layer = layer
-        (self.width,) = layer.output_shape
-
-    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        states: tuple[Tensor, Any] = self.layer(features, state, lengths)
-        return states
-
-    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return self.layer.final(states, lengths)
-
-
-class ConvRecurrentEncoder(Encoder):
-    """A recurrence over images; each state is pooled to a coarse grid only when it is read."""
-
-    grid = 4  # cells along each side: where in the image still matters, the exact pixel does not
-
-    def __init__(self, layer: Recurrent) -> None:
-        super().__init__()
-        self.layer = layer
-        self.width = layer.output_shape[0] * self.grid**2
-
-    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        images, last = self.layer(features, state, lengths)  # (B, T, C, H, W)
-        pooled = F.adaptive_avg_pool2d(images.flatten(0, 1), self.grid)
-        states: Tensor = pooled.flatten(1).unflatten(0, images.shape[:2])
-        return states, last
-
-    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return self.layer.final(states, lengths)
 
 
 class Bag(Encoder):
@@ -140,3 +86,18 @@ class Conv1d(Encoder):
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         mask = mask_of(lengths, states.shape[1])
         return states.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)
+
+
+def bag(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the baseline without order."""
+    return Bag(shape[0], h["width"])
+
+
+def window_mlp(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the dense-window baseline over the longest training sequence."""
+    return WindowMLP(shape[0], h["width"], steps, h["dropout"])
+
+
+def conv1d(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
+    """Build the convolution baseline."""
+    return Conv1d(shape[0], h["width"], h["kernel"], h["dropout"])

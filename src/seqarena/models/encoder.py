@@ -1,0 +1,25 @@
+"""The part of a model that reads a sequence of features."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module, ABC):
+    """Encodes ``(B, T, *)`` features."""
+
+    width: int  # of one state and of the summary
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the states ``(B, T, width)`` and, of a recurrence, its own after the last step.
+
+        `state` is the one to start from, None for the first step.
+        """
+
+    @abstractmethod
+    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Return one vector for the whole sequence, ``(B, width)``."""
