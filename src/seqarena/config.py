@@ -139,6 +139,7 @@ class OwnData(Reading):
     """The user's own files, where more is to be said of them than their path."""
 
     path: str
+    sha256: str | None = None  # of all that it holds; written by `seqarena add` and `run`
 
 
 class Experiment(Strict):

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from seqarena.cli.main import app
 from seqarena.config import OwnData, read_params
+from seqarena.datasets.own.pin import digest
 from seqarena.errors import InputError
 from seqarena.experiments import load
 
@@ -54,7 +55,8 @@ def test_a_section_is_added_and_all_else_stays(root: Path) -> None:
     assert list(read_params()["experiments"]) == ["old", "mine"]
     config = load("mine").config
     columns = {"text": "review", "label": "stars"}
-    assert config.data == OwnData(path="files/a.csv", columns=columns, encoding="cp1252")
+    files = {"path": "files/a.csv", "sha256": digest(Path("files/a.csv"), tables=True)}
+    assert config.data == OwnData(**files, columns=columns, encoding="cp1252")
     assert (config.protocol.repetitions, config.protocol.trials) == (3, 4)
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from seqarena.config import Reading
+from seqarena.config import OwnData
 from seqarena.data.labelled import assign_splits, read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.store import SPLITS
 from seqarena.datasets import DATASETS, dataset
-from seqarena.datasets.own import OwnFiles
 from seqarena.errors import InputError, InputWarning
 
 TABLE = pd.DataFrame({"text": ['a "b", c', "NA", "x\ty"], "label": ["p", "n", "p"]})
@@ -170,7 +169,7 @@ def test_a_parquet_of_other_bytes_than_text_is_told(tmp_path: Path) -> None:
     pd.DataFrame({"text": ["film"] * 9, "label": ["x"] * 9}).to_parquet(path, compression=None)
     path.write_bytes(path.read_bytes().replace(b"film", b"fi\xff\xfe"))
     with pytest.raises(InputError, match=r"a\.parquet: not a ") as caught:
-        OwnFiles(path, "text").write(tmp_path)
+        dataset(str(path), "text").write(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -190,11 +189,10 @@ def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:
     listed = pd.DataFrame({"path": ["clips/1.wav"], "sentence": ["hello"], "who": ["ann"]})
     listed.to_parquet(own / "validated.parquet")
     columns = {"file": "path", "target": "sentence", "group": "who"}
-    reading = Reading(columns=columns)
-    path = str(own / "validated.parquet")
-    dataset(path, "audio", reading=reading, targets="characters").write(raw)
+    asked = OwnData(path=str(own / "validated.parquet"), columns=columns)
+    dataset(asked, "audio", targets="characters").write(raw)
     (row,) = read_manifest(raw / "labels.csv", "file", "target")
     assert (row.item, row.target, row.group) == ("clips/1.wav", "hello", "ann")
     listed.assign(path="gone.wav").to_parquet(own / "validated.parquet")
     with pytest.raises(InputError, match=r"validated\.parquet row 1: no file 'gone\.wav'"):
-        dataset(path, "audio", reading=reading, targets="characters").write(raw)
+        dataset(asked, "audio", targets="characters").write(raw)

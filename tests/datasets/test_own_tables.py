@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from seqarena.config import Experiment, Reading, parse
+from seqarena.config import Experiment, OwnData, parse
 from seqarena.data.labelled import read_manifest
 from seqarena.data.timeline import read_timeline
 from seqarena.datasets import dataset
@@ -68,8 +68,8 @@ def raw(tmp_path: Path) -> Path:
 
 
 def read(path: Path, raw: Path, **reading: Any) -> list[tuple[str, str, str | None]]:
-    own = parse(Reading, {"columns": COLUMNS, **reading}, "own")
-    dataset(str(path), "text", reading=own).write(raw)
+    own = parse(OwnData, {"path": str(path), "columns": COLUMNS, **reading}, "own")
+    dataset(own, "text").write(raw)
     return [(r.item, r.target, r.split) for r in read_manifest(raw / "examples.csv", "text")]
 
 

@@ -33,8 +33,8 @@ from seqarena.data.modalities.text import Text, TextOptions
 from seqarena.data.modalities.video import Video, VideoOptions
 from seqarena.data.sound import write_midi
 from seqarena.data.store import Array, DataSpec, Prepared
+from seqarena.datasets import dataset
 from seqarena.datasets.moving_digits import encode
-from seqarena.datasets.own import OwnFiles
 from seqarena.datasets.sources import unpack
 from seqarena.errors import InputError
 from seqarena.experiments import load
@@ -174,7 +174,7 @@ def _write_parquet(path: Path, number: int) -> None:
 
 
 def _read_parquet(path: Path) -> object:
-    return OwnFiles(path, "text").write(_emptied(path))
+    return dataset(str(path), "text").write(_emptied(path))
 
 
 def _emptied(path: Path) -> Path:

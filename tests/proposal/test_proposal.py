@@ -190,9 +190,16 @@ def test_what_holds_nothing_is_refused(tmp_path: Path) -> None:
         look(tmp_path / "gone")
 
 
-def test_a_script_without_blanks_is_read_by_characters(tmp_path: Path) -> None:
+def test_what_has_no_words_is_read_by_characters(tmp_path: Path) -> None:
+    rows = [f"{'GATTACA' * 3}{number:05b},{number % 2}\n" for number in range(32)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    prepare = look(tmp_path / "a.csv").proposal.prepare
+    assert (prepare["units"], prepare["max_length"]) == ("characters", 26)
+
+
+def test_a_script_without_blanks_has_a_word_for_each_character(tmp_path: Path) -> None:
     sentence = "\u6f14\u5458\u7684\u8868\u6f14\u5341\u5206\u611f\u4eba\u800c\u4e14\u6709\u8da3"
     rows = [f"{sentence}{chr(0x4E00 + number)},{number % 2}\n" for number in range(40)]
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
     prepare = look(tmp_path / "a.csv").proposal.prepare
-    assert (prepare["units"], prepare["max_length"]) == ("characters", 14)
+    assert ("units" in prepare, prepare["max_length"]) == (False, 14)

@@ -19,6 +19,7 @@ from pathlib import Path
 from seqarena.cli.run_status import RunDisplay, Share, Status
 from seqarena.cluster.access import OWN, has_machines
 from seqarena.config import PARAMS, read_params
+from seqarena.datasets.own.pin import note_changes
 from seqarena.errors import InputError, RunError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.progress import FOLLOWED
@@ -95,6 +96,8 @@ def run_experiments(names: Sequence[str], jobs: int) -> tuple[Share | None, list
     Returns how busy the cores were, None where nothing was to do, and a line for each experiment
     that failed. Raises `InputError` for a mistake in any of their sections before one is started.
     """
+    for name in note_changes(names):
+        print(f"{name}: its files have changed; {PARAMS} has their new sha256")
     sections = read_params()["experiments"]
     with ExitStack() as stack:
         locks = {

@@ -31,15 +31,24 @@ def sorted_out(folder: Path, modality: str) -> tuple[list[Path], Counter[str]]:
     the ending of its name, in capitals or not.
     """
     found, others = list[Path](), Counter[str]()
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") or part in LEFT_BEHIND for part in parts) or path.is_dir():
-            continue
+    for path in kept_below(folder):
         if path.suffix.lower() in SUFFIXES[modality] and path.stem.lower() != MANIFEST:
             found.append(path)
         elif path.stem.lower() != MANIFEST:
             others[path.suffix.lower() or path.name] += 1
     return found, others
+
+
+def kept_below(folder: Path) -> list[Path]:
+    """List the files that a person put below a folder, in order."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(
+            part.startswith(".") or part in LEFT_BEHIND for part in path.relative_to(folder).parts
+        )
+    ]
 
 
 def files_at(source: Path, modality: str) -> list[Path]:

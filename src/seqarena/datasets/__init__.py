@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from pkgutil import resolve_name
 
-from seqarena.config import Experiment, Reading
+from seqarena.config import Experiment, OwnData
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.own import OwnFiles
 from seqarena.errors import InputError, unknown
@@ -37,23 +37,24 @@ DATASETS = {
 def dataset_of(config: Experiment, where: str = "params.yaml") -> Dataset:
     """Return the data set of an experiment, whose section is at `where`; see `dataset`."""
     targets = str(config.prepare.get("targets", "label"))
-    return dataset(config.own.path, config.modality, f"{where}.data", config.own, targets)
+    return dataset(config.own, config.modality, f"{where}.data", targets)
 
 
 def dataset(
-    name: str,
+    asked: str | OwnData,
     modality: str | None = None,
     where: str = "data",
-    reading: Reading = Reading(),  # noqa: B008  # frozen
     targets: str = "label",
 ) -> Dataset:
     """Return a data set by name; a name with a slash, or of an existing path, is the user's own.
 
-    These are read as `reading` says, and have such targets.
+    The user's own have such targets.
 
     Raises `InputError` at the key `where` for a name unknown, a package that is not installed, and
     a modality that is missing (the user's own files) or another than the data set's.
     """
+    own = OwnData(path=asked) if isinstance(asked, str) else asked
+    name = own.path
     if name in DATASETS:
         found = _imported(name, where)()
         if modality not in (None, found.modality):
@@ -61,7 +62,7 @@ def dataset(
         return found
     if "/" not in name and not Path(name).exists():
         raise unknown(where, "data set", name, DATASETS)
-    return OwnFiles(Path(name), modality, where, reading, targets)
+    return OwnFiles(own, modality, where, targets)
 
 
 def _imported(name: str, where: str) -> type[Dataset]:

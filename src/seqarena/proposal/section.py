@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 from seqarena.baselines.registry import BASELINES
 from seqarena.config import PARAMS, read_params
+from seqarena.datasets.own.pin import digest
+from seqarena.datasets.own.tables import OF_TABLES
 from seqarena.errors import InputError
 from seqarena.files import new_file
 from seqarena.models.variants import VARIANTS
@@ -67,7 +69,10 @@ class Proposal:
     hourly: bool = True  # of a series: whether a day and a week of hours are its seasons
 
     def section(self, protocol: str | None) -> dict[str, Any]:
-        """Return it as a section of params.yaml, under a named protocol where there is one."""
+        """Return it as a section of params.yaml, under a named protocol where there is one.
+
+        It has the digest of the files as they are now.
+        """
         task = task_for(self.task)
         known = CONTENDERS.get((self.task, self.modality)) or CONTENDERS[self.task]
         named = {"name": protocol} if protocol else {}
@@ -80,8 +85,9 @@ class Proposal:
             own["columns"] = self.columns
         if self.encoding != "utf-8":
             own["encoding"] = self.encoding
+        own["sha256"] = digest(Path(self.data), self.modality in OF_TABLES)
         return {  # every key, also the empty ones: DVC follows them one by one
-            "data": own if len(own) > 1 else self.data,
+            "data": own,
             "modality": self.modality,
             "task": self.task,
             "metric": self.metric,

@@ -132,7 +132,7 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     reading = {"text": text.name}
     prepare: dict[str, Any] = {"min_count": 2 if count >= RARE else 1}
     assert text.lengths is not None
-    if _has_no_blanks(text):
+    if _has_no_words(text):
         letters = Lengths.of([len(value) for value in text.values], "characters")
         prepare |= {"units": "characters", "max_length": int(letters.most)}
     else:
@@ -215,8 +215,8 @@ def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, w
     return columns[0]
 
 
-def _has_no_blanks(text: Column) -> bool:
-    """Tell a script that puts no blanks between words: what is taken for one is a sentence."""
+def _has_no_words(text: Column) -> bool:
+    """Tell what has no words, such as a sequence of genes: what is taken for one is very long."""
     counts = Counter[bool]()
     for value in islice(text.values, 500):
         counts[len(value) > LONGEST_WORD * max(1, len(words(value)))] += 1

@@ -44,7 +44,7 @@ class TextOptions(LabelledOptions):
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
     lowercase: bool = True
-    units: Literal["words", "characters"] = "words"  # of a step; scripts without blanks need these
+    units: Literal["words", "characters"] = "words"  # of a step
 
 
 class Text(Modality):

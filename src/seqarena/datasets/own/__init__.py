@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import glob
+import warnings
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from seqarena.config import KNOWN_COLUMNS, Reading
-from seqarena.data.labelled import MANIFESTS
+from seqarena.config import KNOWN_COLUMNS, OwnData
 from seqarena.data.modalities import MODALITIES
-from seqarena.data.modalities.series import SERIES
 from seqarena.data.tables import TableRow
 from seqarena.data.targets import TARGETS, Number
 from seqarena.datasets.base import Dataset
@@ -20,10 +19,9 @@ from seqarena.datasets.own.folders import (
     copy_unlabelled,
     manifest_of,
 )
-from seqarena.datasets.own.tables import rows_of, write_table
-from seqarena.errors import InputError, few, unknown
-
-OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
+from seqarena.datasets.own.pin import digest
+from seqarena.datasets.own.tables import OF_TABLES, rows_of, write_table
+from seqarena.errors import InputError, InputWarning, few, unknown
 
 
 class OwnFiles(Dataset):
@@ -45,10 +43,9 @@ class OwnFiles(Dataset):
 
     def __init__(
         self,
-        path: Path,
+        own: OwnData,
         modality: str | None,
         where: str = "data",
-        reading: Reading = Reading(),  # noqa: B008  # frozen
         targets: str = "label",
     ) -> None:
         """Raises `InputError` at the key `where` when the modality or the path is not there."""
@@ -56,18 +53,27 @@ class OwnFiles(Dataset):
             raise InputError(f"{where}: your own files need `modality`: {', '.join(MODALITIES)}")
         if modality not in MODALITIES:
             raise unknown(where, "modality", modality, MODALITIES)
+        path = Path(own.path)
         kind = "file" if modality in OF_TABLES else "folder"
         if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207  # absolute
             raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")
         self.modality = modality  # type: ignore[misc]  # one class serves every modality
-        self.path, self.reading, self.targets = path, reading, targets
+        self.path, self.reading, self.targets, self.where = path, own, targets, where
 
     def write(self, raw: Path) -> None:
         """Write the raw form; raises `InputError` naming the file that cannot be read."""
+        found = digest(self.path, self.modality in OF_TABLES)
+        if self.reading.sha256 is None:
+            fix = f"`data: {{path: …, sha256: {found}}}` has a later change of it seen"
+            warnings.warn(f"{self.where}: {self.path}: {fix}", InputWarning, stacklevel=2)
+        elif self.reading.sha256 != found:
+            fix = "`seqarena run` takes it as it is now"
+            raise InputError(f"{self.where}.sha256: {self.path} has changed; {fix}")
         if self.modality == "text":
             write_table(self._rows(self.path, "text"), raw / OF_TABLES["text"], KNOWN_COLUMNS)
         elif self.modality == "series":
-            write_table(rows_of(self.path, self.reading, numbers=True), raw / SERIES)
+            rows = rows_of(self.path, self.reading, numbers=True)
+            write_table(rows, raw / OF_TABLES["series"])
         elif manifest := manifest_of(self.path):
             copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
         elif self.modality == "music":

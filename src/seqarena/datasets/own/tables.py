@@ -16,6 +16,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from seqarena.config import Reading
+from seqarena.data.labelled import MANIFESTS
+from seqarena.data.modalities.series import SERIES
 from seqarena.data.tables import (
     PLACE,
     UTF_8,
@@ -31,6 +33,7 @@ SEPARATED = (".csv", ".tsv", ".txt")
 ARROW = (".parquet", ".pq", ".arrow")
 JSON = (".jsonl", ".ndjson", ".json")
 TABLES = (*SEPARATED, *ARROW, *JSON)
+OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("valid", "validation", "val", "dev", "eval"), "valid"),

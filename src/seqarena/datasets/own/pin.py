@@ -1,0 +1,52 @@
+"""The digest of the user's own files in params.yaml: by it a change of them is seen."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from seqarena.config import PARAMS, read_params
+from seqarena.data.folders import kept_below
+from seqarena.datasets.own.tables import OF_TABLES
+from seqarena.files import new_file, sha256_of
+
+
+def digest(path: Path, tables: bool) -> str:
+    """Digest the names and bytes of all files that a path stands for.
+
+    Of a table that lists media (`tables` is false) these are all files beside and below it.
+    """
+    top = path if path.is_dir() or tables else path.parent
+    if top.is_dir():
+        files = kept_below(top)
+    else:
+        files = [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # absolute
+    total = hashlib.sha256()
+    for file in files:
+        name = file.relative_to(top).as_posix() if top.is_dir() else file.name
+        total.update(f"{name}\0{sha256_of(file)}\n".encode())
+    return total.hexdigest()
+
+
+def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
+    """Write digests anew that own files no longer have; return whose of these experiments did.
+
+    A section that is wrong, or whose files are gone, is left to who loads it.
+    """
+    sections, text = read_params(path)["experiments"], path.read_text(encoding="utf-8")
+    changed = []
+    for name in names:
+        section = sections.get(name)
+        data = section.get("data") if isinstance(section, dict) else None
+        if not isinstance(data, dict) or not {"path", "sha256"} <= data.keys():
+            continue
+        now = digest(Path(str(data["path"])), section.get("modality") in OF_TABLES)
+        if now != data["sha256"]:
+            text = text.replace(str(data["sha256"]), now)
+            changed.append(name)
+    if changed:
+        with new_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return changed
