@@ -104,6 +104,17 @@ def show(experiment: Name) -> None:
     print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
 
 
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="new, or without dvc.yaml and params.yaml")],
+) -> None:
+    """Make a project of your own, without the gallery: git, DVC, its stages, no experiment."""
+    from seqarena.cli.init import make_project
+
+    make_project(folder)
+    print(f"{folder}: ready. Next: cd {folder} && seqarena add NAME PATH")
+
+
 for command in (add, inspect, predict, score, generate):
     app.command()(command)
 

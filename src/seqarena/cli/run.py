@@ -177,7 +177,7 @@ def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
     joined = {"RAY_ADDRESS": address} if has_machines() else {"RAY_ADDRESS": address, OWN: "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
-        env={**os.environ, **joined, FOLLOWED: as_follower(), "PYTHONUNBUFFERED": "1"},
+        env={**_environment(), **joined, FOLLOWED: as_follower(), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -222,12 +222,19 @@ def repro(*arguments: str) -> None:
     """Run `dvc repro`; raises `RunError` with the line that says why it failed."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", *arguments],
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     if done.returncode:
         raise RunError(f"dvc repro {' '.join(arguments)}: {_reason(done.stdout)}")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment in which the `python` of a stage is the one that runs here."""
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
 def _reason(text: str) -> str:
