@@ -114,8 +114,9 @@ KNOWN_COLUMNS = ("id", "text", "file", "label", "labels", "target", "split", "gr
 class Reading(Strict):
     """How the user's own tables are read."""
 
-    columns: dict[str, str] = Field(default_factory=dict)  # one of `KNOWN_COLUMNS`: the table's
+    columns: dict[str, str | int] = Field(default_factory=dict)  # one of `KNOWN_COLUMNS`: theirs
     encoding: str = "utf-8"
+    header: bool = True  # the first row names the columns; else they are "1", "2", …
     quotes: bool = True  # a cell in quotes may hold what separates cells; else a quote is a letter
 
     @field_validator("encoding")
@@ -135,11 +136,23 @@ class Reading(Strict):
         return columns
 
 
+NAMED = ("label", "target", "group", "split")  # what the name of a file may say
+
+
 class OwnData(Reading):
     """The user's own files, where more is to be said of them than their path."""
 
     path: str
+    names: str | None = None  # what the names of files in a folder say: {label}_{group}_*
     sha256: str | None = None  # of all that it holds; written by `seqarena add` and `run`
+
+    @field_validator("names")
+    @classmethod
+    def _fields(cls, names: str | None) -> str | None:
+        for field in re.findall(r"\{(.*?)\}", names or ""):
+            if field not in NAMED:
+                raise ValueError(f"no part '{field}' is read; {nearest(field, NAMED)}")
+        return names
 
 
 class Experiment(Strict):

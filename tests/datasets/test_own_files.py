@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from seqarena.config import OwnData
+from seqarena.config import OwnData, parse
 from seqarena.data.labelled import assign_splits, read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.store import SPLITS
@@ -181,6 +181,26 @@ def test_what_is_left_out_of_a_folder_is_told(tmp_path: Path, raw: Path) -> None
     with pytest.warns(InputWarning, match=r"own: left out: 2 \.doc, 1 \.txt"):
         dataset(str(tmp_path / "own"), "audio").write(raw)
     assert tuple(row.item for row in read_manifest(raw / "labels.csv", "file")) == kept
+
+
+def test_names_of_files_say_what_they_are(tmp_path: Path, raw: Path) -> None:
+    names = ("7_ann_0.wav", "7_bob_b_1.wav", "3_ann_12.WAV")
+    for name in names:
+        touch(tmp_path / "own" / name)
+    asked = OwnData(path=str(tmp_path / "own"), names="{label}_{group}_*")
+    dataset(asked, "audio").write(raw)
+    rows = {row.item: (row.target, row.group) for row in read_manifest(raw / "labels.csv", "file")}
+    assert rows == dict(zip(names, [("7", "ann"), ("7", "bob"), ("3", "ann")], strict=True))
+    touch(tmp_path / "own" / "notes.wav")
+    with pytest.raises(
+        InputError, match=r"notes\.wav: expected a name like '{label}_{group}_\*\.wav'"
+    ):
+        dataset(asked, "audio").write(raw)
+    (tmp_path / "own" / "notes.wav").unlink()
+    with pytest.raises(InputError, match=r"no column 'target'; expected {target} in `names: "):
+        dataset(asked, "audio", targets="characters").write(raw)
+    with pytest.raises(InputError, match=r"names: no part 'lable' is read; did you mean 'label'"):
+        parse(OwnData, {"path": "own", "names": "{lable}_*"}, "data")
 
 
 def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:

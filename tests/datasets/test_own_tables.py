@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +26,13 @@ def frame(rows: list[tuple[str, str]] = ROWS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["review", "stars"])
 
 
-def as_json_lines(path: Path) -> None:
+def as_lines() -> str:
     lines = [json.dumps({"review": text, "stars": int(stars)}) for text, stars in ROWS]
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+def as_json_lines(path: Path) -> None:
+    path.write_text(as_lines())
 
 
 def as_json(path: Path) -> None:
@@ -54,6 +59,8 @@ FORMS: dict[str, Callable[[Path], Any]] = {
     "excel.csv": lambda path: frame().to_csv(path, index=False, sep=";", encoding="utf-8-sig"),
     "bars.txt": lambda path: frame().to_csv(path, index=False, sep="|"),
     "a.tsv": lambda path: frame().to_csv(path, index=False, sep="\t"),
+    "packed.csv.gz": lambda path: frame().to_csv(path, index=False),
+    "packed.jsonl.gz": lambda path: path.write_bytes(gzip.compress(as_lines().encode())),
     "a.parquet": lambda path: frame().astype({"stars": int}).to_parquet(path),
     "a.jsonl": as_json_lines,
     "a.json": as_json,
@@ -97,6 +104,53 @@ def test_tables_of_a_folder_are_its_splits(tmp_path: Path, raw: Path) -> None:
     (tmp_path / "sst" / "more.tsv").write_text("review\tstars\n")
     with pytest.raises(InputError, match=r"more\.tsv: in a folder of tables each is a split"):
         read(tmp_path / "sst", raw)
+
+
+def test_a_table_without_a_header_has_numbered_columns(tmp_path: Path, raw: Path) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_text('Go.\tVe.\nSay "hi".\tDi «hola».\n')
+    asked = {"columns": {"text": 1, "label": "2"}, "header": False, "quotes": False}
+    assert read(path, raw, **asked) == [
+        ("Go.", "Ve.", None),
+        ('Say "hi".', "Di «hola».", None),
+    ]
+    path.write_text("Go.\tVe.\nOh!\n")
+    with pytest.raises(InputError, match=r"line 2: expected 2 cells, as in the first row, found 1"):
+        read(path, raw, **asked)
+
+
+def parallel(folder: Path, **lines: str) -> None:
+    folder.mkdir()
+    for name, text in lines.items():
+        path = folder / name.replace("_", ".")
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+def test_texts_side_by_side_are_pairs_and_their_names_splits(tmp_path: Path, raw: Path) -> None:
+    texts = {
+        "train_de_gz": "Ein Hund.\nEine \u201eKatze\u201c, weiß.\n",
+        "train_en_gz": "A dog.\nA 'cat', white.\n",
+        "val_de_gz": "Ja.\n",
+        "val_en_gz": "Yes.\n",
+    }
+    parallel(tmp_path / "m", **texts)
+    (tmp_path / "m" / "README.md").write_text("about\n")
+    columns = {"columns": {"text": "de", "label": "en"}}
+    assert read(tmp_path / "m", raw, **columns) == [
+        ("Ein Hund.", "A dog.", "train"),
+        ("Eine \u201eKatze\u201c, weiß.", "A 'cat', white.", "train"),
+        ("Ja.", "Yes.", "valid"),
+    ]
+    parallel(tmp_path / "n", all_de="Ja.\nNein.\n", all_en="Yes.\n")
+    with pytest.raises(InputError, match=r"all\.en: ends before line 2, which .*all\.de has"):
+        read(tmp_path / "n", raw, **columns)
+
+
+def test_a_damaged_packed_table_is_told(tmp_path: Path, raw: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(("review,stars\n" + "good,1\n" * 999).encode())[:-20])
+    with pytest.raises(InputError, match=r"a\.csv\.gz: damaged, not what gzip packs"):
+        read(path, raw)
 
 
 def test_splits_saved_by_a_library_are_honoured(tmp_path: Path, raw: Path) -> None:

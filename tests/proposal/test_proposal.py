@@ -56,6 +56,43 @@ def test_a_text_with_a_number_and_one_that_is_none(tmp_path: Path) -> None:
     assert any("no numbers: '1,200'" in line for line in found.found)
 
 
+def test_names_of_files_that_say_their_class_or_their_text(tmp_path: Path) -> None:
+    for number in range(20):
+        Image.new("L", (30, 12), number).save(tmp_path / f"{number % 2}_ann_{number}.png")
+    with pytest.raises(
+        InputError, match=r"or --names '{label}_{group}_\*', if names such as 0_ann"
+    ):
+        look(tmp_path)
+    proposal = look(tmp_path, names="{label}_{group}_*").proposal
+    assert (proposal.task, proposal.section(None)["data"]["names"]) == (
+        "classification",
+        "{label}_{group}_*",
+    )
+    spelled = look(tmp_path, names="{target}").proposal
+    assert (spelled.task, spelled.metric) == ("transduction", "cer")
+
+
+def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "spa.txt"
+    path.write_text(
+        "Go now.\tVe ahora.\n" + "".join(f"Go {n} times.\tVe {n} veces.\n" for n in range(30))
+    )
+    asked = Asked(input="Go now.", target="Ve ahora.")
+    assert look_at(path, asked).warnings == [
+        "the first row, 'Go now.', looks like data; --no-header reads it as such"
+    ]
+    found = look_at(path, Asked(input="1", target="2", header=False))
+    assert found.warnings == [] and found.proposal.task == "transduction"
+    assert found.proposal.section(None)["data"]["header"] is False
+
+
+def test_texts_side_by_side(tmp_path: Path) -> None:
+    for language in ("de", "en"):
+        (tmp_path / f"train.{language}").write_text("".join(f"Ein {n} Text.\n" for n in range(30)))
+    proposal = look(tmp_path, input="de", target="en").proposal
+    assert (proposal.task, proposal.columns) == ("transduction", {"text": "de", "target": "en"})
+
+
 def test_pairs_of_texts_and_texts_alone(tmp_path: Path) -> None:
     lines = [{"source": f"{GOOD} {n}", "said": f"{BAD} {n}"} for n in range(9)]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))

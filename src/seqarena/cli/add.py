@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,6 +23,16 @@ Group = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="whose rows stay on one side: a speaker")
 ]
 Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
+Header = Annotated[
+    bool, typer.Option("--header/--no-header", help="the first row of a table names its columns")
+]
+Quotes = Annotated[
+    bool, typer.Option("--quotes/--no-quotes", help="quotes hold cells together, or are letters")
+]
+Names = Annotated[
+    str | None,
+    typer.Option(metavar="PATTERN", help="what the names of files say: '{label}_{group}_*'"),
+]
 
 
 def inspect(
@@ -33,9 +43,12 @@ def inspect(
     split: Split = None,
     group: Group = None,
     encoding: Encoding = "utf-8",
+    header: Header = True,
+    quotes: Quotes = True,
+    names: Names = None,
 ) -> None:
     """Tell what own files hold."""
-    look = look_at(path, Asked(task, input, target, split, group, encoding))
+    look = look_at(path, Asked(task, input, target, split, group, encoding, header, quotes, names))
     _print(look)
 
 
@@ -48,6 +61,9 @@ def add(
     split: Split = None,
     group: Group = None,
     encoding: Encoding = "utf-8",
+    header: Header = True,
+    quotes: Quotes = True,
+    names: Names = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the section alone")] = False,
 ) -> None:
     """Look at own files, and write an experiment over them into params.yaml."""
@@ -59,7 +75,7 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    look = look_at(path, Asked(task, input, target, split, group, encoding))
+    look = look_at(path, Asked(task, input, target, split, group, encoding, header, quotes, names))
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)
@@ -91,12 +107,11 @@ def look_at(path: Path, asked: Asked) -> Look:
 
 def _lists_files(path: Path, asked: Asked) -> bool:
     """Tell whether a table names files that lie beside it."""
-    from seqarena.config import Reading
     from seqarena.datasets.own.tables import rows_of
 
     if not path.is_file():
         return False
-    first: dict[str, Any] = next(rows_of(path, Reading(encoding=asked.encoding))).cells
+    first = next(rows_of(path, asked.reading)).cells
     named = [asked.input] if asked.input in first else list(first)
     return any(first[name] and (path.parent / first[name]).is_file() for name in named if name)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, TextIO, cast
 
 from seqarena.errors import InputError, in_one_line, unknown
 
@@ -14,6 +17,7 @@ SUFFIXES = (".csv", ".tsv")
 DELIMITERS = (",", ";", "\t", "|")
 PLACE = "_place"  # the column of raw data that says where a row stands in the user's own file
 ROW = re.compile(r"(line|row) \d+$")  # the end of a place
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 UTF_8 = "utf-8-sig"  # with the mark that Excel puts first, or without
 
 csv.field_size_limit(1 << 30)  # a cell may hold a whole document
@@ -27,34 +31,69 @@ class TableRow(NamedTuple):
     cells: dict[str, str]  # by column, stripped
 
 
-def read_records(
-    path: Path, columns: Sequence[str], *, encoding: str = UTF_8, quotes: bool = True
-) -> Iterator[TableRow]:
-    """Read a CSV or TSV table; what separates its cells is seen in its header.
+def opened_bytes(path: Path) -> BinaryIO:
+    """Open a file to read, also one packed by gzip."""
+    packed = path.suffix.lower() == ".gz"
+    return cast("BinaryIO", gzip.open(path)) if packed else path.open("rb")
 
-    Without `quotes` a quote is a character like any other. Raises `InputError` naming the file and
+
+def opened(path: Path, encoding: str) -> TextIO:
+    """Open a text, with its line ends as they are."""
+    return TextIOWrapper(opened_bytes(path), encoding=encoding, newline="")
+
+
+def ending_of(path: Path) -> str:
+    """Return the ending of a name in small letters, without that of gzip."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def read_records(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    encoding: str = UTF_8,
+    quotes: bool = True,
+    header: bool = True,
+    commas: bool = False,
+) -> Iterator[TableRow]:
+    """Read a CSV or TSV table; what separates its cells is seen in its first row.
+
+    Without `quotes` a quote is a character like any other; without `header` the columns are called
+    ``1``, ``2`` and on. With `commas` a cell ``1,5`` is a number where semicolons stand between
+    cells. Raises `InputError` naming the file and
     the missing column, or the line that is malformed.
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     begins = line = 1
     try:
-        with path.open(newline="", encoding=encoding) as file:
-            delimiter = delimiter_of(path, file.readline())
+        with opened(path, encoding) as file:
+            delimiter = _delimiter(path, file.readline())
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
-            names = _header(path, next(reader, []), columns)
+            first = next(reader, [])
+            names = _header(path, first, columns) if header else _numbered(path, first)
             line = reader.line_num
             begins = line + 1
+            if not header:
+                file.seek(0)
+                reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+                line, begins = 0, 1
             for cells in reader:
                 begins, line = line + 1, reader.line_num
                 if not cells:  # an empty line
                     continue
                 where = f"{path} line {begins}"
                 if len(cells) != len(names):
-                    found = f"expected {len(names)} cells, as in the header, found {len(cells)}"
+                    like = "the header" if header else "the first row"
+                    found = f"expected {len(names)} cells, as in {like}, found {len(cells)}"
                     raise InputError(f"{where}: {found}")
-                found_cells = dict(zip(names, map(str.strip, cells), strict=True))
+                stripped = map(str.strip, cells)
+                if commas and delimiter == ";":
+                    stripped = map(_with_point, stripped)
+                found_cells = dict(zip(names, stripped, strict=True))
                 yield TableRow(begins, found_cells.pop(PLACE, where), found_cells)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged, not what gzip packs: {in_one_line(error)}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeError as error:
@@ -64,9 +103,14 @@ def read_records(
         raise InputError(f"{path} line {line + 1}: {in_one_line(error)}; {fix}") from error
 
 
-def delimiter_of(path: Path, header: str) -> str:
+def _with_point(cell: str) -> str:
+    """Return a number that was written with a decimal comma, `1.200,5`, as others are."""
+    return cell.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _delimiter(path: Path, header: str) -> str:
     """Return what separates cells: a tab in .tsv, else what the header of the table has most."""
-    if path.suffix.lower() == ".tsv":
+    if ending_of(path) == ".tsv":
         return "\t"
     return max(DELIMITERS, key=header.count)  # the first of equals
 
@@ -81,6 +125,12 @@ def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
         if column not in names:
             raise unknown(str(path), "column", column, names)
     return names
+
+
+def _numbered(path: Path, cells: list[str]) -> list[str]:
+    if not any(cell.strip() for cell in cells):
+        raise InputError(f"{path}: empty file")
+    return [str(number) for number in range(1, len(cells) + 1)]
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
@@ -98,7 +148,7 @@ def beside(place: str, other: str) -> str:
 def _undecodable(path: Path, encoding: str, error: UnicodeError) -> str:
     """Say at which line a table is in another encoding, and what may be the right one."""
     name = "UTF-8" if encoding == UTF_8 else encoding
-    with path.open("rb") as file:
+    with opened_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             try:
                 line.decode(encoding)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ import av
 import soundfile
 from PIL import Image
 
-from seqarena.config import Reading
+from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
-from seqarena.datasets.own.folders import manifest_of
+from seqarena.datasets.own.folders import manifest_of, named_rows
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.columns import Column, Lengths, columns_of
@@ -41,10 +43,12 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     if lengths is not None:
         found.append(f"  {lengths}")
     prepare = _prepare(modality, lengths)
+    if asked.names is not None:
+        rows = named_rows(folder, modality, asked.names)
+        return _listed(folder, columns_of(rows), modality, prepare, _said(asked), found)
     if manifest is not None and modality != "music":
-        proposal, lines = _listed(manifest, modality, prepare, asked)
-        proposal.data = str(path)
-        return Look(found + lines, proposal)
+        columns = columns_of(rows_of(manifest, asked.reading))
+        return _listed(path, columns, modality, prepare, asked, found)
     task = asked.task or ("music_modelling" if modality == "music" else "classification")
     proposal = Proposal(
         data=str(path),
@@ -52,15 +56,15 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
         task=task,
         metric=METRICS.get(task, "accuracy"),
         examples=len(files),
+        reading=asked.reading,
         prepare=prepare,
     )
     if modality != "music":
         classes = Counter(file.parent.name for file in files)
         if len(classes) == 1:
-            fix = f"or a table {MANIFEST}.* with the columns file and label"
-            raise InputError(
-                f"{folder}: all files lie in one folder; expected one per class, {fix}"
-            )
+            fix = f"a table {MANIFEST}.* with the columns file and label, or --names"
+            like = f"'{{label}}_{{group}}_*', if names such as {files[0].name} say it"
+            raise InputError(f"{folder}: all files lie in one folder; expected {fix} {like}")
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
         if is_uneven(classes):
             proposal.metric = "macro_f1"
@@ -80,38 +84,54 @@ def _modality(folder: Path) -> tuple[str, list[Path], Counter[str]]:
     return modality, files, others
 
 
+def _said(asked: Asked) -> Asked:
+    """Return what the pattern of names says of the columns."""
+    fields = re.findall(r"\{(\w+)\}", asked.names or "")
+    of = {field: field if field in fields else None for field in NAMED}
+    target = asked.target or of["label"] or of["target"]
+    return replace(asked, input="file", target=target, split=of["split"], group=of["group"])
+
+
 def _listed(
-    manifest: Path, modality: str, prepare: dict[str, Any], asked: Asked
-) -> tuple[Proposal, list[str]]:
-    columns, count, _ = columns_of(rows_of(manifest, Reading(encoding=asked.encoding)))
+    path: Path,
+    table: tuple[list[Column], int, bool],
+    modality: str,
+    prepare: dict[str, Any],
+    asked: Asked,
+    found: list[str],
+) -> Look:
+    columns, count, _ = table
+    folder = path if path.is_dir() else path.parent
     named = {column.name: column for column in columns}
     for name in (asked.input, asked.target, asked.split, asked.group):
         if name is not None and name not in named:
-            raise unknown(str(manifest), "column", name, named)
-    file = asked.input or next((c.name for c in columns if _names_files(manifest, c)), None)
+            raise unknown(str(path), "column", name, named)
+    file = asked.input or next((c.name for c in columns if _names_files(folder, c)), None)
     if file is None:
         message = "no column names files beside it; say which with --input COLUMN"
-        raise InputError(f"{manifest}: {message}")
+        raise InputError(f"{path}: {message}")
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
     rest = [c for c in columns if c.name not in (file, split, asked.group)]
     answers = [c for c in rest if c.kind not in ("empty", "time")]
     if asked.target is None and len(answers) != 1:
         could = few(c.name for c in answers) or "none"
-        raise InputError(f"{manifest}: --target COLUMN says what is asked, of: {could}")
+        raise InputError(f"{path}: --target COLUMN says what is asked, of: {could}")
     target = named[asked.target] if asked.target else answers[0]
     task, metric, answer = _task(target, modality, prepare, asked)
-    reading = {"file": file, answer: target.name, "split": split, "group": asked.group}
+    columns_ = {"file": file, answer: target.name, "split": split, "group": asked.group}
     proposal = Proposal(
-        data=str(manifest),
+        data=str(path),
         modality=modality,
         task=task,
         metric=metric,
         examples=count,
-        columns={ours: theirs for ours, theirs in reading.items() if theirs and ours != theirs},
-        encoding=asked.encoding,
+        columns={ours: theirs for ours, theirs in columns_.items() if theirs and ours != theirs},
+        reading=asked.reading,
+        names=asked.names,
         prepare=prepare,
     )
-    return proposal, [f"  {column.name}: {column}" for column in columns]
+    told = [f"  {column.name}: {column}" for column in columns if column.name != file]
+    return Look(found + told, proposal)
 
 
 def _task(
@@ -133,9 +153,9 @@ def _task(
     return task, {"audio": "wer"}.get(modality, "cer" if spelled else "bleu"), "target"
 
 
-def _names_files(manifest: Path, column: Column) -> bool:
+def _names_files(folder: Path, column: Column) -> bool:
     sample = list(column.values)[:20]
-    return bool(sample) and all((manifest.parent / name).is_file() for name in sample)
+    return bool(sample) and all((folder / name).is_file() for name in sample)
 
 
 def _shares(classes: Counter[str]) -> str:

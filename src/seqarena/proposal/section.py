@@ -12,7 +12,7 @@ import yaml
 from ruamel.yaml import YAML
 
 from seqarena.baselines.registry import BASELINES
-from seqarena.config import PARAMS, read_params
+from seqarena.config import PARAMS, Reading, read_params
 from seqarena.datasets.own.pin import digest
 from seqarena.datasets.own.tables import OF_TABLES
 from seqarena.errors import InputError
@@ -63,8 +63,9 @@ class Proposal:
     task: str
     metric: str
     examples: int
+    reading: Reading
     columns: dict[str, str] = field(default_factory=dict)
-    encoding: str = "utf-8"
+    names: str | None = None  # what the names of files say
     prepare: dict[str, Any] = field(default_factory=dict)
     hourly: bool = True  # of a series: whether a day and a week of hours are its seasons
 
@@ -83,8 +84,9 @@ class Proposal:
         own: dict[str, Any] = {"path": self.data}
         if self.columns:
             own["columns"] = self.columns
-        if self.encoding != "utf-8":
-            own["encoding"] = self.encoding
+        own |= self.reading.model_dump(exclude_defaults=True)
+        if self.names:
+            own["names"] = self.names
         own["sha256"] = digest(Path(self.data), self.modality in OF_TABLES)
         return {  # every key, also the empty ones: DVC follows them one by one
             "data": own,

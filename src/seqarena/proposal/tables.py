@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -48,6 +48,14 @@ class Asked:
     split: str | None = None
     group: str | None = None
     encoding: str = "utf-8"
+    header: bool = True
+    quotes: bool = True
+    names: str | None = None  # what the names of files say
+
+    @property
+    def reading(self) -> Reading:
+        """How a table is read."""
+        return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def look_at_table(path: Path, asked: Asked) -> Look:
 
     Raises `InputError` where it is not clear what is asked, naming the option that says it.
     """
-    rows = rows_of(path, Reading(encoding=asked.encoding), numbers=True)
+    rows = rows_of(path, asked.reading, numbers=True)
     columns, count, whole = columns_of(rows)
     named = {column.name: column for column in columns}
     for option in ("input", "target", "split", "group"):
@@ -82,7 +90,15 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task == "forecasting" or (asked.task is None and times and not texts):
         return Look(found, _series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    return Look(found, proposal, _leaks(path, proposal))
+    return Look(found, proposal, _of_header(named, asked) + _leaks(path, proposal))
+
+
+def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
+    """Tell where a header looks like a row of data: sentences or numbers."""
+    odd = [name for name in names if name.endswith((".", "!", "?")) or name.isdecimal()]
+    if not odd or not asked.header:
+        return []
+    return [f"the first row, '{odd[0]}', looks like data; --no-header reads it as such"]
 
 
 def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
@@ -107,7 +123,7 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
         task="forecasting",
         metric=METRICS["forecasting"],
         examples=count,
-        encoding=asked.encoding,
+        reading=asked.reading,
         prepare=prepare,
         hourly=step == HOUR,
     )
@@ -160,7 +176,7 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
         metric=metric,
         examples=count,
         columns=columns_,
-        encoding=asked.encoding,
+        reading=asked.reading,
         prepare=prepare,
     )
 
@@ -228,7 +244,7 @@ def _leaks(path: Path, proposal: Proposal) -> list[str]:
     text = proposal.columns.get("text", "text")
     split = proposal.columns.get("split", "split")
     seen: dict[int, set[str]] = {}  # by the hash of a text: a table may not fit in memory
-    for row in rows_of(path, Reading(encoding=proposal.encoding)):
+    for row in rows_of(path, proposal.reading):
         if split not in row.cells:
             return []
         name = row.cells[split].lower()

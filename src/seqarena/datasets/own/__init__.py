@@ -18,6 +18,7 @@ from seqarena.datasets.own.folders import (
     copy_listed,
     copy_unlabelled,
     manifest_of,
+    named_rows,
 )
 from seqarena.datasets.own.pin import digest
 from seqarena.datasets.own.tables import OF_TABLES, rows_of, write_table
@@ -31,7 +32,7 @@ class OwnFiles(Dataset):
       table per split, or a data set that the library `datasets` saved on disk
     - audio, video, image, signal: a folder with a table ``labels.*`` (``file`` and ``label``,
       ``labels`` or ``target``), or with one sub-folder per class, also below ``train``, ``valid``,
-      ``test``; or the path of such a table
+      ``test``; or the path of such a table; or a folder of files whose names say it
     - music: a folder of MIDI files, with or without ``labels.*`` (``file``)
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
@@ -74,6 +75,9 @@ class OwnFiles(Dataset):
         elif self.modality == "series":
             rows = rows_of(self.path, self.reading, numbers=True)
             write_table(rows, raw / OF_TABLES["series"])
+        elif self.reading.names:
+            rows = named_rows(self.path, self.modality, self.reading.names)
+            copy_listed(self._checked(rows, "file"), self.path, raw)
         elif manifest := manifest_of(self.path):
             copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
         elif self.modality == "music":
@@ -82,15 +86,20 @@ class OwnFiles(Dataset):
             copy_classes(self.path, raw, self.modality)
 
     def _rows(self, table: Path, item: str) -> Iterator[TableRow]:
-        """Yield the rows of a table, which must have the item and its answer.
+        rows = rows_of(table, self.reading, numbers=TARGETS[self.targets] is Number)
+        return self._checked(rows, item)
+
+    def _checked(self, rows: Iterator[TableRow], item: str) -> Iterator[TableRow]:
+        """Yield rows, which must have the item and its answer.
 
         Raises `InputError` where a column is not there, by these or other names.
         """
-        rows = rows_of(table, self.reading, numbers=TARGETS[self.targets] is Number)
         first = next(rows)
         asked = [item] if self.modality == "music" else [item, TARGETS[self.targets].column]
         for column in asked:
             if column not in first.cells:
-                fix = f"`columns: {{{column}: …}}` says which it is"
-                raise InputError(f"{table}: no column '{column}'; {fix}, of {few(first.cells)}")
+                fix = f"`columns: {{{column}: …}}` says which it is, of {few(first.cells)}"
+                if self.reading.names:
+                    fix = f"expected {{{column}}} in `names: '{self.reading.names}'`"
+                raise InputError(f"{self.path}: no column '{column}'; {fix}")
         yield from chain([first], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import warnings
 from collections import Counter
@@ -42,6 +43,27 @@ def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[Table
             raise InputError(f"{row.place}: no file '{name}' in {folder}")
         _copy(folder, raw, name)
         yield row
+
+
+def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:
+    """Yield the files below a folder with what their names say, by a pattern.
+
+    In ``{label}_{group}_*`` a part in braces is a column, and a star is anything. The ending of a
+    name is no part of it. Raises `InputError` for a file of another name.
+    """
+    parts = (_part(part) for part in re.split(r"(\{\w+\}|\*)", names))
+    pattern = re.compile("".join(parts))
+    for number, (name, path) in enumerate(_found(folder, modality), start=1):
+        found = pattern.fullmatch(name.stem)
+        if not found:
+            raise InputError(f"{path}: expected a name like '{names}{name.suffix}'")
+        yield TableRow(number, str(path), {"file": str(name), **found.groupdict()})
+
+
+def _part(part: str) -> str:
+    if part == "*":
+        return ".*"
+    return f"(?P<{part[1:-1]}>.+?)" if part.startswith("{") else re.escape(part)
 
 
 def copy_unlabelled(folder: Path, raw: Path, modality: str) -> None:

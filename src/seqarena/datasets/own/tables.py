@@ -23,9 +23,11 @@ from seqarena.data.tables import (
     UTF_8,
     TableRow,
     check_names,
-    delimiter_of,
+    ending_of,
+    opened_bytes,
     read_records,
 )
+from seqarena.datasets.own.parallel import Parallel, parallel_texts
 from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import read_json
 
@@ -45,7 +47,6 @@ UNREADABLE = (
 )  # fmt: skip
 BATCH = 4096  # rows
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"  # of the library `datasets`, saved on disk
-DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 
 
 def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[TableRow]:
@@ -59,10 +60,11 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
     tables = list(_tables(path))
     if not tables:
         raise InputError(f"{path}: no table there ({', '.join(TABLES)})")
+    columns = {ours: str(theirs) for ours, theirs in reading.columns.items()}
     header: Sequence[str] | None = None
     for table, split in tables:
         for row in _rows(table, reading, numbers):
-            cells = _renamed(row.cells, table, reading.columns)
+            cells = _renamed(row.cells, table, columns)
             if split:
                 cells = {**cells, "split": split}
             elif (own := cells.get("split")) is not None:
@@ -70,8 +72,8 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
             if header is None:
                 header = list(cells)
             elif list(cells) != header:
-                columns, first = ", ".join(cells), tables[0][0]
-                raise InputError(f"{row.place}: columns {columns}, which {first} has not just so")
+                own, first = ", ".join(cells), tables[0][0]
+                raise InputError(f"{row.place}: columns {own}, which {first} has not just so")
             yield row._replace(cells=cells)
     if header is None:
         raise InputError(f"{path}: no rows")
@@ -88,7 +90,7 @@ def write_table(rows: Iterator[TableRow], table: Path, keep: Sequence[str] = ())
             writer.writerow([*(row.cells[name] for name in names), row.place])
 
 
-def _tables(path: Path) -> Iterator[tuple[Path, str]]:
+def _tables(path: Path) -> Iterator[tuple[Path | Parallel, str]]:
     """Yield each table that a path stands for, and the split that it is, or ""."""
     if (path / SAVED_SPLITS).is_file():
         for split in read_json(path / SAVED_SPLITS)["splits"]:
@@ -102,36 +104,45 @@ def _tables(path: Path) -> Iterator[tuple[Path, str]]:
         yield from ((table, "") for table in found if _is_table(table))
 
 
-def _splits(folder: Path) -> Iterator[tuple[Path, str]]:
-    for found in sorted(folder.iterdir()):
-        if _is_table(found):
-            split = _split_of(found)
-            if split is None:
-                names = ", ".join(SPLIT_NAMES)
-                raise InputError(f"{found}: in a folder of tables each is a split ({names})")
-            yield found, split
+def _splits(folder: Path) -> Iterator[tuple[Path | Parallel, str]]:
+    texts: list[Parallel | Path] = [*parallel_texts(folder, TABLES)]
+    if len(texts) == 1:
+        yield texts[0], ""
+        return
+    for found in texts or [path for path in sorted(folder.iterdir()) if _is_table(path)]:
+        split = _split_of(found.name)
+        if split is None:
+            names = ", ".join(SPLIT_NAMES)
+            raise InputError(f"{found}: in a folder of tables each is a split ({names})")
+        yield found, split
 
 
 def is_of_tables(path: Path) -> bool:
-    """Tell whether a path is a table, a glob of them, or a folder of nothing else."""
+    """Tell whether a path is a table, a glob of them, or a folder of tables or of texts alone."""
     if not path.is_dir():
-        return path.suffix.lower() in TABLES
-    saved = (path / SAVED).is_file() or (path / SAVED_SPLITS).is_file()
-    names = [found for found in path.iterdir() if not found.name.startswith(".")]
-    return saved or all(_is_table(n) and _split_of(n) is not None for n in names)
+        return ending_of(path) in TABLES
+    if (path / SAVED).is_file() or (path / SAVED_SPLITS).is_file() or parallel_texts(path, TABLES):
+        return True
+    found = [each for each in path.iterdir() if not each.name.startswith(".")]
+    tables = [each for each in found if _is_table(each)]
+    folders = any(each.is_dir() for each in found)
+    return bool(tables) and not folders and all(_split_of(each.name) for each in tables)
 
 
-def _split_of(table: Path) -> str | None:
-    """Return the split that a table's name begins with."""
-    return SPLIT_NAMES.get(re.split(r"[.\-_]", table.name.lower())[0])
+def _split_of(name: str) -> str | None:
+    """Return the split that the name of a table begins with."""
+    return SPLIT_NAMES.get(re.split(r"[.\-_]", name.lower())[0])
 
 
 def _is_table(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix.lower() in TABLES
+    return path.is_file() and not path.name.startswith(".") and ending_of(path) in TABLES
 
 
-def _rows(path: Path, reading: Reading, numbers: bool) -> Iterator[TableRow]:
-    suffix = path.suffix.lower()
+def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[TableRow]:
+    if isinstance(path, Parallel):
+        yield from path.rows(reading.encoding)
+        return
+    suffix = ending_of(path)
     if path.is_dir():
         yield from _saved_rows(path)
     elif suffix in SEPARATED:
@@ -144,7 +155,9 @@ def _rows(path: Path, reading: Reading, numbers: bool) -> Iterator[TableRow]:
         raise InputError(f"{path}: expected a table ({', '.join(TABLES)}), found '{suffix}'")
 
 
-def _renamed(cells: dict[str, str], path: Path, columns: dict[str, str]) -> dict[str, str]:
+def _renamed(
+    cells: dict[str, str], path: Path | Parallel, columns: dict[str, str]
+) -> dict[str, str]:
     """Give columns the names by which the project knows them; the others keep their own."""
     for column in columns.values():
         if column not in cells:
@@ -155,21 +168,14 @@ def _renamed(cells: dict[str, str], path: Path, columns: dict[str, str]) -> dict
 
 
 def _separated_rows(path: Path, reading: Reading, numbers: bool) -> Iterator[TableRow]:
-    encoding = UTF_8 if reading.encoding == "utf-8" else reading.encoding
-    rows = read_records(path, (), encoding=encoding, quotes=reading.quotes)
-    with path.open(encoding=encoding, errors="replace") as file:
-        commas = numbers and delimiter_of(path, file.readline()) == ";"
-    for row in rows:
-        if commas:
-            cells = {name: _with_point(cell) for name, cell in row.cells.items()}
-            yield row._replace(cells=cells)
-        else:
-            yield row
-
-
-def _with_point(cell: str) -> str:
-    """Return a number that was written with a decimal comma, `1.200,5`, as others are."""
-    return cell.replace(".", "").replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
+    yield from read_records(
+        path,
+        (),
+        encoding=UTF_8 if reading.encoding == "utf-8" else reading.encoding,
+        quotes=reading.quotes,
+        header=reading.header,
+        commas=numbers,
+    )
 
 
 def _arrow_rows(path: Path) -> Iterator[TableRow]:
@@ -220,7 +226,7 @@ def _batches(
 
 def _json_rows(path: Path, encoding: str) -> Iterator[TableRow]:
     records: Iterator[tuple[str, int, Any]]
-    if path.suffix.lower() == ".json":
+    if ending_of(path) == ".json":
         whole = read_json(path)
         if not isinstance(whole, list):
             raise InputError(f"{path}: expected a list of objects, one per row")
@@ -242,11 +248,11 @@ def _json_rows(path: Path, encoding: str) -> Iterator[TableRow]:
 def _json_lines(path: Path, encoding: str) -> Iterator[tuple[str, int, Any]]:
     number = 0
     try:
-        with path.open("rb") as file:
+        with opened_bytes(path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield f"{path} line {number}", number, json.loads(line.decode(encoding))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, OSError, EOFError) as error:
         raise InputError(f"{path} line {number}: not JSON: {in_one_line(error)}") from error
 
 
