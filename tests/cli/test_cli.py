@@ -373,7 +373,10 @@ def test_hypotheses_stand_in_the_order_of_their_score(
         ),
         (("predict", "reviews", "--input", "none.csv"), "none.csv: no such file"),
         (("predict", "hours", "--input", "none.csv"), "none.csv"),
-        (("predict", "sounds", "--input", "files/series.csv"), "series.csv: not a readable WAV"),
+        (
+            ("predict", "sounds", "--input", "files/series.csv"),
+            "series.csv: not a readable recording",
+        ),
         (
             ("predict", "reviews", "--input", "x", "--variant", "gru", "--attention", "a.png"),
             "--attention: gru has none; add --variant with one of gru_attention\n",

@@ -16,6 +16,7 @@ from PIL import Image
 
 from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
+from seqarena.data.modalities.recordings import BY_FFMPEG
 from seqarena.datasets.own.folders import manifest_of, named_rows
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few, unknown
@@ -181,7 +182,10 @@ def _measured(measure: Callable[[Path], float], file: Path) -> float | None:
 
 
 def _seconds(path: Path) -> float:
-    return float(soundfile.info(path).duration)
+    if path.suffix.lower() not in BY_FFMPEG:
+        return float(soundfile.info(path).duration)
+    with av.open(str(path)) as container:
+        return float(container.duration or 0) / av.time_base
 
 
 def _frames(path: Path) -> float:

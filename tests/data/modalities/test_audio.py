@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -49,6 +50,42 @@ def test_stereo_at_another_rate_becomes_mono_at_ours(tmp_path: Path) -> None:
     assert samples.dtype == np.float32
     assert len(samples) == 8000
     assert np.abs(samples[400:-400] - tone(500, 1.0, level=0.2)[400:-400]).max() < 0.01
+
+
+PACKED = {"a.m4a": "aac", "a.aac": "aac", "a.webm": "libopus", "a.wma": "wmav2"}
+
+
+def pack(path: Path, samples: Array, rate: int = 48_000) -> None:
+    """Write mono samples as a phone or a browser does, by FFmpeg."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(PACKED[path.name], rate=rate)
+        stream.layout, stream.bit_rate = "mono", 96_000
+        wave = av.AudioFrame.from_ndarray(np.float32(samples)[None], format="fltp", layout="mono")
+        wave.sample_rate = rate
+        to_codec = av.AudioResampler(format=stream.format, layout="mono", rate=rate)
+        for frame in to_codec.resample(wave):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_what_phones_and_browsers_record_is_read(name: str, tmp_path: Path) -> None:
+    pack(tmp_path / name, tone(500, 1.0, 48_000))
+    samples = decode(tmp_path / name, OPTIONS)
+    assert abs(len(samples) - 8000) < 600, "but for what a codec puts before and behind"
+    spectrum = np.abs(np.fft.rfft(samples[2000:6000]))
+    assert spectrum.argmax() == 500 * 4000 // 8000
+    assert np.abs(samples[2000:6000]).max() == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_packed_recording_that_is_damaged_or_too_long_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.m4a"
+    pack(path, tone(500, 1.0, 48_000))
+    with pytest.raises(InputError, match=r"a\.m4a: .* s, more than max_seconds \(0\.5\)"):
+        decode(path, OPTIONS.model_copy(update={"max_seconds": 0.5}))
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(InputError, match=r"a\.m4a: not a readable recording: "):
+        decode(path, OPTIONS)
 
 
 def test_steps_are_one_shift_apart_and_bands_rise_with_frequency() -> None:

@@ -1,16 +1,14 @@
-"""Recordings: WAV and FLAC files to log-mel frames."""
+"""Recordings to log-mel frames."""
 
 from __future__ import annotations
 
 import math
-import struct
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import kaldi_native_fbank as knf
 import numpy as np
-import soundfile
 import soxr
 from pydantic import Field, model_validator
 
@@ -25,13 +23,12 @@ from seqarena.data.labelled import (
     write_labelled,
 )
 from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.recordings import read_samples
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError
 
-# Beyond these a header is taken for damaged, before it can claim memory.
-MAX_RATE, MAX_CHANNELS = 384_000, 8
 LEAST_STD = 1e-3  # a mel band that never changes stays near 0
 
 
@@ -106,22 +103,12 @@ def decode(path: Path, options: AudioOptions) -> Array:
 
     Raises `InputError` naming the file when it is missing, corrupt, cut short, empty or too long.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such recording")
-    _refuse_cut_short(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            _check_header(path, file, options)
-            samples = file.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise InputError(
-            f"{path}: not a readable WAV or FLAC file: {error.error_string}"
-        ) from error
+    samples, rate = read_samples(path, options.max_seconds)
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds samples that are not finite numbers")
     mono = samples.mean(axis=1)
-    if file.samplerate != options.sample_rate:
-        mono = soxr.resample(mono, file.samplerate, options.sample_rate)
+    if rate != options.sample_rate:
+        mono = soxr.resample(mono, rate, options.sample_rate)
     if len(mono) < math.ceil(options.window * options.sample_rate):
         seconds = len(mono) / options.sample_rate
         raise InputError(f"{path}: {seconds:.3f} s, shorter than one window ({options.window} s)")
@@ -145,28 +132,3 @@ def log_mel(samples: Array, options: AudioOptions) -> Array:
     computer.accept_waveform(options.sample_rate, samples)
     computer.input_finished()
     return np.stack([computer.get_frame(t) for t in range(computer.num_frames_ready)])
-
-
-def _check_header(path: Path, file: soundfile.SoundFile, options: AudioOptions) -> None:
-    if file.samplerate > MAX_RATE or file.channels > MAX_CHANNELS:
-        found = f"{file.channels} channels at {file.samplerate} Hz"
-        raise InputError(f"{path}: {found}; at most {MAX_CHANNELS} at {MAX_RATE} Hz")
-    seconds = file.frames / file.samplerate
-    if seconds > options.max_seconds:
-        raise InputError(f"{path}: {seconds:.1f} s, more than max_seconds ({options.max_seconds})")
-    if not file.frames:
-        raise InputError(f"{path}: holds no samples")
-
-
-def _refuse_cut_short(path: Path) -> None:
-    """Refuse a WAV that is shorter than its header says: libsndfile reads what is left of it."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    if not head:
-        raise InputError(f"{path}: empty file")
-    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        return
-    (size,) = struct.unpack("<I", head[4:8])
-    # A writer that could not seek back leaves the largest size: length unknown, nothing cut.
-    if size < 0x7FFFFFFF and path.stat().st_size < size:
-        raise InputError(f"{path}: cut short: {path.stat().st_size} bytes of {size + 8}")
