@@ -35,6 +35,7 @@ SPEC = DataSpec(
     step_size=1.0,
     horizon=HORIZON,
     target={"mean": 0.0, "std": 1.0, "naive_mae": 1.0},
+    options={"season": 12},
 )
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
@@ -70,7 +71,8 @@ def error(name: str, data: Prepared) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "period"), [("seasonal_naive_day", 24), ("seasonal_naive_week", 168)]
+    ("name", "period"),
+    [("seasonal_naive", 12), ("seasonal_naive_day", 24), ("seasonal_naive_week", 168)],
 )
 def test_seasonal_naive_is_exact_on_a_periodic_series(
     tmp_path: Path, name: str, period: int

@@ -26,16 +26,25 @@ def seasonal_naive(hours: int) -> Callable[[Prepared], Array]:
     """The value one season before (Hyndman & Athanasopoulos 2021, section 5.2)."""
 
     def predict(prepared: Prepared) -> Array:
-        test, spec = prepared.split("test"), prepared.spec
+        spec = prepared.spec
         if spec.step != "hour":
             raise InputError(f"baselines: a season of {hours} h needs hours, not {spec.step}s")
-        season = round(hours / spec.step_size)
-        if season > test.lengths.min():
-            raise InputError(f"baselines: a season of {season} steps is longer than the lookback")
-        ahead = np.arange(spec.horizon) % season
-        return np.asarray(test.inputs[(test.starts + test.lengths)[:, None] - season + ahead, 0])
+        return _one_season_before(prepared, round(hours / spec.step_size))
 
     return predict
+
+
+def _one_season_before(prepared: Prepared, season: int) -> Array:
+    test = prepared.split("test")
+    if season > test.lengths.min():
+        raise InputError(f"baselines: a season of {season} steps is longer than the lookback")
+    ahead = np.arange(prepared.spec.horizon) % season
+    return np.asarray(test.inputs[(test.starts + test.lengths)[:, None] - season + ahead, 0])
+
+
+def seasonal_naive_own(prepared: Prepared) -> Array:
+    """The value one `season` of `prepare:` before (Hyndman & Athanasopoulos 2021, section 5.2)."""
+    return _one_season_before(prepared, int(prepared.spec.options["season"]))
 
 
 def linear(prepared: Prepared, judge: Judge) -> Array:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from seqarena.baselines.constant import common_tokens, majority, median
 from seqarena.baselines.dtw import dtw_nearest
-from seqarena.baselines.forecasts import linear, persistence, seasonal_naive
+from seqarena.baselines.forecasts import linear, persistence, seasonal_naive, seasonal_naive_own
 from seqarena.baselines.judging import Predict, untuned
 from seqarena.baselines.kneser_ney import kneser_ney_trigram, unigram
 from seqarena.baselines.logistic import mean_frame_logistic, tfidf_logistic
@@ -80,6 +80,7 @@ BASELINES: dict[str, Baseline] = {
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
     "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
     "persistence": Baseline(untuned(persistence), "forecasting", SERIES),
+    "seasonal_naive": Baseline(untuned(seasonal_naive_own), "forecasting", SERIES),
     "seasonal_naive_day": Baseline(untuned(seasonal_naive(24)), "forecasting", SERIES),
     "seasonal_naive_week": Baseline(untuned(seasonal_naive(168)), "forecasting", SERIES),
     "linear": Baseline(linear, "forecasting", SERIES),

@@ -14,6 +14,11 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}  # in a step
 SHORTEST_MONTH = 27 * DAY  # a step as long as that may be one of the calendar
 FEWEST_DAYS = 10  # two weeks without a weekend
 MICRO = 1_000_000
+# Steps that clocks are set to, in seconds: what jitters is meant to be one of them.
+ROUND = (
+    1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400,
+    21_600, 43_200, 86_400, 604_800,
+)  # fmt: skip
 
 
 def seconds_of(step: Step) -> float:
@@ -38,6 +43,28 @@ def step_of(ticks: Array) -> Step:
             if (np.diff(ticks) % (step * MICRO)).any() and _is_of_calendar(times, name):
                 return name
     return step
+
+
+def snapped(ticks: Array, tolerance: float) -> Array:
+    """Move times to the grid of a round step that they jitter about by at most `tolerance` seconds.
+
+    Times ``(N,)`` in microseconds; what lies further off, or about no such grid, stays as it is.
+    """
+    margin = round(tolerance * MICRO)
+    usual = float(np.median(np.diff(np.sort(ticks))))
+    step = next((s * MICRO for s in ROUND if abs(s * MICRO - usual) <= margin), None)
+    if step is None:
+        return ticks
+    beside = (ticks - ticks[0] + step // 2) % step - step // 2
+    origin = int(ticks[0]) + int(np.median(beside))
+    if abs(origin - _nearest(origin, step)) <= margin:  # a full hour rather than a second after
+        origin = _nearest(origin, step)
+    nearest = origin + (2 * (ticks - origin) + step) // (2 * step) * step
+    return np.where(np.abs(ticks - nearest) <= margin, nearest, ticks)
+
+
+def _nearest(tick: int, step: int) -> int:
+    return round(tick / step) * step
 
 
 def _is_of_calendar(times: pd.DatetimeIndex, name: str) -> bool:

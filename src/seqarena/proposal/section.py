@@ -67,7 +67,7 @@ class Proposal:
     columns: dict[str, str] = field(default_factory=dict)
     names: str | None = None  # what the names of files say
     prepare: dict[str, Any] = field(default_factory=dict)
-    hourly: bool = True  # of a series: whether a day and a week of hours are its seasons
+    hourly: bool = False  # of a series: whether it has weeks of hours, beside its season
 
     def section(self, protocol: str | None) -> dict[str, Any]:
         """Return it as a section of params.yaml, under a named protocol where there is one.
@@ -108,7 +108,8 @@ class Proposal:
             and self.modality in baseline.modalities
             and self.metric not in baseline.without
         ]
-        return [name for name in fitting if self.hourly or not name.startswith("seasonal_naive_")]
+        named = {"seasonal_naive_day": False, "seasonal_naive_week": self.hourly}
+        return [name for name in fitting if named.get(name, True)]
 
     def _batch(self) -> int:
         return 16 if self.examples < 2_000 else 32 if self.examples < 20_000 else 64

@@ -11,7 +11,7 @@ import pytest
 from seqarena.config import parse
 from seqarena.data.modalities.series import Series, SeriesOptions
 from seqarena.data.store import SPLITS, DataSpec, Split
-from seqarena.data.timeline import read_timeline
+from seqarena.data.timeline import Clock, read_timeline
 from seqarena.errors import InputError, InputWarning
 
 SERIES = Series()
@@ -251,3 +251,67 @@ def test_what_was_made_up_is_not_scored(tmp_path: Path) -> None:
     assert len(Split(tmp_path / "out" / "test")) == 12 - 5 - 1
     # Train learns from all but the window that begins after it and that which ends with it.
     assert len(Split(tmp_path / "out" / "train")) == 128 - 12 - 5 + 1 - 2
+
+
+def local(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """What the clocks of a place show at the times of a table, which are UTC."""
+    shown = frame["ts"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+    return frame.assign(ts=shown)
+
+
+def test_times_of_a_place_are_told_apart_when_summer_ends_and_begins(tmp_path: Path) -> None:
+    utc = pd.DataFrame({"ts": pd.date_range("2022-03-20", periods=6000, freq="h")})
+    utc = utc.assign(y=np.arange(6000.0))
+    spec, splits = prepared(tmp_path, local(utc, "Europe/Madrid"), timezone="Europe/Madrid")
+    assert len(splits["train"].inputs) == 6000 - 120 - 4, "no hour is lost, none stands twice"
+    path = tmp_path / "series.csv"
+    steps = SERIES.read(str(path), spec)[0][1]
+    clock = (utc["ts"].dt.tz_localize("UTC").dt.tz_convert("Europe/Madrid").dt.hour)[-12:]
+    assert np.allclose(steps[:, 1], np.sin(2 * np.pi * clock / 24), atol=1e-6), "as people live"
+    with pytest.raises(InputError, match="the same time as .* other values; .*`timezone:`"):
+        read_timeline(path, "ts", ("y",), 3)
+
+
+@pytest.mark.parametrize(
+    ("drop", "told"),
+    [
+        (
+            "2022-10-30 00:00",
+            r"series\.csv: column 'ts': when summer ends in Europe/Ma",
+        ),
+        ("", r"line 2: column 'ts': expected a time that clocks show in Europe/Madrid, found"),
+        ("Z", r"line 2: column 'ts': expected a time without an offset, since it is of Europe/Mad"),
+    ],
+)
+def test_a_time_that_no_clock_showed_or_one_that_two_did(
+    drop: str, told: str, tmp_path: Path
+) -> None:
+    utc = pd.DataFrame({"ts": pd.date_range("2022-10-28", periods=96, freq="h")}).assign(y=1.0)
+    shown = local(utc[utc["ts"] != drop] if len(drop) > 1 else utc, "Europe/Madrid")
+    shown = shown.assign(ts=shown["ts"].astype(str))
+    if len(drop) < 2:
+        shown.loc[0, "ts"] = f"2022-03-27 02:30:00{drop}"
+    shown.to_csv(tmp_path / "series.csv", index=False)
+    with pytest.raises(InputError, match=told):
+        read_timeline(tmp_path / "series.csv", "ts", ("y",), 3, clock=Clock("Europe/Madrid"))
+
+
+def test_an_unknown_time_zone_is_told() -> None:
+    with pytest.raises(InputError, match=r"timezone: no such time zone; did you mean 'Europe/Madr"):
+        parse(SeriesOptions, {**BASE, "timezone": "Europe/Madird"}, "prepare")
+
+
+def test_rows_that_jitter_come_to_their_steps(tmp_path: Path) -> None:
+    frame = table(300, "10min")
+    jitter = np.random.default_rng(0).integers(-4, 5, 300)
+    frame = frame.assign(ts=frame["ts"] + pd.to_timedelta(jitter, unit="s")).drop(index=[7, 20])
+    with pytest.raises(InputError, match="not on the grid"):
+        frame.to_csv(tmp_path / "series.csv", index=False)
+        read_timeline(tmp_path / "series.csv", "ts", ("y",), 3)
+    timeline = read_timeline(tmp_path / "series.csv", "ts", ("y",), 3, clock=Clock(tolerance=5))
+    assert timeline.step == 600 and timeline.times[0] == pd.Timestamp("2020-02-01")
+    assert np.allclose(timeline.values[:, 0], np.arange(300)) and (~timeline.observed).sum() == 2
+    frame.loc[100, "ts"] += pd.Timedelta(seconds=60)
+    frame.to_csv(tmp_path / "series.csv", index=False)
+    with pytest.raises(InputError, match="line 100: .* is not on the grid of 600 s"):
+        read_timeline(tmp_path / "series.csv", "ts", ("y",), 3, clock=Clock(tolerance=5))

@@ -6,17 +6,18 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seqarena.config import Strict
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, seconds_of
 from seqarena.data.modalities.base import Modality
 from seqarena.data.store import SPLITS, Array, DataSpec, write_split
-from seqarena.data.timeline import Timeline, read_timeline
-from seqarena.errors import InputError, InputWarning
+from seqarena.data.timeline import Clock, Timeline, read_timeline
+from seqarena.errors import InputError, InputWarning, nearest
 
 SERIES = "series.csv"
 UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -47,10 +48,24 @@ class SeriesOptions(Strict):
     stride: Count = 6  # steps between the origins of valid and of test; train has every origin
     calendar: bool = True  # hour of the day, day of the week, month: as sine and cosine
     max_gap: Annotated[int, Field(ge=0)] = 3  # missing steps in a row that are interpolated
+    timezone: str | None = None  # of times without an offset, such as Europe/Madrid
+    tolerance: Annotated[float, Field(ge=0)] = 0.0  # seconds that a row may lie beside its step
     valid: Share = 0.1
     test: Share = 0.1
     valid_from: datetime | None = None  # first target of valid; stands before `valid`
     test_from: datetime | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, timezone: str | None) -> str | None:
+        if timezone is not None and timezone not in available_timezones():
+            raise ValueError(f"no such time zone; {nearest(timezone, available_timezones())}")
+        return timezone
+
+    @property
+    def clock(self) -> Clock:
+        """What its time stamps mean."""
+        return Clock(self.timezone, self.tolerance)
 
     @model_validator(mode="after")
     def _sound(self) -> SeriesOptions:
@@ -85,7 +100,7 @@ class Series(Modality):
         assert isinstance(options, SeriesOptions)
         path = raw / SERIES
         columns = (options.target, *options.covariates)
-        timeline = read_timeline(path, options.time, columns, options.max_gap)
+        timeline = read_timeline(path, options.time, columns, options.max_gap, clock=options.clock)
         bounds = _bounds(path, options, timeline)
         encoding = _encoding(path, options, timeline, train_end=bounds[1])
         features = _features(timeline.values, timeline.times, encoding)
@@ -121,7 +136,12 @@ class Series(Modality):
         path, encoding = Path(source), spec.options
         columns = (encoding["target"], *encoding["covariates"])
         timeline = read_timeline(
-            path, encoding["time"], columns, encoding["max_gap"], encoding["step"]
+            path,
+            encoding["time"],
+            columns,
+            encoding["max_gap"],
+            encoding["step"],
+            Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0)),
         )
         needed, found = encoding["lookback"], len(timeline.times)
         if found < needed:
@@ -181,6 +201,7 @@ def _encoding(
         "calendar": options.calendar,
         "season": options.season,
         "step": timeline.step,
+        **options.model_dump(include={"timezone", "tolerance"}, exclude_defaults=True),
         "means": np.nanmean(train, axis=0).tolist(),
         "stds": np.where(stds > 0, stds, 1.0).tolist(),  # a constant column becomes 0
     }
@@ -190,6 +211,8 @@ def _features(values: Array, times: pd.DatetimeIndex, encoding: dict[str, Any]) 
     """Scale the columns and append the calendar: ``(S, D)`` float32, NaN where a gap is."""
     columns = [(values - encoding["means"]) / encoding["stds"]]
     if encoding["calendar"]:
+        if encoding.get("timezone") and seconds_of(encoding["step"]) < DAY:
+            times = times.tz_localize("UTC").tz_convert(encoding["timezone"])  # people live by it
         seconds = times.hour * 3600 + times.minute * 60 + times.second
         step = seconds_of(encoding["step"])
         angles = [seconds / DAY] if step < DAY else []
