@@ -8,7 +8,7 @@ from seqarena.cluster.access import has_machines
 from seqarena.data.children import Decode, decoded
 from seqarena.data.modalities import modality, options_of
 from seqarena.data.store import Array, write_spec
-from seqarena.errors import exit_with_one_line
+from seqarena.errors import InputError, exit_with_one_line
 from seqarena.experiments import inspect_prepared, load
 from seqarena.files import new_folder
 
@@ -26,7 +26,7 @@ def main() -> None:
     print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")
 
 
-def _on_cluster(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+def _on_cluster(decode: Decode, paths: Iterable[Path]) -> Generator[Array | InputError]:
     """Import ray where there are media to decode, not before."""
     from seqarena.cluster import decoding
 

@@ -211,3 +211,22 @@ def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line 2: nothing to read in 't0'"):
         empty = (np.zeros((int(row.id), 2)) for row in rows)
         write_labelled(tmp_path / "c", splits, lambda _: empty, column="text")
+
+
+def test_files_that_cannot_be_read_are_left_out_as_far_as_allowed(tmp_path: Path) -> None:
+    rows = Rows(Row(f"{n}", f"f{n}", "ab"[n % 2], None, f"f{n}", f"line {n}") for n in range(300))
+    splits = assign_splits(rows, valid=0.1, test=0.1, seed=0)
+
+    def damaged(rows: Iterator[Row]) -> Generator[Array | InputError]:
+        for row in rows:
+            bad = row.id in ("7", "100", "250")
+            yield InputError(f"{row.item}: cut short") if bad else np.zeros((2, 2))
+
+    told = r"3 of 300 files cannot be read and are left out; the first: f7: cut short"
+    with pytest.warns(InputWarning, match=told):
+        sizes = write_labelled(tmp_path / "a", splits, damaged, bad_share=0.01)["sizes"]
+    assert sum(sizes.values()) == 297
+    with pytest.raises(InputError, match="^f7: cut short"):
+        write_labelled(tmp_path / "b", splits, damaged)
+    with pytest.raises(InputError, match=r"^2 of 300 .* more than the 0\.50% .* first: f7: cut"):
+        write_labelled(tmp_path / "c", splits, damaged, bad_share=0.005)

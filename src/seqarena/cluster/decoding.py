@@ -33,11 +33,12 @@ ANSWER = pa.schema(
         ("dtype", pa.string()),
         ("shape", pa.list_(pa.int64())),
         ("refused", pa.string()),
+        ("failed", pa.string()),  # at all files
     ]
 )
 
 
-def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array | InputError]:
     """Decode files on the cluster that the project names; see `seqarena.data.children.decoded`.
 
     Those below `cluster.storage` are read by the machine that decodes them, others here, and sent.
@@ -45,10 +46,13 @@ def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
     """
     with cluster(), closing(_answers(decode, [str(path) for path in paths])) as answers:
         for answer in answers:
+            if answer["failed"] is not None:
+                raise InputError(answer["failed"])
             if answer["refused"] is not None:
-                raise InputError(answer["refused"])
-            numbers = np.frombuffer(answer["numbers"], answer["dtype"])
-            yield numbers.reshape(answer["shape"])
+                yield InputError(answer["refused"])
+            else:
+                numbers = np.frombuffer(answer["numbers"], answer["dtype"])
+                yield numbers.reshape(answer["shape"])
 
 
 def _answers(decode: Decode, names: list[str]) -> Generator[dict[str, Any]]:
@@ -131,7 +135,7 @@ class Decoder:
     def _answer(self, name: str, place: Path) -> dict[str, Any]:
         if self.storage is not None and not self.storage.is_dir():
             machine = socket.gethostname()
-            return {"refused": f"cluster.storage: {self.storage}: not seen from {machine}"}
+            return {"failed": f"cluster.storage: {self.storage}: not seen from {machine}"}
         try:
             array = self.submit(place).result()
         except InputError as error:

@@ -33,8 +33,9 @@ from seqarena.data.store import Array
 from seqarena.errors import InputError
 
 Decode = Callable[[Path], Array]
-# Yields what a decoder makes of each file, in order: here `decoded`, or its like on a cluster.
-DecodeAll = Callable[[Decode, Iterable[Path]], Generator[Array]]
+# Yields what a decoder makes of each file, in order, or why it refuses one: here `decoded`, or its
+# like on a cluster.
+DecodeAll = Callable[[Decode, Iterable[Path]], Generator[Array | InputError]]
 
 PROCESSES = 2
 AHEAD = 4 * PROCESSES  # files that are decoded before they are asked for: each may be large
@@ -48,16 +49,30 @@ _parent: Connection | None = None  # in a child
 _last_sign = 0.0
 
 
-def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array]:
+def decoded(decode: Decode, paths: Iterable[Path]) -> Generator[Array | InputError]:
     """Decode files on this machine and yield what comes of them, in order; see `decoders`."""
     with decoders(decode) as submit:
         waiting: deque[Future[Array]] = deque()
         for path in paths:
             waiting.append(submit(path))
             if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
+                yield _answer(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _answer(waiting.popleft())
+
+
+def _answer(future: Future[Array]) -> Array | InputError:
+    try:
+        return future.result()
+    except InputError as error:
+        return error
+
+
+def readable(array: Array | InputError) -> Array:
+    """Return what was decoded; raises the `InputError` that came instead."""
+    if isinstance(array, InputError):
+        raise array
+    return array
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from seqarena.data.children import Decode, decoded
+from seqarena.data.children import Decode, decoded, readable
 from seqarena.data.store import Array
 from seqarena.errors import InputError
 
@@ -68,4 +68,5 @@ def files_at(source: Path, modality: str) -> list[Path]:
 def decoded_at(source: str, modality: str, decode: Decode) -> list[tuple[str, Array]]:
     """Decode a file, or all of a modality below a folder: their names and what comes of them."""
     paths = files_at(Path(source), modality)
-    return [(path.name, steps) for path, steps in zip(paths, decoded(decode, paths), strict=True)]
+    arrays = map(readable, decoded(decode, paths))
+    return [(path.name, steps) for path, steps in zip(paths, arrays, strict=True)]

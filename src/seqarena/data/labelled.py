@@ -28,8 +28,10 @@ ROUNDING = 1e-6  # rows
 MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of the item
 
 
-# Makes the steps ``(T, *feature_shape)`` of rows, in their order; closed where no more are wanted.
-Encode = Callable[[Iterator[Row]], Generator[Array]]
+# Makes the steps ``(T, *feature_shape)`` of rows, in their order, or says why it cannot; closed
+# where no more are wanted.
+Encode = Callable[[Iterator[Row]], Generator[Array | InputError]]
+SKIPPED = 0.01  # of files, where `bad_files: skip` says no more
 
 
 class Splitting(TypedDict):
@@ -41,7 +43,7 @@ class Splitting(TypedDict):
     stratify: bool
 
 
-SPLITTING = set(Splitting.__annotations__)  # options that a model needs not know
+NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files"}  # options that a model needs not know
 
 
 class LabelledOptions(Strict):
@@ -66,6 +68,19 @@ class LabelledOptions(Strict):
         if self.valid + self.test >= 1:
             raise ValueError(f"valid {self.valid} and test {self.test} leave nothing to train on")
         return self
+
+
+class FilesOptions(LabelledOptions):
+    """Options of items that are files."""
+
+    bad_files: Literal["refuse", "skip"] | Fraction = "refuse"  # skip: one in a hundred at most
+
+    @property
+    def bad_share(self) -> float:
+        """Return the share of files that cannot be read and may be left out."""
+        if isinstance(self.bad_files, float):
+            return self.bad_files
+        return SKIPPED if self.bad_files == "skip" else 0.0
 
 
 def read_manifest(path: Path, column: str, target: str = "label") -> Rows:
@@ -248,10 +263,12 @@ def write_labelled(
     *,
     column: str = "file",
     max_length: int | None = None,
+    bad_share: float = 0.0,
 ) -> dict[str, Any]:
     """Encode and write every row; return the `DataSpec` fields of targets, sizes and lengths.
 
-    Steps after `max_length` are cut. Raises `InputError` when the targets of train cannot be
+    Steps after `max_length` are cut. Of files that cannot be read this share may be left out, with
+    an `InputWarning`. Raises `InputError` when the targets of train cannot be
     learned from, another split has one that train lacks, or a row has no steps.
     """
     if targets is Number:
@@ -261,8 +278,12 @@ def write_labelled(
         learned.check(row.target, name, row.place)
     cut = None if max_length is None else max_length + learned.ahead
     encoded = encode(iter(splits.rows))
+    bad = BadFiles(len(splits.rows), bad_share)
     with split_writers(out) as writers, closing(encoded):
         for (name, row), steps in zip(splits, encoded, strict=True):
+            if isinstance(steps, InputError):
+                bad.add(steps)
+                continue
             if len(steps) <= learned.ahead:
                 raise InputError(f"{row.place}: nothing to read in '{_short(row.item)}'")
             learned.match(row.target, steps, row.place)
@@ -270,8 +291,34 @@ def write_labelled(
             aim = learned.encode([row.target], [kept])
             inputs = kept[: len(kept) - learned.ahead]
             writers[name].add(inputs, aim, _example(row, column, learned.column))
+        bad.tell()
     sizes = {name: len(writer) for name, writer in writers.items()}
     return {**learned.fields(), "sizes": sizes, "max_length": writers["train"].longest}
+
+
+class BadFiles:
+    """The files of an experiment that cannot be read, as far as they may be left out."""
+
+    def __init__(self, files: int, share: float) -> None:
+        """Of so many `files` this share may be left out."""
+        self.files, self.share = files, share
+        self.errors: list[InputError] = []
+
+    def add(self, error: InputError) -> None:
+        """Leave a file out; raises its `InputError` where that is one too many."""
+        self.errors.append(error)
+        if not self.share:
+            raise error
+        if len(self.errors) > self.share * self.files:
+            found = f"{len(self.errors)} of {self.files:,} files cannot be read, more than"
+            fix = f"{found} the {self.share:.2%} that `prepare: {{bad_files: …}}` lets pass"
+            raise InputError(f"{fix}; the first: {self.errors[0]}") from error
+
+    def tell(self) -> None:
+        """Warn of what was left out."""
+        if self.errors:
+            found = f"{len(self.errors)} of {self.files:,} files cannot be read and are left out"
+            warnings.warn(f"{found}; the first: {self.errors[0]}", InputWarning, stacklevel=3)
 
 
 def encode_files(decode_all: DecodeAll, decode: Decode, raw: Path) -> Encode:

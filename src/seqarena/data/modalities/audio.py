@@ -15,8 +15,8 @@ from pydantic import Field, model_validator
 from seqarena.config import Strict
 from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
-    SPLITTING,
-    LabelledOptions,
+    NOT_OF_MODEL,
+    FilesOptions,
     assign_splits,
     encode_files,
     read_manifest,
@@ -32,7 +32,7 @@ from seqarena.errors import InputError
 LEAST_STD = 1e-3  # a mel band that never changes stays near 0
 
 
-class AudioOptions(LabelledOptions):
+class AudioOptions(FilesOptions):
     """How a recording becomes steps; defaults suit speech at telephone quality."""
 
     sample_rate: Annotated[int, Field(ge=4_000, le=48_000)] = 8_000  # all are resampled to this
@@ -61,9 +61,9 @@ class Audio(Modality):
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(features, options=options), raw)
-        written = write_labelled(out, splits, encode, targets)
+        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
         mean, std = scale_by_train(out, least_std=LEAST_STD)
-        encoding = options.model_dump(exclude=SPLITTING)
+        encoding = options.model_dump(exclude=NOT_OF_MODEL)
         return DataSpec(
             modality="audio",
             feature_shape=(options.mels,),
@@ -86,7 +86,7 @@ class Audio(Modality):
         return [f"{index * spec.step_size:.2f}" for index in range(len(steps))]
 
 
-_SPLIT = LabelledOptions.model_fields.keys()
+_SPLIT = FilesOptions.model_fields.keys()
 
 
 def features(path: Path, options: AudioOptions) -> Array:

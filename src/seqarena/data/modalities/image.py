@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 from seqarena.config import Strict
 from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
-    SPLITTING,
-    LabelledOptions,
+    NOT_OF_MODEL,
+    FilesOptions,
     assign_splits,
     encode_files,
     read_manifest,
@@ -42,7 +42,7 @@ Side = Annotated[int, Field(ge=4, le=512)]
 Count = Annotated[int, Field(ge=1, le=512)]
 
 
-class ImageOptions(LabelledOptions):
+class ImageOptions(FilesOptions):
     """How a picture becomes pixels, and as what sequence they are read."""
 
     height: Side = 48
@@ -70,7 +70,7 @@ class Images(Modality):
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(decode, options=options), raw)
-        written = write_labelled(out, splits, encode, targets)
+        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
         return DataSpec(
             modality="image",
             dtype="uint8",
@@ -78,7 +78,7 @@ class Images(Modality):
             step="picture",
             step_size=1.0,
             pixel_stats=mean_and_std(Split(out / "train").inputs),
-            options=options.model_dump(mode="json", exclude=SPLITTING),
+            options=options.model_dump(mode="json", exclude=NOT_OF_MODEL),
             **written,
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
+from seqarena.data.children import readable
 from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     MANIFESTS,
@@ -63,7 +64,7 @@ class Music(Modality):
         rolls = encode_files(self.decode_all, decode, raw)(iter(rows))
         with split_writers(out) as writers, closing(rolls):
             for (name, row), roll in zip(splits, rolls, strict=True):
-                for example, inputs, target in _parts(roll, row, options.max_length):
+                for example, inputs, target in _parts(readable(roll), row, options.max_length):
                     writers[name].add(inputs, [target], example)
         max_length = writers["train"].longest
         return DataSpec(

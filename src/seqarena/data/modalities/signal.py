@@ -16,7 +16,7 @@ from seqarena.config import Strict
 from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     MANIFESTS,
-    LabelledOptions,
+    FilesOptions,
     assign_splits,
     read_manifest,
     write_labelled,
@@ -33,7 +33,7 @@ from seqarena.errors import InputError, InputWarning, unknown
 LARGEST = float(np.finfo(np.float32).max)
 
 
-class SignalOptions(LabelledOptions):
+class SignalOptions(FilesOptions):
     """The `prepare:` section of an experiment on signals."""
 
     scale: bool = True  # each channel to zero mean and unit deviation over train
@@ -53,11 +53,16 @@ class Signal(Modality):
         splits = assign_splits(rows, seed=seed, **options.splitting())
         channels = read_channels(raw / next(splits.of("train")).item)
 
-        def encode(rows: Iterator[Row]) -> Generator[Array]:
+        def encode(rows: Iterator[Row]) -> Generator[Array | InputError]:
             for row in rows:
-                yield read_steps(raw / row.item, channels)[: options.max_length]
+                try:
+                    steps = read_steps(raw / row.item, channels)
+                except InputError as error:
+                    yield error
+                else:
+                    yield steps[: options.max_length]
 
-        written = write_labelled(out, splits, encode, targets)
+        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
         for name in SPLITS:
             turn_columns(out / name / "inputs.npy")
         mean, std = scale_by_train(out) if options.scale else _unscaled(len(channels))

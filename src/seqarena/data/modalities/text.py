@@ -70,7 +70,7 @@ class Text(Modality):
         index = {token: number for number, token in enumerate(vocabulary)}
         between_ends = options.targets == "next"
 
-        def encode(rows: Iterator[Row]) -> Generator[Array]:
+        def encode(rows: Iterator[Row]) -> Generator[Array | InputError]:
             for row in rows:
                 tokens = ids(_tokens(row.item, options.lowercase, options.units), index)
                 yield np.pad(tokens, 1, constant_values=END) if between_ends else tokens

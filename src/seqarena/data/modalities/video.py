@@ -12,8 +12,8 @@ from seqarena.config import Strict
 from seqarena.data.children import Decode
 from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
-    SPLITTING,
-    LabelledOptions,
+    NOT_OF_MODEL,
+    FilesOptions,
     assign_splits,
     encode_files,
     read_manifest,
@@ -28,7 +28,7 @@ from seqarena.data.targets import TARGETS
 Side = Annotated[int, Field(ge=4, le=512)]
 
 
-class VideoOptions(LabelledOptions):
+class VideoOptions(FilesOptions):
     """How a clip becomes steps."""
 
     height: Side = 32
@@ -50,7 +50,7 @@ class Video(Modality):
         rows = read_manifest(raw / "labels.csv", "file", targets.column)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, as_asked(options), raw)
-        written = write_labelled(out, splits, encode, targets)
+        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
         return DataSpec(
             modality="video",
             dtype="uint8",
@@ -58,7 +58,7 @@ class Video(Modality):
             step="frame",
             step_size=1.0,
             pixel_stats=mean_and_std(Split(out / "train").inputs),
-            options=options.model_dump(exclude=SPLITTING),
+            options=options.model_dump(exclude=NOT_OF_MODEL),
             **written,
         )
 
@@ -74,4 +74,4 @@ class Video(Modality):
 
 def as_asked(options: VideoOptions) -> Decode:
     """Return the decoder of clips by these options."""
-    return partial(decode, **options.model_dump(exclude=set(LabelledOptions.model_fields)))
+    return partial(decode, **options.model_dump(exclude=set(FilesOptions.model_fields)))
