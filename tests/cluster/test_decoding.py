@@ -161,14 +161,13 @@ def test_a_file_is_sent_unless_all_machines_see_it(joined: Path) -> None:
 
 @pytest.mark.parametrize("name", ["crash", "damaged"])
 def test_a_file_is_refused_by_the_line_of_this_machine(name: str, joined: Path) -> None:
-    names = [*(f"{number}.wav" for number in range(20)), f"raw/{name}.wav"]
+    names = [*(f"{number}.wav" for number in range(20)), f"raw/{name}.wav", "last.wav"]
     lines = []
     for decode_all in (children.decoded, decoding.decoded):
-        found = decode_all(place_of, map(Path, names))
-        for _ in range(20):
-            next(found)
+        *found, refused, last = decode_all(place_of, map(Path, names))
+        assert all(isinstance(each, np.ndarray) for each in (*found, last)), "others are read"
         with pytest.raises(InputError) as caught:
-            next(found)
+            children.readable(refused)
         lines.append(str(caught.value))
     assert lines[0] == lines[1]
     assert f"raw/{name}.wav: " in lines[1]
@@ -195,7 +194,7 @@ def test_a_mistake_of_ours_is_shown_whole(joined: Path) -> None:
 def test_storage_that_a_machine_does_not_see_is_told(tmp_path: Path) -> None:
     decoder = decoding.Decoder(place_of, tmp_path, tmp_path / "storage")
     answer = decoder._answer("a.wav", tmp_path / "a.wav")
-    assert answer["refused"].startswith(f"cluster.storage: {tmp_path}/storage: not seen from ")
+    assert answer["failed"].startswith(f"cluster.storage: {tmp_path}/storage: not seen from ")
 
 
 PARAMS = """
