@@ -147,6 +147,7 @@ def test_a_series_over_time(tmp_path: Path) -> None:
         "lookback": 168,
         "horizon": 24,
         "season": 24,
+        "stride": 1,
     }
     assert "seasonal_naive_week" in proposal.section(None)["baselines"]
     series(tmp_path / "b.csv", "D")

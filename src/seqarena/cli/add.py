@@ -35,8 +35,13 @@ Names = Annotated[
 ]
 
 
+PICTURES = Path("inspected")  # pages, each in a folder of its own
+
+
 def inspect(
-    path: Files,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH|EXPERIMENT", help="own files, or an experiment")
+    ],
     task: Task = None,
     input: Input = None,
     target: Target = None,
@@ -47,9 +52,16 @@ def inspect(
     quotes: Quotes = True,
     names: Names = None,
 ) -> None:
-    """Tell what own files hold."""
+    """Tell what own files, or an experiment's data, hold, and draw them as models will see them."""
+    from seqarena.cli.inspect import page_of_experiment, page_of_files
+    from seqarena.config import experiment_names
+
+    if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
+        print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
+        return
     look = look_at(path, Asked(task, input, target, split, group, encoding, header, quotes, names))
     _print(look)
+    print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
 
 
 def add(

@@ -23,6 +23,8 @@ from seqarena.proposal.section import METRICS, Proposal, is_uneven
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
+VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
 FEWEST_LOOKBACKS = 12  # that a series is long
 LONGEST_WORD = 12  # letters, on average over a text
 RARE = 2_000  # rows from which on a word must stand twice to be learned
@@ -117,6 +119,10 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
     if others:
         prepare["covariates"] = others
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
+    if count < SHORT:
+        prepare["stride"] = 1
+    if count < VERY_SHORT:
+        prepare |= {"valid": 0.2, "test": 0.2}
     return Proposal(
         data=str(path),
         modality="series",

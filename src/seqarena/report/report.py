@@ -74,7 +74,7 @@ def write_report(results: Path, experiments: Sequence[str], out: Path) -> dict[s
         summaries = {section.name: section.summary for section in sections}
         missing = [name for name in experiments if name not in summaries]
         for template, file in (("index.html.j2", "index.html"), ("report.md.j2", "report.md")):
-            page = _templates().get_template(template)
+            page = templates().get_template(template)
             text = page.render(sections=sections, missing=missing, galleries=GALLERIES)
             (partial / file).write_text(text)
         write_summaries(partial / "summary.json", summaries)
@@ -100,7 +100,8 @@ def verdict_table(
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n")
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the pages, as jinja knows them."""
     return Environment(
         loader=PackageLoader("seqarena.report"),
         autoescape=select_autoescape(["html.j2"]),
