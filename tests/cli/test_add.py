@@ -47,6 +47,7 @@ def test_a_section_is_added_and_all_else_stays(root: Path) -> None:
     shown = add("mine", "files/a.csv", "--encoding", "cp1252", "--dry-run")
     assert (root / "params.yaml").read_text() == PARAMS
     assert "60 rows" in shown and "classification of text" in shown and "72 trials" in shown
+    assert "of training in all at most" in shown and "by a try of each" in shown
     printed = add("mine", "files/a.csv", "--encoding", "cp1252")
     assert printed.rstrip().endswith("seqarena run mine")
     text = (root / "params.yaml").read_text()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqarena.cli.cost import cost_of, duration, estimate, lines, slots_here
+from seqarena.cli.trying import tried
 from seqarena.config import Experiment, Resources
+from seqarena.data.store import Prepared
 from seqarena.experiments import ResolvedExperiment
+from seqarena.fit import Training
 from seqarena.tracking.ledger import Ledger
 
 Make = Callable[..., Experiment]
+GRU = {"learning_rate": 1e-3, "width": 32, "dropout": 0.1, "weight_decay": 0.0, "patch": 1}
 VARIANTS = ("gru", "lstm")
 
 
@@ -51,6 +57,23 @@ def test_time_is_told_once_something_ran(
     # Of both variants: 12 trials of 20 s, 3 finals of 40 s, two at a time.
     told = "about 6 minutes of training in all, 2 at a time, by 2 trials and 1 final that ran"
     assert list(lines(found)) == [*counted, told]
+
+
+def test_time_is_told_before_anything_ran_by_a_try(
+    experiment: Make, prepared: dict[str, Path], tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    config = experiment("audio", ("gru", "conv1d"), epochs=5)
+    found = ResolvedExperiment("toy", config, root=tmp_path)
+    seconds = tried(found, Prepared(prepared["audio"]))
+    assert seconds.keys() == {"gru", "conv1d"}
+    training = Training(config, Prepared(prepared["audio"]), "gru", GRU, seed=1)
+    began = time.perf_counter()
+    list(training.epochs())
+    took = time.perf_counter() - began
+    assert took / 20 < seconds["gru"][0] < 20 * took, "an order of magnitude, on a busy machine"
+    assert list(lines(found, seconds))[-1].endswith(" at a time, by a try of each")
+    assert torch.get_num_threads() == before
 
 
 def test_a_search_is_no_shorter_than_a_study(experiment: Make) -> None:

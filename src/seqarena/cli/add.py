@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,12 @@ from seqarena.config import NAME, PARAMS, Experiment, parse, read_params, with_n
 from seqarena.errors import InputError
 from seqarena.proposal.tables import Asked, Look
 
+if TYPE_CHECKING:
+    from seqarena.cli.cost import Seconds
+    from seqarena.experiments import ResolvedExperiment
+
 MEDIA = "a folder of media, or a table that lists them"
+FEW = 20_000  # examples that are prepared, to tell what trainings will take
 FIRST = "preview"  # the protocol that a new experiment follows where it is there
 
 Files = Annotated[Path, typer.Argument(help="a table, a folder of tables or of files, or a glob")]
@@ -96,12 +101,23 @@ def add(
     experiment = ResolvedExperiment(name, parse(Experiment, whole, where), where)
     validate(experiment)
     print(f"\n{written(name, section)}")
-    for line in lines(experiment):
+    for line in lines(experiment, _tried(experiment, look)):
         print(f"# {line}")
     if dry_run:
         return
     add_section(name, section)
     print(f"\nWritten to {PARAMS}. Next: seqarena run {name}")
+
+
+def _tried(experiment: ResolvedExperiment, look: Look) -> Seconds | None:
+    """Return how long trainings take, where data are so few that preparing them costs little."""
+    from seqarena.cli.inspect import prepared_for
+    from seqarena.cli.trying import tried
+
+    if look.proposal.examples > FEW:
+        return None
+    with prepared_for(experiment.config, experiment.where) as prepared:
+        return tried(experiment, prepared)
 
 
 def look_at(path: Path, asked: Asked) -> Look:

@@ -36,8 +36,11 @@ def cost_of(config: Experiment) -> Cost:
     return Cost(studies, trials, finals, (trials + finals) * protocol.epochs)
 
 
-def lines(experiment: ResolvedExperiment) -> Iterator[str]:
-    """Tell the cost, and the time it takes once trainings of the experiment have run."""
+def lines(experiment: ResolvedExperiment, tried: Seconds | None = None) -> Iterator[str]:
+    """Tell the cost, and the time it takes once trainings of the experiment have run.
+
+    Before that by how long one training of each variant takes that was `tried`, if any was.
+    """
     config, cost = experiment.config, cost_of(experiment.config)
     protocol = config.protocol
     shared = ", one search for all of them" if protocol.search == "shared" else ""
@@ -55,6 +58,10 @@ def lines(experiment: ResolvedExperiment) -> Iterator[str]:
         took = duration(estimate(config, trials, finals, slots))
         basis = f"{_count(ran[0], 'trial')} and {_count(ran[1], 'final')} that ran"
         yield f"about {took} of training in all, {slots} at a time, by {basis}"
+    elif tried:
+        slots = slots_here(config.resources)
+        took = duration(estimate(config, tried, {}, slots))
+        yield f"about {took} of training in all at most, {slots} at a time, by a try of each"
 
 
 def seconds_of(experiment: ResolvedExperiment, kind: Literal["trial", "final"]) -> Seconds:

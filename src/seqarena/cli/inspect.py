@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,11 +29,18 @@ def page_of_experiment(name: str, out: Path) -> Path:
 def page_of_files(path: Path, proposal: Proposal, out: Path) -> Path:
     """Draw own files as an experiment would have them that is suggested for them."""
     config = parse(Experiment, proposal.section(None), "suggested")
-    kind = modality(config.modality)
+    with prepared_for(config, "suggested") as prepared:
+        return write_look(path.stem, prepared, out / path.stem)
+
+
+@contextmanager
+def prepared_for(config: Experiment, where: str) -> Iterator[Prepared]:
+    """Prepare the data of an experiment for a moment; raises `InputError` as its stages would."""
+    kind, options = modality(config.modality), options_of(config, where)
     with TemporaryDirectory(prefix="seqarena-") as name:
         raw, prepared = Path(name, "raw"), Path(name, "prepared")
         raw.mkdir()
-        dataset_of(config, "suggested").write(raw)
-        options = options_of(config, "suggested")
-        write_spec(prepared / "spec.json", kind.prepare(raw, prepared, options, seed=0))
-        return write_look(path.stem, Prepared(prepared), out / path.stem)
+        dataset_of(config, where).write(raw)
+        spec = kind.prepare(raw, prepared, options, config.protocol.seed)
+        write_spec(prepared / "spec.json", spec)
+        yield Prepared(prepared)
