@@ -94,6 +94,20 @@ def test_a_season_is_counted_in_steps(tmp_path: Path) -> None:
     assert error("seasonal_naive_day", data) == 0
 
 
+def test_quantiles_of_naive_forecasts_hold_what_they_say(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    series = np.tile(random.normal(size=12), 120) + 0.3 * random.normal(size=1440)
+    data = forecasting(tmp_path, series)
+    truth = data.split("test").targets
+    widths = {}
+    for name in ("persistence_quantiles", "seasonal_naive_quantiles"):
+        said = predict(name, data).reshape(*truth.shape, 9)
+        inside = (said[:, :, 0] <= truth) & (truth <= said[:, :, -1])
+        assert inside.mean() == pytest.approx(0.8, abs=0.02)
+        widths[name] = (said[:, :, -1] - said[:, :, 0]).mean()
+    assert widths["seasonal_naive_quantiles"] < 0.5 * widths["persistence_quantiles"]
+
+
 def test_persistence_repeats_the_last_value(tmp_path: Path) -> None:
     data = forecasting(tmp_path, np.arange(300.0))
     predictions = predict("persistence", data)

@@ -29,6 +29,7 @@ KINDS = {  # of task: data, and what it is labelled with
     "language_modelling": ("text", "next", "perplexity"),
     "music_modelling": ("music", "next", "nll"),
     "forecasting": ("series", "", "mae"),
+    "quantile_forecasting": ("series", "", "crps"),
 }
 
 

@@ -7,44 +7,67 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from seqarena.baselines.judging import Judge
-from seqarena.data.store import Array, Prepared, Split
+from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.errors import InputError
+from seqarena.tasks.quantile_forecasting import LEVELS
 
 CHUNK = 2048  # windows held at once by the linear forecast
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
 ROUNDS = 20  # of ADMM: on bike sharing 40 more lower the mean error of train by 0.05 %
 
 
-def persistence(prepared: Prepared) -> Array:
-    """The last value, all along the horizon."""
-    test = prepared.split("test")
-    last = test.inputs[test.starts + test.lengths - 1, 0]
-    return np.repeat(last[:, None], prepared.spec.horizon, axis=1)
+Point = Callable[[Split, DataSpec], Array]  # forecasts ``(N, H)`` of the windows of a split
 
 
-def seasonal_naive(hours: int) -> Callable[[Prepared], Array]:
-    """The value one season before (Hyndman & Athanasopoulos 2021, section 5.2)."""
+def of_test(point: Point) -> Callable[[Prepared], Array]:
+    """Return the baseline that forecasts the windows of test."""
+    return lambda prepared: point(prepared.split("test"), prepared.spec)
+
+
+def with_quantiles(point: Point) -> Callable[[Prepared], Array]:
+    """Return the baseline that adds to a forecast the quantiles of its errors on train.
+
+    ``(N, 9 H)``; of each step ahead by itself, since errors grow with it.
+    """
 
     def predict(prepared: Prepared) -> Array:
-        spec = prepared.spec
-        if spec.step != "hour":
-            raise InputError(f"baselines: a season of {hours} h needs hours, not {spec.step}s")
-        return _one_season_before(prepared, round(hours / spec.step_size))
+        train, spec = prepared.split("train"), prepared.spec
+        errors = np.asarray(train.targets) - point(train, spec)
+        spread = np.quantile(errors, LEVELS, axis=0).T.astype(np.float32)  # (H, 9)
+        forecasts = point(prepared.split("test"), spec)
+        return np.asarray((forecasts[:, :, None] + spread).reshape(len(forecasts), -1))
 
     return predict
 
 
-def _one_season_before(prepared: Prepared, season: int) -> Array:
-    test = prepared.split("test")
-    if season > test.lengths.min():
-        raise InputError(f"baselines: a season of {season} steps is longer than the lookback")
-    ahead = np.arange(prepared.spec.horizon) % season
-    return np.asarray(test.inputs[(test.starts + test.lengths)[:, None] - season + ahead, 0])
+def persistence(windows: Split, spec: DataSpec) -> Array:
+    """The last value, all along the horizon."""
+    last = windows.inputs[windows.starts + windows.lengths - 1, 0]
+    return np.repeat(last[:, None], spec.horizon, axis=1)
 
 
-def seasonal_naive_own(prepared: Prepared) -> Array:
+def seasonal_naive(windows: Split, spec: DataSpec) -> Array:
     """The value one `season` of `prepare:` before (Hyndman & Athanasopoulos 2021, section 5.2)."""
-    return _one_season_before(prepared, int(prepared.spec.options["season"]))
+    return _one_season_before(windows, spec, int(spec.options["season"]))
+
+
+def seasonal_naive_of(hours: int) -> Point:
+    """The value so many hours before, of data by the hour or finer."""
+
+    def forecast(windows: Split, spec: DataSpec) -> Array:
+        if spec.step != "hour":
+            raise InputError(f"baselines: a season of {hours} h needs hours, not {spec.step}s")
+        return _one_season_before(windows, spec, round(hours / spec.step_size))
+
+    return forecast
+
+
+def _one_season_before(windows: Split, spec: DataSpec, season: int) -> Array:
+    if season > windows.lengths.min():
+        raise InputError(f"baselines: a season of {season} steps is longer than the lookback")
+    ahead = np.arange(spec.horizon) % season
+    ends = (windows.starts + windows.lengths)[:, None]
+    return np.asarray(windows.inputs[ends - season + ahead, 0])
 
 
 def linear(prepared: Prepared, judge: Judge) -> Array:

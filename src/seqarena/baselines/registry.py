@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 from seqarena.baselines.constant import common_tokens, majority, median
 from seqarena.baselines.dtw import dtw_nearest
-from seqarena.baselines.forecasts import linear, persistence, seasonal_naive, seasonal_naive_own
+from seqarena.baselines.forecasts import (
+    linear,
+    of_test,
+    persistence,
+    seasonal_naive,
+    seasonal_naive_of,
+    with_quantiles,
+)
 from seqarena.baselines.judging import Predict, untuned
 from seqarena.baselines.kneser_ney import kneser_ney_trigram, unigram
 from seqarena.baselines.logistic import mean_frame_logistic, tfidf_logistic
@@ -61,6 +68,7 @@ SIGNAL, MUSIC = frozenset({"signal"}), frozenset({"music"})
 IMAGE = frozenset({"image"})
 # Some give only the nll of true tokens, no rival text; some only hypotheses, no probabilities.
 NO_RIVAL, NO_ODDS = frozenset({"preference"}), frozenset({"perplexity"})
+DAY, WEEK = seasonal_naive_of(24), seasonal_naive_of(168)
 ALL = TEXT | FRAMES | SIGNAL | IMAGE
 BASELINES: dict[str, Baseline] = {
     "majority": Baseline(untuned(majority), "classification", ALL, constant=True),
@@ -79,10 +87,16 @@ BASELINES: dict[str, Baseline] = {
     "repeat_frame": Baseline(untuned(lambda p: nlls(p, repeat_frame(p))), "music_modelling", MUSIC),
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
     "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
-    "persistence": Baseline(untuned(persistence), "forecasting", SERIES),
-    "seasonal_naive": Baseline(untuned(seasonal_naive_own), "forecasting", SERIES),
-    "seasonal_naive_day": Baseline(untuned(seasonal_naive(24)), "forecasting", SERIES),
-    "seasonal_naive_week": Baseline(untuned(seasonal_naive(168)), "forecasting", SERIES),
+    "persistence": Baseline(untuned(of_test(persistence)), "forecasting", SERIES),
+    "seasonal_naive": Baseline(untuned(of_test(seasonal_naive)), "forecasting", SERIES),
+    "seasonal_naive_day": Baseline(untuned(of_test(DAY)), "forecasting", SERIES),
+    "seasonal_naive_week": Baseline(untuned(of_test(WEEK)), "forecasting", SERIES),
+    "persistence_quantiles": Baseline(
+        untuned(with_quantiles(persistence)), "quantile_forecasting", SERIES
+    ),
+    "seasonal_naive_quantiles": Baseline(
+        untuned(with_quantiles(seasonal_naive)), "quantile_forecasting", SERIES
+    ),
     "linear": Baseline(linear, "forecasting", SERIES),
     "nearest_text": Baseline(untuned(nearest_text), "transduction", TEXT, NO_ODDS),
     "common_tokens": Baseline(untuned(common_tokens), "transduction", ALL, NO_ODDS, constant=True),

@@ -48,6 +48,11 @@ def _numbers(values: Any) -> str:
     return " ".join(f"{value:.1f}" for value in values)
 
 
+def _outer(quantiles: Any) -> str:
+    low, high = min(quantiles, key=float), max(quantiles, key=float)
+    return f"{low}: {_numbers(quantiles[low])}\n{high}: {_numbers(quantiles[high])}"
+
+
 def _shares(likely: Any, most: int = 10) -> str:
     return "  ".join(f"{name} {share:.3f}" for name, share in list(likely.items())[:most])
 
@@ -62,6 +67,7 @@ def _terms(terms: Any) -> str:
 
 SHOWN: dict[str, Callable[[Any], str]] = {
     "forecast": _numbers,
+    "quantiles": _outer,
     "value": lambda value: f"{value:.4g}",
     "frames": str,
     "label": str,

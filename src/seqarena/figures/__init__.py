@@ -13,7 +13,7 @@ from seqarena.figures.final import Caption, DrawFigures, Final
 from seqarena.figures.gates import Gates, draw_gates
 from seqarena.figures.steps import draw_next
 from seqarena.figures.texts import draw_texts
-from seqarena.figures.values import draw_forecasts, draw_numbers
+from seqarena.figures.values import draw_forecasts, draw_numbers, draw_quantiles
 from seqarena.plots.alignments import ALIGNMENT_PLOTS
 from seqarena.plots.attention import ATTENTION_PLOTS
 from seqarena.plots.regions import look_over_image
@@ -75,6 +75,7 @@ FIGURES: dict[str, DrawFigures] = {
     "classification": draw_classes,
     "labelling": draw_labels,
     "forecasting": draw_forecasts,
+    "quantile_forecasting": draw_quantiles,
     "regression": draw_numbers,
     "transduction": draw_texts,
     "language_modelling": draw_next,

@@ -5,27 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from seqarena.data.store import Array
 from seqarena.figures.final import Caption, Final, item_of
 from seqarena.plots.results import forecasts
 from seqarena.plots.steps import scatter
+from seqarena.tasks.quantile_forecasting import LEVELS, quantiles_of
 
 
 def draw_forecasts(final: Final) -> Callable[[int], Caption]:
     """Draw the forecasts from a few origins."""
+    return _draw(final, _unscaled(final, np.stack(final.predictions)), None)
+
+
+def draw_quantiles(final: Final) -> Callable[[int], Caption]:
+    """Draw the medians from a few origins, and what lies between the outer quantiles."""
+    logits = torch.from_numpy(np.stack(final.predictions))
+    quantiles = _unscaled(final, quantiles_of(logits).numpy())
+    return _draw(final, quantiles[:, :, LEVELS.index(0.5)], quantiles)
+
+
+def _draw(final: Final, values: Array, quantiles: Array | None) -> Callable[[int], Caption]:
+    """Draw forecasts ``(N, H)``, with bands where there are quantiles ``(N, H, 9)``."""
     spec, test, drawn = final.spec, final.test, final.drawn
-    values, truth = _unscaled(final, np.stack(final.predictions)), _unscaled(final, test.targets)
+    truth = _unscaled(final, test.targets)
     examples = test.examples()
     history = _unscaled(final, np.stack([test.sequence(index)[:, 0] for index in drawn]))
     titles = [f"from {examples[index]['id']}" for index in drawn]
     unit = str(spec.options.get("target", ""))
     path = final.out / "forecasts.png"
-    forecasts(history, truth[drawn], values[drawn], titles, unit, path)
+    bands = None if quantiles is None else quantiles[drawn]
+    forecasts(history, truth[drawn], values[drawn], titles, unit, path, bands)
     steps = range(1, spec.horizon + 1)
-    header = ["id", *(f"truth+{h}" for h in steps), *(f"forecast+{h}" for h in steps)]
+    outer = () if quantiles is None else (quantiles[..., 0], quantiles[..., -1])
+    columns = (truth, values, *outer)
+    names = ("truth", "forecast", *(f"quantile {level}" for level in (LEVELS[0], LEVELS[-1])))
+    header = ["id", *(f"{name}+{h}" for name in names[: len(columns)] for h in steps)]
     rows = [
-        [example["id"], *np.round(truth[n], 2), *np.round(values[n], 2)]
+        [example["id"], *(value for column in columns for value in np.round(column[n], 2))]
         for n, example in enumerate(examples)
     ]
     final.write_rows(header, rows)

@@ -9,7 +9,7 @@ from seqarena.records import Summary
 DECIMALS = ((1.0, 3), (10.0, 2), (1000.0, 1))  # up to this size: so many decimals
 
 # Metrics that are written in capitals, or whose short name reads badly.
-CAPITALS = ("mae", "rmse", "mase", "wer", "cer", "bleu", "f1", "auroc", "auprc")
+CAPITALS = ("mae", "rmse", "mase", "wer", "cer", "bleu", "f1", "auroc", "auprc", "crps")
 SPELLED = {name: name.upper() for name in CAPITALS}
 
 

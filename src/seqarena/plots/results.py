@@ -187,9 +187,18 @@ def _counts(axes: Axes, matrix: Array, shares: Array) -> None:
 
 
 def forecasts(
-    history: Array, truth: Array, forecast: Array, titles: Sequence[str], unit: str, path: Path
+    history: Array,
+    truth: Array,
+    forecast: Array,
+    titles: Sequence[str],
+    unit: str,
+    path: Path,
+    quantiles: Array | None = None,
 ) -> None:
-    """Draw history ``(n, T)``, truth and forecast ``(n, H)`` in the data's unit, a panel each."""
+    """Draw history ``(n, T)``, truth and forecast ``(n, H)`` in the data's unit, a panel each.
+
+    Quantiles ``(n, H, Q)`` become bands about the forecast: the outermost, and those within.
+    """
     if (
         not len(history) == len(truth) == len(forecast) == len(titles)
         or truth.shape != forecast.shape
@@ -210,6 +219,10 @@ def forecasts(
             axes.axvspan(0, truth.shape[1], color=FAINT, alpha=0.4, lw=0)
             axes.plot(past, shown[index], color=SOFT, lw=1.0)
             axes.plot(ahead, np.concatenate([last, truth[index]]), color=INK, lw=1.5, label="truth")
+            if quantiles is not None:
+                for inner in range(quantiles.shape[2] // 2):
+                    low, high = quantiles[index][:, inner], quantiles[index][:, -1 - inner]
+                    axes.fill_between(ahead[1:], low, high, color=ORANGE, alpha=0.13, lw=0)
             axes.plot(ahead[1:], forecast[index], color=ORANGE, lw=1.8, label="forecast")
             axes.set_title(titles[index], size=10)
             axes.grid(axis="y")

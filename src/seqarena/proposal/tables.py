@@ -23,6 +23,7 @@ from seqarena.proposal.section import METRICS, Proposal, is_uneven
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
 SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
 VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
 FEWEST_LOOKBACKS = 12  # that a series is long
@@ -89,7 +90,7 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
     texts = [c for c in columns if c.kind == "text"]
-    if asked.task == "forecasting" or (asked.task is None and times and not texts):
+    if asked.task in OF_SERIES or (asked.task is None and times and not texts):
         return Look(found, _series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
     return Look(found, proposal, _of_header(named, asked) + _leaks(path, proposal))
@@ -126,8 +127,8 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
     return Proposal(
         data=str(path),
         modality="series",
-        task="forecasting",
-        metric=METRICS["forecasting"],
+        task=asked.task or OF_SERIES[0],
+        metric=METRICS[asked.task or OF_SERIES[0]],
         examples=count,
         reading=asked.reading,
         prepare=prepare,

@@ -6,6 +6,7 @@ from seqarena.tasks.classification import Classification
 from seqarena.tasks.forecasting import Forecasting
 from seqarena.tasks.labelling import Labelling
 from seqarena.tasks.next_step import LanguageModelling, MusicModelling
+from seqarena.tasks.quantile_forecasting import QuantileForecasting
 from seqarena.tasks.regression import Regression
 from seqarena.tasks.transduction import Transduction
 
@@ -25,6 +26,7 @@ TASKS: dict[str, AnyTask] = {
     "labelling": Labelling(),
     "language_modelling": LanguageModelling(),
     "music_modelling": MusicModelling(),
+    "quantile_forecasting": QuantileForecasting(),
     "regression": Regression(),
     "transduction": Transduction(),
 }
