@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from seqarena.search.code import imports
 
 SRC = Path(__file__).parents[1] / "src" / "seqarena"
 # From the ground up: a module imports from the lines below its own, or from its own package.
@@ -39,24 +39,6 @@ HEAVY = {"ray", "mlflow", "dvc", "pydantic", "optuna"}
 
 def rank(name: str) -> int:
     return next(n for n, layer in enumerate(LAYERS) if name in layer)
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports at run time, also within functions."""
-    for node in _running(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            yield node.module or ""
-
-
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-        return
-    for child in ast.iter_child_nodes(node):
-        yield from _running(child)
 
 
 def part(path: Path) -> str:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import numpy as np
 import pandas as pd
 import soundfile
@@ -81,6 +82,18 @@ def _write_sound(kind: str) -> Write:
         soundfile.write(path, samples, 8000, format=kind, subtype="PCM_16")
 
     return write
+
+
+def _write_packed(path: Path, number: int) -> None:
+    samples = _random(number).normal(scale=0.1, size=(1, 4000)).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        for part in av.AudioResampler("fltp", "mono", 8000, 1024).resample(frame):
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
 
 
 def _read_sound(path: Path) -> object:
@@ -325,6 +338,7 @@ def _read_archive(path: Path) -> None:
 FORMATS = {
     "wav": Format(_write_sound("WAV"), _read_sound),
     "flac": Format(_write_sound("FLAC"), _read_sound),
+    "m4a": Format(_write_packed, _read_sound, "sound.m4a"),
     "mp4": Format(_write_clip, _read_clip, "clip.mp4", costly=True),
     "png": Format(_write_picture("PNG"), _read_picture),
     "jpeg": Format(_write_picture("JPEG"), _read_picture),

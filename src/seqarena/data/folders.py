@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from seqarena.data.children import Decode, decoded, readable
@@ -68,5 +69,6 @@ def files_at(source: Path, modality: str) -> list[Path]:
 def decoded_at(source: str, modality: str, decode: Decode) -> list[tuple[str, Array]]:
     """Decode a file, or all of a modality below a folder: their names and what comes of them."""
     paths = files_at(Path(source), modality)
-    arrays = map(readable, decoded(decode, paths))
-    return [(path.name, steps) for path, steps in zip(paths, arrays, strict=True)]
+    with closing(decoded(decode, paths)) as arrays:  # its processes end with it, here
+        found = zip(paths, arrays, strict=True)
+        return [(path.name, readable(steps)) for path, steps in found]

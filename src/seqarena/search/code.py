@@ -61,7 +61,8 @@ def imports(path: Path) -> tuple[str, ...]:
     for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             named += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module is not None, f"{path}: a relative import"
             named += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return tuple(named)
 
