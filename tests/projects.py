@@ -55,7 +55,7 @@ class Project:
     @classmethod
     def begin(cls, root: Path) -> Project:
         """Make the folder, which holds params.yaml and its files, a fresh clone of the project."""
-        for name in ("pipelines", "src"):
+        for name in ("own", "pipelines", "src"):
             compile_dir(ROOT / name, quiet=2)  # once, not in each project
             ignored = shutil.ignore_patterns("*.egg-info")
             shutil.copytree(ROOT / name, root / name, ignore=ignored)

@@ -31,7 +31,7 @@ LAYERS = [
     {"data"},
     {"runs", "records"},
     {"config", "progress", "device"},
-    {"files"},
+    {"files", "registry"},
     {"errors", "__init__"},
 ]
 HEAVY = {"ray", "mlflow", "dvc", "pydantic", "optuna"}

@@ -15,6 +15,7 @@ from seqarena.data.batches import collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.contracts import broken_contract
 from seqarena.models.decoders import DECODERS, decoder_for
 from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
@@ -66,6 +67,16 @@ def test_padding_never_changes_an_output(
         if alone.weights is not None:
             mine = together.weights[row : row + 1, ..., : int(alone.lengths)]
             torch.testing.assert_close(mine, alone.weights)
+
+
+@every_pair
+def test_it_keeps_the_contracts_that_ones_own_are_held_to(
+    variant: str, modality: str, specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    spec = specs[modality]
+    model, batch = build(variant, spec, hyperparameters), collate(sequences(spec, (2, 12, 5, 1)))
+    causal = VARIANTS[variant].context == "causal"
+    assert broken_contract(model, batch, causal=causal) is None
 
 
 @every_pair

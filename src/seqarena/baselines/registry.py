@@ -30,6 +30,7 @@ from seqarena.baselines.neighbours import (
     neighbour_logistic,
 )
 from seqarena.errors import InputError, unknown
+from seqarena.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ IMAGE = frozenset({"image"})
 NO_RIVAL, NO_ODDS = frozenset({"preference"}), frozenset({"perplexity"})
 DAY, WEEK = seasonal_naive_of(24), seasonal_naive_of(168)
 ALL = TEXT | FRAMES | SIGNAL | IMAGE
-BASELINES: dict[str, Baseline] = {
+ENTRIES: dict[str, Baseline] = {
     "majority": Baseline(untuned(majority), "classification", ALL, constant=True),
     "majority_step": Baseline(untuned(majority_step), "labelling", ALL, constant=True),
     "neighbour_logistic": Baseline(neighbour_logistic, "labelling", TEXT),
@@ -102,3 +103,4 @@ BASELINES: dict[str, Baseline] = {
     "common_tokens": Baseline(untuned(common_tokens), "transduction", ALL, NO_ODDS, constant=True),
     "nearest_image": Baseline(untuned(nearest_image), "transduction", IMAGE, NO_ODDS),
 }
+BASELINES = Registry(ENTRIES, lambda found: found if isinstance(found, Baseline) else None)

@@ -51,6 +51,8 @@ def make_project(folder: Path) -> None:
     source = _source()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pipelines").mkdir()
+    (folder / "own").mkdir(exist_ok=True)
+    (folder / "own" / "README.md").write_bytes((source / "own" / "README.md").read_bytes())
     for script in sorted((source / "pipelines").glob("*.py")):
         (folder / "pipelines" / script.name).write_bytes(script.read_bytes())
     (folder / "dvc.yaml").write_text(_stages((source / "dvc.yaml").read_text()))

@@ -18,7 +18,7 @@ from seqarena.cluster.jobs import logs_folder
 from seqarena.config import experiment_names, read_cluster
 from seqarena.errors import exit_with_one_line
 
-CODE = ("src", "pipelines")  # as they were sent; of other folders, what they lack
+CODE = ("src", "pipelines", "own")  # as they were sent; of other folders, what they lack
 
 
 def main() -> None:

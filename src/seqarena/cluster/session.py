@@ -76,7 +76,9 @@ def _code() -> dict[str, Any] | None:
     """
     if not has_machines() or "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         return None
-    return {"py_modules": [str(Path(seqarena.__file__).parent)]}
+    own = Path("own").resolve()  # what the user wrote
+    code = [Path(seqarena.__file__).parent, *([own] if own.is_dir() else [])]
+    return {"py_modules": [str(folder) for folder in code]}
 
 
 def _start() -> None:

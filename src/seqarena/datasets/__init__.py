@@ -9,6 +9,7 @@ from seqarena.config import Experiment, OwnData
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.own import OwnFiles
 from seqarena.errors import InputError, unknown
+from seqarena.registry import OWN, imported
 
 # Named, not imported: text needs neither the audio nor the video libraries.
 DATASETS = {
@@ -55,7 +56,7 @@ def dataset(
     """
     own = OwnData(path=asked) if isinstance(asked, str) else asked
     name = own.path
-    if name in DATASETS:
+    if name in DATASETS or OWN.fullmatch(name):
         found = _imported(name, where)()
         if modality not in (None, found.modality):
             raise InputError(f"{where}: '{name}' is {found.modality}, not {modality}")
@@ -66,6 +67,11 @@ def dataset(
 
 
 def _imported(name: str, where: str) -> type[Dataset]:
+    if OWN.fullmatch(name):
+        own = imported(name)
+        if isinstance(own, type) and issubclass(own, Dataset):
+            return own
+        raise InputError(f"{where}: '{name}' is no subclass of Dataset")
     try:
         found: type[Dataset] = resolve_name(DATASETS[name])
     except ModuleNotFoundError as error:

@@ -20,6 +20,7 @@ from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
 from seqarena.models.transformer import transformer
 from seqarena.models.variant import BuildHead, Variant, assemble, frontend_of
+from seqarena.registry import Registry
 
 
 def build_model(
@@ -73,7 +74,7 @@ CONV_LSTM = Variant(
     size="channels",
 )
 
-VARIANTS: dict[str, Variant] = {
+ENTRIES: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp, context="pooled"),
     "conv1d": Variant(encoder=conv1d, context="full", space=KERNEL),
     "bag": BAG,
@@ -113,3 +114,13 @@ VARIANTS: dict[str, Variant] = {
     "conv_rnn": replace(CONV_LSTM, encoder=partial(convolutional, cell=ConvRNNCell)),
     "conv_gru": replace(CONV_LSTM, encoder=partial(convolutional, cell=ConvGRUCell)),
 }
+
+
+def _taken(found: object) -> Variant | None:
+    """Take a variant of the user's, or a function that builds an encoder."""
+    if isinstance(found, Variant):
+        return found
+    return Variant(encoder=found) if callable(found) and not isinstance(found, type) else None
+
+
+VARIANTS = Registry(ENTRIES, _taken)

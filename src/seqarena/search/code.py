@@ -26,7 +26,9 @@ SOURCE = Path(seqarena.__file__).parents[1]
 LOOP = "seqarena.fit"
 REGISTRIES = ("seqarena.models.variants", "seqarena.tasks")
 # What checks and reads, and says so; nothing in it trains.
-APART = ("seqarena", "seqarena.config", "seqarena.errors", "seqarena.files")
+APART = (
+    "seqarena", "seqarena.config", "seqarena.errors", "seqarena.files", "seqarena.registry",
+)  # fmt: skip
 # Of a variant: how hyperparameters are drawn, which are part of what is asked.
 OF_SEARCH = ("space", "size", "rate", "modalities")
 
@@ -41,7 +43,10 @@ def training_code(task: str, variant: str) -> str:
 
 
 def modules_of(task: str, variant: str) -> set[str]:
-    """Return the modules of this package that a training rests on, registries left out."""
+    """Return the modules, of this package and the user's own, that a training rests on.
+
+    Registries are left out.
+    """
     builder = VARIANTS[variant].encoder
     found, queue = set[str](), [LOOP, type(task_for(task)).__module__, *_modules(builder)]
     while queue:
@@ -76,12 +81,13 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _file(module: str) -> Path:
-    path = SOURCE / module.replace(".", "/")
+    """Return the file of a module of this package, or of one that the user wrote."""
+    path = (Path.cwd() if module.startswith("own.") else SOURCE) / module.replace(".", "/")
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _is_file(module: str) -> bool:
-    return module.partition(".")[0] == "seqarena" and _file(module).is_file()
+    return module.partition(".")[0] in ("seqarena", "own") and _file(module).is_file()
 
 
 def _value(part: Any) -> Any:

@@ -14,9 +14,11 @@ from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.spelling import warn_of_unspellable
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError
+from seqarena.models.contracts import broken_contract
 from seqarena.models.model import SequenceModel
 from seqarena.models.variant import frontend_of
 from seqarena.models.variants import VARIANTS, added_space
+from seqarena.registry import OWN
 from seqarena.search.matching import with_matched_size
 from seqarena.spaces import largest, smallest
 from seqarena.tasks import StepTask, task_for
@@ -42,6 +44,8 @@ def rehearse(
                 try:
                     chosen = with_matched_size(experiment, prepared.spec, variant, hyperparameters)
                     _learn(experiment, prepared, variant, chosen, batch)
+                    if OWN.fullmatch(variant):
+                        _check_contracts(experiment, prepared, variant, chosen)
                 except (InputError, ValueError, IndexError, RuntimeError) as error:
                     reason = str(error).strip().split("\n")[0]
                     who = _named(variant, experiment.modality, hyperparameters)
@@ -89,6 +93,20 @@ def _learn(
     (loss / terms).backward()
     if not math.isfinite(float(loss.detach())):
         raise ValueError("the loss of train's shortest and longest sequence is not finite")
+
+
+def _check_contracts(
+    experiment: Experiment, prepared: Prepared, variant: str, hyperparameters: dict[str, Any]
+) -> None:
+    """Raise `InputError` where a variant of the user's does what none may."""
+    train = prepared.split("train")
+    by_length = np.argsort(train.lengths, kind="stable")
+    chosen = by_length[np.linspace(0, len(by_length) - 1, 4).astype(int)]
+    model = task_for(experiment.task).model(variant, prepared.spec, hyperparameters)
+    causal = VARIANTS[variant].context == "causal"
+    reason = broken_contract(model, Batches(train, 4).gather(np.unique(chosen)), causal=causal)
+    if reason is not None:
+        raise InputError(reason)
 
 
 def _check_defined(experiment: Experiment, prepared: Prepared, where: str) -> None:
