@@ -81,15 +81,15 @@ def _source() -> Path:
 
 def _stages(text: str) -> str:
     """Return dvc.yaml with the installed package in place of its source."""
-    yaml = YAML()
-    yaml.width = 100
-    whole = yaml.load(text[text.index("stages:") :])
+    keeping = YAML()  # comments
+    keeping.width = 100
+    whole = keeping.load(text[text.index("stages:") :])
     for stage in whole["stages"].values():
         section = stage.get("do", stage)
         ours = [dep for dep in section["deps"] if not dep.startswith(CODE)]
         section["deps"] = [*ours, PINNED]
     out = io.StringIO()
-    yaml.dump(whole, out)
+    keeping.dump(whole, out)
     return STAGES + out.getvalue()
 
 
