@@ -74,6 +74,7 @@ def test_what_reads_no_order_stands_beside_what_does_on_whole_sequences() -> Non
         ({"task": "forecasting"}, r"\.task: forecasting takes series, not text"),
         ({"metric": "acuracy"}, r"\.metric: no classification metric named .*'accuracy'"),
         ({"metric": "mae"}, r"\.metric: .*known: accuracy, auprc, auroc, .*, macro_f1"),
+        ({"metric": "calibration_error"}, r"\.metric: .* chooses no model; known: accuracy, bal"),
         ({"variants": ["gru", "ltsm"]}, r"\.variants: no variant named 'ltsm'; .*'lstm'"),
         ({"variants": ["conv_lstm"]}, r"\.variants: .*'conv_lstm' takes video, not text"),
         (

@@ -24,6 +24,7 @@ from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.evaluation.scoring import test_baseline as score_baseline
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.tasks import TASKS
+from seqarena.validation import BESIDE
 from support import prepare_raw
 
 LOOKBACK, HORIZON = 168, 24
@@ -305,6 +306,7 @@ ASKED = [
     for name, entry in BASELINES.items()
     for modality in sorted(entry.modalities & TASKS[entry.task].modalities)
     for metric in TASKS[entry.task].metrics
+    if metric not in BESIDE
 ]
 SETS = {
     "text": "movie_reviews",

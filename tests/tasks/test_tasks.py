@@ -15,7 +15,7 @@ from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared
 
 from seqarena.data.batches import Batch
 from seqarena.data.modalities import MODALITIES
-from seqarena.data.store import DataSpec
+from seqarena.data.store import DataSpec, Split
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
@@ -256,6 +256,15 @@ def test_forecasting_metrics_are_in_the_unit_of_the_data() -> None:
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-6)
     assert scores["rmse"] == pytest.approx(math.sqrt(mean_squared_error(truth, said)), rel=1e-6)
     assert scores["mase"] == pytest.approx(scores["mae"] / 5)
+
+
+def test_errors_in_those_of_a_naive_forecast_that_makes_none_are_undefined() -> None:
+    _, spec, _, _ = scored_case("forecasting")
+    metric, exact = TASKS["forecasting"].metrics["mase"], {**SPECS["forecasting"].target}
+    split = Split.__new__(Split)  # never looked at
+    assert metric.undefined(split, spec) is None
+    told = metric.undefined(split, replace(spec, target={**exact, "naive_mae": 0.0}))
+    assert told == "on train the value 4 steps before is always right"
 
 
 def test_quantiles_are_scored_as_scikit_learn_scores_them() -> None:

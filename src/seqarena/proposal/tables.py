@@ -30,6 +30,7 @@ FEWEST_LOOKBACKS = 12  # that a series is long
 LONGEST_WORD = 12  # letters, on average over a text
 RARE = 2_000  # rows from which on a word must stand twice to be learned
 HOUR = 3600.0
+WEEK = 168  # hours
 LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
     HOUR: (168, 24, 24),
     DAY: (28, 7, 7),
@@ -132,7 +133,7 @@ def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> 
         examples=count,
         reading=asked.reading,
         prepare=prepare,
-        hourly=step == HOUR,
+        hourly=step == HOUR and lookback >= WEEK,
     )
 
 

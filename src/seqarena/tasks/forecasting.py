@@ -8,11 +8,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
-from seqarena.data.store import DataSpec
+from seqarena.data.store import DataSpec, Split
 from seqarena.models.outputs import Logits
 from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, Mean
 from seqarena.tasks.number_errors import absolute, root, scaled, squared
+
+
+class ScaledError(Mean[Logits]):
+    """The mean absolute error in those of the naive forecast on train, where that makes any."""
+
+    def __init__(self) -> None:
+        super().__init__(ERROR, scaled)
+
+    def undefined(self, split: Split, spec: DataSpec) -> str | None:
+        if spec.target["naive_mae"] > 0:
+            return None
+        return f"on train the value {spec.options['season']} steps before is always right"
 
 
 class Forecasting(PooledTask):
@@ -25,7 +37,7 @@ class Forecasting(PooledTask):
     metrics: ClassVar = {
         "mae": Mean(ERROR, absolute),
         "rmse": Mean(ERROR, squared, root),
-        "mase": Mean(ERROR, scaled),
+        "mase": ScaledError(),
     }
     modalities = frozenset({"series"})
     targets = frozenset()
