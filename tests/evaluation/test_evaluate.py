@@ -13,7 +13,14 @@ import pytest
 import ray
 import torch
 import yaml
-from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    recall_score,
+    roc_auc_score,
+)
 
 from seqarena.baselines.judging import Judge
 from seqarena.baselines.registry import BASELINES
@@ -142,9 +149,16 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
             "accuracy": pytest.approx(accuracy_score(truth, said)),
             "macro_f1": pytest.approx(f1_score(truth, said, average="macro", labels=present)),
             "auroc": pytest.approx(roc_auc_score(truth, chances)),
+            "auprc": pytest.approx(average_precision_score(truth, chances)),
+            "balanced_accuracy": pytest.approx(
+                recall_score(truth, said, average="macro", labels=present)
+            ),
+            "log_loss": pytest.approx(log_loss(truth, chances, labels=[0, 1])),
         }
         assert summary.variants[variant].values[place] == right["accuracy"]
-        assert comparison.metrics.variants[variant][place] == right
+        told = comparison.metrics.variants[variant][place]
+        assert {name: told[name] for name in right} == right
+        assert told.keys() - right.keys() == {"calibration_error"}
         recorded = ledger.runs("final")[final.run].metrics
         assert {n: recorded[f"test_{n}"] for n in right} == right
 
