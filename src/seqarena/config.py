@@ -136,6 +136,7 @@ class Reading(Strict):
         return columns
 
 
+DIGEST = r"^[0-9a-f]{64}$"  # sha256 in hexadecimal
 NAMED = ("label", "target", "group", "split")  # what the name of a file may say
 
 
@@ -144,7 +145,9 @@ class OwnData(Reading):
 
     path: str
     names: str | None = None  # what the names of files in a folder say: {label}_{group}_*
-    sha256: str | None = None  # of all that it holds; written by `seqarena add` and `run`
+    sha256: Annotated[str, Field(pattern=DIGEST)] | None = (
+        None  # of all that it holds; written by `seqarena add` and `run`
+    )
 
     @field_validator("names")
     @classmethod

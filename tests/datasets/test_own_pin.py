@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqarena.config import OwnData, read_params
+from seqarena.config import OwnData, parse, read_params
 from seqarena.datasets import dataset
 from seqarena.datasets.own.pin import digest, note_changes
 from seqarena.errors import InputError, InputWarning
@@ -69,3 +69,16 @@ def test_a_run_notes_what_has_changed_and_leaves_all_else(files: Path) -> None:
     assert Path("params.yaml").read_text() == text.replace(before, now)
     assert read_params()["experiments"]["mine"]["data"]["sha256"] == now
     assert note_changes(["mine"]) == []
+    Path("a.csv").unlink()
+    assert note_changes(["mine"]) == [], "that it is gone is told by who loads it"
+    assert now in Path("params.yaml").read_text()
+
+
+@pytest.mark.parametrize("digest", ["''", "0", "a", "[]", "deadbeef"])
+def test_what_is_no_digest_is_refused_and_never_replaced(digest: str, files: Path) -> None:
+    text = f"experiments:\n  mine: {{data: {{path: a.csv, sha256: {digest}}}, modality: text}}\n"
+    Path("params.yaml").write_text(text)
+    assert note_changes(["mine"]) == []
+    assert Path("params.yaml").read_text() == text
+    with pytest.raises(InputError, match=r"here\.sha256: "):
+        parse(OwnData, read_params()["experiments"]["mine"]["data"], "here")

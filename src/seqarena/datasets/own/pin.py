@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from seqarena.config import PARAMS, read_params
+from seqarena.config import DIGEST, PARAMS, read_params
 from seqarena.data.folders import kept_below
 from seqarena.datasets.own.tables import OF_TABLES
 from seqarena.files import new_file, sha256_of
@@ -16,7 +17,8 @@ from seqarena.files import new_file, sha256_of
 def digest(path: Path, tables: bool) -> str:
     """Digest the names and bytes of all files that a path stands for.
 
-    Of a table that lists media (`tables` is false) these are all files beside and below it.
+    Of a table that lists media (`tables` is false) these are all files beside and below it. Empty
+    where there are none.
     """
     top = path if path.is_dir() or tables else path.parent
     if top.is_dir():
@@ -27,7 +29,7 @@ def digest(path: Path, tables: bool) -> str:
     for file in files:
         name = file.relative_to(top).as_posix() if top.is_dir() else file.name
         total.update(f"{name}\0{sha256_of(file)}\n".encode())
-    return total.hexdigest()
+    return total.hexdigest() if files else ""
 
 
 def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
@@ -40,11 +42,11 @@ def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
     for name in names:
         section = sections.get(name)
         data = section.get("data") if isinstance(section, dict) else None
-        if not isinstance(data, dict) or not {"path", "sha256"} <= data.keys():
+        if not isinstance(data, dict) or not re.match(DIGEST, noted := str(data.get("sha256"))):
             continue
-        now = digest(Path(str(data["path"])), section.get("modality") in OF_TABLES)
-        if now != data["sha256"]:
-            text = text.replace(str(data["sha256"]), now)
+        now = digest(Path(str(data.get("path"))), section.get("modality") in OF_TABLES)
+        if now not in ("", noted):
+            text = text.replace(noted, now)
             changed.append(name)
     if changed:
         with new_file(path) as partial:
