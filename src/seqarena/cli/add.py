@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqarena.experiments import ResolvedExperiment
 
 MEDIA = "a folder of media, or a table that lists them"
-FEW = 20_000  # examples that are prepared, to tell what trainings will take
+FEW, FEW_FILES = 20_000, 1_000  # examples that are prepared, to tell what trainings will take
 FIRST = "preview"  # the protocol that a new experiment follows where it is there
 
 Files = Annotated[Path, typer.Argument(help="a table, a folder of tables or of files, or a glob")]
@@ -114,7 +114,8 @@ def _tried(experiment: ResolvedExperiment, look: Look) -> Seconds | None:
     from seqarena.cli.inspect import prepared_for
     from seqarena.cli.trying import tried
 
-    if look.proposal.examples > FEW:
+    of_tables = look.proposal.modality in ("text", "series")
+    if look.proposal.examples > (FEW if of_tables else FEW_FILES):
         return None
     with prepared_for(experiment.config, experiment.where) as prepared:
         return tried(experiment, prepared)
