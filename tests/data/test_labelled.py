@@ -138,6 +138,11 @@ def of_classes(*targets: str, groups: int | None = None) -> Rows:
     return Rows(Row(str(i), f"t{i}", t, None, g, "") for i, (t, g) in enumerate(pairs))
 
 
+def test_a_label_is_one_however_its_accents_are_written(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "text,label\na,caf\u00e9\nb,cafe\u0301 \n")
+    assert [row.target for row in read_manifest(path, "text")] == ["caf\u00e9"] * 2
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_split_has_its_part_of_every_class(seed: int) -> None:
     rows = of_classes(*["a"] * 200, *["b"] * 40, *["c"] * 10, *["d"] * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -119,7 +120,8 @@ def _row(record: TableRow, column: str, target: str) -> Row:
         raise InputError(f"{place}: no split '{split}'; {nearest(split, SPLITS)}")
     item = cells[column]
     name = item if column == "file" else cells.get("id") or str(record.line)
-    return Row(name, item, cells[target], split, cells.get("group") or item, place)
+    answer = unicodedata.normalize("NFC", cells[target])  # a label is one, however it is written
+    return Row(name, item, answer, split, cells.get("group") or item, place)
 
 
 @dataclass(frozen=True)
