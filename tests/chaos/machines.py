@@ -130,7 +130,7 @@ class Nodes:
 
 def _title(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        return str(process.cmdline()[0])
+        return next(iter(process.cmdline()), "")  # of one that is just gone it is empty
     return ""
 
 
