@@ -48,6 +48,7 @@ def test_a_new_project_takes_own_data_and_has_stages_for_it(
         assert "requirements.txt" in deps and not any(dep.startswith("src") for dep in deps)
     for script in (ROOT / "pipelines").glob("*.py"):
         assert (Path("mine/pipelines") / script.name).read_bytes() == script.read_bytes()
+    assert {"/data/", "/inspected/"} <= set(Path("mine/.gitignore").read_text().split())
     assert stale("mine") == {"compare"}
     monkeypatch.chdir("mine")
     assert experiment_names() == []

@@ -28,6 +28,7 @@ from support import class_rows
 
 METRICS = TASKS["classification"].metrics
 COUNT = 60
+AREAS = {"auroc": roc_auc_score, "auprc": average_precision_score}
 
 
 def classified(classes: int, present: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -43,6 +44,14 @@ def odds(logits: Tensor) -> Any:
     if logits.shape[1] == 2:
         return (logits - logits.flip(1)).numpy()
     return torch.log_softmax(logits, 1).numpy()
+
+
+def mean_area(name: str, logits: Tensor, truth: Tensor, weights: Any = None) -> float:
+    """scikit-learn's area of the second of two classes, of more the mean of those that occur."""
+    judge, chances = AREAS[name], odds(logits)
+    classes = [1] if logits.shape[1] == 2 else np.unique(truth)
+    areas = [judge(truth == c, chances[:, c], sample_weight=weights) for c in classes]
+    return float(np.mean(areas))
 
 
 def rows_of(name: str, logits: Tensor, truth: Tensor, task: str = "classification") -> Tensor:
@@ -75,11 +84,8 @@ def test_balanced_accuracy(classes: int, present: int) -> None:
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3)])
 def test_auprc(classes: int, present: int) -> None:
     logits, truth = classified(classes, present)
-    chances = odds(logits)
-    places = [1] if classes == 2 else range(present)
-    areas = [average_precision_score(truth == place, chances[:, place]) for place in places]
     found = METRICS["auprc"].of(rows_of("auprc", logits, truth))
-    assert found == pytest.approx(np.mean(areas))
+    assert found == pytest.approx(mean_area("auprc", logits, truth))
 
 
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 3)])
@@ -111,11 +117,8 @@ def test_odds_that_come_true_as_often_as_they_say_have_no_calibration_error() ->
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3), (3, 2)])
 def test_auroc(classes: int, present: int) -> None:
     logits, truth = classified(classes, present)
-    chances = odds(logits)
-    places = [1] if classes == 2 else range(present)
-    areas = [roc_auc_score(truth == place, chances[:, place]) for place in places]
     auroc = METRICS["auroc"].of(rows_of("auroc", logits, truth))
-    assert auroc == pytest.approx(np.mean(areas))
+    assert auroc == pytest.approx(mean_area("auroc", logits, truth))
     if classes == present > 2:
         exact = torch.softmax(logits, 1).numpy()
         assert auroc == pytest.approx(roc_auc_score(truth, exact, multi_class="ovr"))
@@ -154,17 +157,13 @@ def weighted(name: str, logits: Tensor, truth: Tensor, place: int, weight: float
     if name == "macro_f1":
         kept: Any = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
         return float(f1_score(truth, said, **kept))
-    chances = odds(logits)
     if name == "log_loss":
         every, exact = range(logits.shape[1]), torch.softmax(logits, 1).numpy()
         return float(log_loss(truth, exact, sample_weight=weights, labels=every))
     if name == "balanced_accuracy":
         kept = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
         return float(recall_score(truth, said, **kept))
-    classes = [1] if logits.shape[1] == 2 else np.unique(truth)
-    judge = {"auroc": roc_auc_score, "auprc": average_precision_score}[name]
-    areas = [judge(truth == c, chances[:, c], sample_weight=weights) for c in classes]
-    return float(np.mean(areas))
+    return mean_area(name, logits, truth, weights)
 
 
 def test_how_a_sequence_moves_the_calibration_error() -> None:

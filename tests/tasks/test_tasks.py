@@ -54,16 +54,6 @@ SPECS = {
         target={"mean": 10.0, "std": 4.0, "naive_mae": 5.0},
         options={"season": 4},
     ),
-    "quantile_forecasting": DataSpec(
-        modality="series",
-        feature_shape=(1,),
-        max_length=4,
-        step="hour",
-        step_size=1.0,
-        horizon=3,
-        target={"mean": 10.0, "std": 4.0, "naive_mae": 5.0},
-        options={"season": 4},
-    ),
     "transduction": DataSpec(
         **TOKENS,
         step_size=1.0,
@@ -72,6 +62,7 @@ SPECS = {
         max_target_length=6,
     ),
 }
+SPECS["quantile_forecasting"] = SPECS["forecasting"]
 
 
 def scored_case(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, Batch]:

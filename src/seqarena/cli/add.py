@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqarena.config import NAME, PARAMS, Experiment, parse, read_params, with_named_protocol
+from seqarena.config import (
+    NAME,
+    PARAMS,
+    Experiment,
+    experiment_names,
+    parse,
+    read_params,
+    with_named_protocol,
+)
 from seqarena.errors import InputError
 from seqarena.proposal.tables import Asked, Look
 
@@ -39,7 +47,6 @@ Names = Annotated[
     typer.Option(metavar="PATTERN", help="what the names of files say: '{label}_{group}_*'"),
 ]
 
-
 PICTURES = Path("inspected")  # pages, each in a folder of its own
 
 
@@ -59,7 +66,6 @@ def inspect(
 ) -> None:
     """Tell what own files, or an experiment's data, hold, and draw them as models will see them."""
     from seqarena.cli.inspect import page_of_experiment, page_of_files
-    from seqarena.config import experiment_names
 
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")

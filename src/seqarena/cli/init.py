@@ -19,6 +19,7 @@ IGNORED = (
     "/models/",
     "/results/",
     "/report/",
+    "/inspected/",
     "/mlflow.db*",
     "/mlartifacts/",
     "/mlruns/",
