@@ -35,9 +35,10 @@ class Registry(dict[str, T]):
     def __missing__(self, name: str) -> T:
         if not OWN.fullmatch(name):
             raise KeyError(name)
-        entry = self._take(imported(name))
+        found = imported(name)
+        entry = self._take(found)
         if entry is None:
-            kind = type(imported(name)).__name__
+            kind = type(found).__name__
             raise InputError(f"'{name}': of another kind than what stands here: {kind}")
         self[name] = entry
         return entry

@@ -153,10 +153,10 @@ def assign_splits(
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
     belongs to train; a split that no row names is carved out of train, with its part of each class
-    if `stratify` says that targets are classes. Where a group lies in two
-    named splits, it stays in test, else in valid, and what other splits have of it is left out,
-    with an `InputWarning`; or all is kept as it is named, or refused. Raises `InputError` when that
-    is so, and when a split ends up empty.
+    if `stratify` says that targets are classes. Where a group lies in two named splits, it stays in
+    test, else in valid, and what other splits have of it is left out, with an `InputWarning`; or
+    all is kept as it is named, or refused. Raises `InputError` when that is so, and when a split
+    ends up empty.
     """
     if leaks == "drop":
         rows = _without_leaks(rows)
@@ -168,8 +168,8 @@ def assign_splits(
     in_pool = (named == NO_SPLIT) | (named == train)
     carved = np.full(groups.max() + 1, train, np.int8)  # by group
     pool = groups[in_pool]
-    classes = rows.ranks("target")[in_pool] if stratify else np.zeros(len(pool), np.int64)
-    for group, split in _carve(pool, classes, missing, seed).items():
+    classes = rows.ranks("target") if stratify else np.zeros(len(rows), np.int64)
+    for group, split in _carve(pool, classes[in_pool], missing, seed).items():
         carved[group] = split
     places = np.where(in_pool, carved[groups], named)
     for split, name in enumerate(SPLITS):
@@ -177,13 +177,12 @@ def assign_splits(
             count = f"{len(rows)} rows in {groups.max() + 1} groups"
             raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
     if stratify:
-        _tell_absent(rows, places)
+        _tell_absent(rows, classes, places)
     return Splits(rows, places)
 
 
-def _tell_absent(rows: Rows, places: Array) -> None:
+def _tell_absent(rows: Rows, classes: Array, places: Array) -> None:
     """Warn of classes that no row of valid or of test has."""
-    classes = rows.ranks("target")
     for split, name in enumerate(SPLITS[1:], start=1):
         absent = np.setdiff1d(classes, classes[places == split])
         if len(absent):

@@ -18,7 +18,6 @@ DELIMITERS = (",", ";", "\t", "|")
 PLACE = "_place"  # the column of raw data that says where a row stands in the user's own file
 ROW = re.compile(r"(line|row) \d+$")  # the end of a place
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
-UTF_8 = "utf-8-sig"  # with the mark that Excel puts first, or without
 
 csv.field_size_limit(1 << 30)  # a cell may hold a whole document
 
@@ -38,8 +37,9 @@ def opened_bytes(path: Path) -> BinaryIO:
 
 
 def opened(path: Path, encoding: str) -> TextIO:
-    """Open a text, with its line ends as they are."""
-    return TextIOWrapper(opened_bytes(path), encoding=encoding, newline="")
+    """Open a text, with its line ends as they are; UTF-8 may begin with the mark of Excel's."""
+    marked = "utf-8-sig" if encoding == "utf-8" else encoding
+    return TextIOWrapper(opened_bytes(path), encoding=marked, newline="")
 
 
 def ending_of(path: Path) -> str:
@@ -51,7 +51,7 @@ def read_records(
     path: Path,
     columns: Sequence[str],
     *,
-    encoding: str = UTF_8,
+    encoding: str = "utf-8",
     quotes: bool = True,
     header: bool = True,
     commas: bool = False,
@@ -147,7 +147,7 @@ def beside(place: str, other: str) -> str:
 
 def _undecodable(path: Path, encoding: str, error: UnicodeError) -> str:
     """Say at which line a table is in another encoding, and what may be the right one."""
-    name = "UTF-8" if encoding == UTF_8 else encoding
+    name = encoding.upper() if encoding == "utf-8" else encoding
     with opened_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.models.outputs import Logits
+from seqarena.tasks import number_errors
 from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, SHARE, Additive, Mean
 
@@ -49,10 +51,9 @@ def crps(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
 
 
 def absolute(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
-    """Return each sequence's sum of absolute errors of the median, and its steps."""
+    """Return what `number_errors.absolute` does, of the median."""
     median = quantiles_of(output.logits)[:, :, LEVELS.index(0.5)]
-    sums = (median - batch.targets).abs().double().sum(1) * spec.target["std"]
-    return sums, torch.full_like(sums, median.shape[1])
+    return number_errors.absolute(replace(output, logits=median), batch, spec)
 
 
 class CoverageError(Additive[Logits]):

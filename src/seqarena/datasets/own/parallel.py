@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from seqarena.data.folders import SUFFIXES
-from seqarena.data.tables import UTF_8, TableRow, ending_of, opened
+from seqarena.data.tables import TableRow, ending_of, opened
 from seqarena.errors import InputError
 
 
@@ -28,8 +28,7 @@ class Parallel:
 
     def rows(self, encoding: str) -> Iterator[TableRow]:
         """Yield a row per line; raises `InputError` where one file is longer than another."""
-        opens = UTF_8 if encoding == "utf-8" else encoding
-        files = [opened(path, opens) for path in self.files.values()]
+        files = [opened(path, encoding) for path in self.files.values()]
         try:
             for number, lines in enumerate(zip_longest(*files), start=1):
                 pairs = dict(zip(self.files.values(), lines, strict=True))

@@ -20,7 +20,6 @@ from seqarena.data.labelled import MANIFESTS
 from seqarena.data.modalities.series import SERIES
 from seqarena.data.tables import (
     PLACE,
-    UTF_8,
     TableRow,
     check_names,
     ending_of,
@@ -171,7 +170,7 @@ def _separated_rows(path: Path, reading: Reading, numbers: bool) -> Iterator[Tab
     yield from read_records(
         path,
         (),
-        encoding=UTF_8 if reading.encoding == "utf-8" else reading.encoding,
+        encoding=reading.encoding,
         quotes=reading.quotes,
         header=reading.header,
         commas=numbers,
