@@ -116,9 +116,13 @@ def interrupt(number: signal.Signals) -> Fault:
 
 def fill_disk(arena: Arena, driver: psutil.Process) -> None:
     """No byte more can be written by the driver: one line, and the same command goes on."""
-    most = arena.size()
-    driver.rlimit(resource.RLIMIT_FSIZE, (most, most))
-    errors = _await_code(arena, {1})
+    while True:
+        stages, most = len(arena.stages), arena.size()
+        driver.rlimit(resource.RLIMIT_FSIZE, (most, most))
+        errors = _await_code(arena, {0, 1})
+        if len(arena.stages) == stages:
+            break
+        driver = arena.moment()  # that one had just written its last
     assert "File too large" in errors.splitlines()[-1], errors
     assert "Traceback" not in errors, errors
 

@@ -6,3 +6,5 @@ import os
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Else a thread of Ray Data's, to which it gives two seconds to end, may join the cluster anew.
+os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
