@@ -212,6 +212,30 @@ def test_a_list_of_files_and_a_folder_of_scores(tmp_path: Path) -> None:
     assert look(tmp_path / "midi").proposal.task == "music_modelling"
 
 
+def test_of_a_long_table_few_rows_judge(tmp_path: Path) -> None:
+    rows = [f"{(GOOD, BAD)[n % 2]} {n},{n % 2}\n" for n in range(150_000)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    found = look(tmp_path / "a.csv")
+    assert found.found[0].endswith("150,000 rows, of which the first 20,000 were looked at")
+    prepare = found.proposal.prepare
+    assert (prepare["valid"], prepare["test"]) == (0.02, 0.0667)
+    assert found.proposal.section(None)["protocol"]["epoch_examples"] == 8_000
+    reviews(tmp_path / "few.csv")
+    assert not {"valid", "test"} & look(tmp_path / "few.csv").proposal.prepare.keys()
+
+
+def test_a_list_of_files_says_by_its_names_what_is_asked(tmp_path: Path) -> None:
+    rows = ["file,label,group\n"]
+    for number in range(20):
+        sound(tmp_path / f"{number}.wav")
+        rows.append(f"{number}.wav,{'ab'[number % 2]},source {number % 3}\n")
+    (tmp_path / "labels.csv").write_text("".join(rows))
+    proposal = look(tmp_path).proposal
+    assert proposal.task == "classification"
+    assert not proposal.columns, "they have the names that are read"
+    assert look(tmp_path, target="group").proposal.columns["label"] == "group"
+
+
 def test_files_without_classes_are_refused(tmp_path: Path) -> None:
     for number in range(3):
         sound(tmp_path / f"7_ann_{number}.wav")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seqarena.experiments import ResolvedExperiment
 
 MEDIA = "a folder of media, or a table that lists them"
-FEW, FEW_FILES = 20_000, 1_000  # examples that are prepared, to tell what trainings will take
+FEW, FEW_FILES = 200_000, 5_000  # examples that are prepared, to tell what trainings will take
 FIRST = "preview"  # the protocol that a new experiment follows where it is there
 
 Files = Annotated[Path, typer.Argument(help="a table, a folder of tables or of files, or a glob")]

@@ -31,6 +31,8 @@ from seqarena.tracking.mlflow.projection import Projection
 POLL = 0.5  # seconds between looks at the processes
 GRACE = 8.0  # seconds that a process has to end and to record that it was ended
 LATE = ("train", "evaluate")  # stages after the search
+LOCKED = "Unable to acquire lock"  # DVC waits 3 s for another of its commands, which may hash more
+TRIES = 20
 RUNNING = "Running stage '"  # how DVC announces a stage
 COUNTED = re.compile(
     r"(search|train) \S+: (?P<done>\d+/\d+) after \d+ s (?P<best>.*)$"
@@ -44,6 +46,7 @@ class Job:
     experiment: ResolvedExperiment
     process: subprocess.Popen[str]
     projection: Projection
+    tries: int
     began: float = field(default_factory=time.time)
     stage: str = "starting"
     done: str = ""  # of the trainings of the stage
@@ -74,6 +77,11 @@ class Job:
     def reason(self) -> str:
         """The line that says why it failed."""
         return _reason("".join(self.tail))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether DVC gave up for its lock alone, so that the same command goes on."""
+        return self.process.poll() is not None and LOCKED in self.reason and self.tries < TRIES
 
     def signal(self, number: int) -> bool:
         """Send a signal to the whole group; return whether there was anyone left to take it."""
@@ -156,7 +164,12 @@ def _run_all(
                 job.projection.maybe_update()
                 if ended:
                     running.remove(job)
-                    failures += _finish(job, display)
+                    job.reader.join()
+                    if job.goes_on:
+                        lock = locks[job.experiment.name]
+                        running.append(_start(job.experiment, address, lock, job.tries + 1))
+                    else:
+                        failures += _finish(job, display)
             share.look()
     return failures
 
@@ -171,7 +184,7 @@ def _has_room(running: list[Job], jobs: int) -> bool:
     return len(running) < jobs and len(early) < (jobs + 1) // 2
 
 
-def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
+def _start(experiment: ResolvedExperiment, address: str, lock: int, tries: int = 1) -> Job:
     projection = Projection(Ledger(experiment.ledger, experiment.name))
     projection.update()  # its experiment stands in MLflow before the next one is made
     joined = {"RAY_ADDRESS": address} if has_machines() else {"RAY_ADDRESS": address, OWN: "1"}
@@ -184,11 +197,10 @@ def _start(experiment: ResolvedExperiment, address: str, lock: int) -> Job:
         start_new_session=True,  # Ctrl-C reaches this process alone, which ends the others
         pass_fds=[lock],  # held until it is gone, even where this process was killed
     )
-    return Job(experiment, process, projection)
+    return Job(experiment, process, projection, tries)
 
 
 def _finish(job: Job, display: RunDisplay) -> list[str]:
-    job.reader.join()
     job.projection.update()
     code = job.process.returncode
     if code == 0:
@@ -213,22 +225,33 @@ def _end_all(jobs: list[Job]) -> None:
 def _stale(status: subprocess.Popen[str]) -> set[str]:
     """Name the stages whose inputs or outputs differ from dvc.lock."""
     printed, errors = status.communicate()
-    if status.returncode:
+    if status.returncode and LOCKED in errors:
+        printed = _dvc("status", "--json")
+    elif status.returncode:
         raise RunError(_reason(errors))
     return set(json.loads(printed))
 
 
 def repro(*arguments: str) -> None:
     """Run `dvc repro`; raises `RunError` with the line that says why it failed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *arguments],
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    _dvc("repro", *arguments)
+
+
+def _dvc(*arguments: str) -> str:
+    """Run a command of DVC's, again where it gave up for its lock; return what it printed."""
+    for _ in range(TRIES):
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+        )
+        if LOCKED not in done.stderr:
+            break
     if done.returncode:
-        raise RunError(f"dvc repro {' '.join(arguments)}: {_reason(done.stdout)}")
+        reason = _reason(done.stdout + done.stderr)
+        raise RunError(f"dvc {' '.join(arguments)}: {reason}")
+    return done.stdout
 
 
 def _environment() -> dict[str, str]:

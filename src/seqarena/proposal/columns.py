@@ -87,17 +87,16 @@ class Column:
         return f": {len(self.values):,} different" if self.kind == "name" else ""
 
 
-def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int, bool]:
-    """Look at the first rows of a table; return its columns, how many rows, and whether all."""
+def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int]:
+    """Look at the first rows of a table; return its columns, and how many rows it has in all."""
     rows = iter(rows)
     cells: dict[str, list[str]] = {}
-    count = 0
-    for row in islice(rows, SAMPLE):
-        count += 1
+    first = list(islice(rows, SAMPLE))
+    for row in first:
         for name, cell in row.cells.items():
             cells.setdefault(name, []).append(cell)
-    whole = next(rows, None) is None
-    return [_column(name, found) for name, found in cells.items()], count, whole
+    count = len(first) + sum(1 for _ in rows)
+    return [_column(name, found) for name, found in cells.items()], count
 
 
 def _column(name: str, cells: list[str]) -> Column:

@@ -22,7 +22,7 @@ from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
-from seqarena.proposal.tables import Asked, Look
+from seqarena.proposal.tables import ANSWERS, Asked, Look, named_group, usual
 
 SAMPLE = 200  # files that are opened
 CHARACTERS = 40  # letters of an answer, up to which it is spelled and not said in words
@@ -95,13 +95,13 @@ def _said(asked: Asked) -> Asked:
 
 def _listed(
     path: Path,
-    table: tuple[list[Column], int, bool],
+    table: tuple[list[Column], int],
     modality: str,
     prepare: dict[str, Any],
     asked: Asked,
     found: list[str],
 ) -> Look:
-    columns, count, _ = table
+    columns, count = table
     folder = path if path.is_dir() else path.parent
     named = {column.name: column for column in columns}
     for name in (asked.input, asked.target, asked.split, asked.group):
@@ -112,14 +112,15 @@ def _listed(
         message = "no column names files beside it; say which with --input COLUMN"
         raise InputError(f"{path}: {message}")
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
-    rest = [c for c in columns if c.name not in (file, split, asked.group)]
-    answers = [c for c in rest if c.kind not in ("empty", "time")]
+    group = asked.group or named_group(columns)
+    rest = [c for c in columns if c.name not in (file, split, group)]
+    answers = usual([c for c in rest if c.kind not in ("empty", "time")], ANSWERS, asked.target)
     if asked.target is None and len(answers) != 1:
         could = few(c.name for c in answers) or "none"
         raise InputError(f"{path}: --target COLUMN says what is asked, of: {could}")
     target = named[asked.target] if asked.target else answers[0]
     task, metric, answer = _task(target, modality, prepare, asked)
-    columns_ = {"file": file, answer: target.name, "split": split, "group": asked.group}
+    columns_ = {"file": file, answer: target.name, "split": split, "group": group}
     proposal = Proposal(
         data=str(path),
         modality=modality,

@@ -17,7 +17,7 @@ from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
-from seqarena.proposal.columns import Column, Lengths, columns_of
+from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 
 INPUTS = ("text", "sentence", "input", "source")
@@ -28,6 +28,7 @@ SHORT = 5_000  # steps of a series, below which every origin of valid and test i
 VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
 FEWEST_LOOKBACKS = 12  # that a series is long
 LONGEST_WORD = 12  # letters, on average over a text
+VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
 RARE = 2_000  # rows from which on a word must stand twice to be learned
 HOUR = 3600.0
 WEEK = 168  # hours
@@ -77,16 +78,14 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     Raises `InputError` where it is not clear what is asked, naming the option that says it.
     """
     rows = rows_of(path, asked.reading, numbers=True)
-    columns, count, whole = columns_of(rows)
+    columns, count = columns_of(rows)
     named = {column.name: column for column in columns}
     for option in ("input", "target", "split", "group"):
         name = getattr(asked, option)
         if name is not None and name not in named:
             raise unknown(f"{path}: --{option}", "column", name, named)
-    rows_seen = (
-        f"{count:,} rows" if whole else f"more rows than the first {count:,}, looked at here"
-    )
-    found = [f"{path}: {rows_seen}"]
+    first = f", of which the first {SAMPLE:,} were looked at" if count > SAMPLE else ""
+    found = [f"{path}: {count:,} rows{first}"]
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
@@ -147,10 +146,10 @@ def _step(path: Path, time: Column) -> Step:
 
 def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
-    group = asked.group or next((c.name for c in columns if c.name.lower() in GROUPS), None)
+    group = asked.group or named_group(columns)
     free = [c for c in columns if c.name not in (split, group, asked.target)]
     texts = [c for c in free if c.kind == "text"]
-    text = _one(path, _usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
+    text = _one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
     answers = [c for c in columns if c.name not in (split, group, text.name)]
     task, target = _task(path, answers, asked)
     reading = {"text": text.name}
@@ -176,6 +175,9 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     for name, column in (("split", split), ("group", group)):
         if column:
             reading[name] = column
+    if split is None:
+        drawn = {"valid": VALID, "test": TEST}
+        prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
     columns_ = {ours: theirs for ours, theirs in reading.items() if ours != theirs}
     return Proposal(
         data=str(path),
@@ -187,6 +189,11 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
         reading=asked.reading,
         prepare=prepare,
     )
+
+
+def named_group(columns: Iterable[Column]) -> str | None:
+    """Return the column whose name says that its rows stay on one side of a split."""
+    return next((c.name for c in columns if c.name.lower() in GROUPS), None)
 
 
 def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:
@@ -215,14 +222,14 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
 
 
 def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:
-    usual = _usual(columns, ANSWERS, asked.target)
-    return _one(path, usual, asked.target, "target", "the answer")
+    likely = usual(columns, ANSWERS, asked.target)
+    return _one(path, likely, asked.target, "target", "the answer")
 
 
-def _usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) -> Sequence[Column]:
+def usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) -> Sequence[Column]:
     """Keep the one column that has a usual name, where none is asked for."""
-    usual = [column for column in columns if column.name.lower() in names]
-    return usual if len(usual) == 1 and asked is None else columns
+    found = [column for column in columns if column.name.lower() in names]
+    return found if len(found) == 1 and asked is None else columns
 
 
 def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, what: str) -> Column:
