@@ -1,4 +1,4 @@
-"""How costs grow: a search with its trials and nodes, the preparation of data with its rows."""
+"""How costs grow: a search with its trials and nodes, own data with their rows or files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
+import soundfile
 import yaml
 
 from benchmarks.search import SLOTS, alone
@@ -19,7 +21,8 @@ from benchmarks.search import SLOTS, alone
 VARIANTS = 2  # of `benchmarks.data.experiment`
 SEARCHES = {8: (2, 2), 80: (20, 2), 320: (40, 4), 1000: (100, 5)}  # trials of a study, repetitions
 NODES = (1, 2, 4)
-ROWS = (10_000, 100_000, 1_000_000)  # of sentiment: once, ten and a hundred times as many
+ROWS = (10_000, 100_000, 1_000_000, 8_000_000)  # the last are a table of a gigabyte
+FILES = (1_000, 10_000, 100_000)
 WORDS = 20  # of a text
 VOCABULARY = 9_000
 
@@ -32,9 +35,12 @@ def main() -> None:
         search(count)
     for nodes in NODES:
         search(80, nodes)
-    print("\n| rows | table | seconds | µs a row | memory |\n|---|---|---|---|---|")
+    columns = ("what", "size", "s to fetch", "s to prepare", "µs each", "memory")
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * 6}")
     for rows in ROWS:
-        prepare(rows)
+        table(rows)
+    for files in FILES:
+        folder(files)
 
 
 def search(count: int, nodes: int = 0) -> None:
@@ -56,32 +62,56 @@ def search(count: int, nodes: int = 0) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def prepare(rows: int) -> None:
-    """Prepare a table of texts by the stage's own script."""
+def table(rows: int) -> None:
+    """Bring in a table of texts."""
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        table = root / "data" / "raw" / "texts" / "examples.csv"
-        table.parent.mkdir(parents=True)
-        _write(table, rows)
-        entry = {
-            "data": "movie_reviews",
-            "modality": "text",
-            "task": "classification",
-            "metric": "accuracy",
-            "variants": ["gru"],
-        }
-        (root / "params.yaml").write_text(yaml.safe_dump({"experiments": {"texts": entry}}))
+        path = Path(name, "own.csv")
+        _write(path, rows)
+        _bring_in(path, "text", rows, path.stat().st_size)
+
+
+def folder(files: int) -> None:
+    """Bring in a folder of recordings of a twentieth of a second, in ten classes."""
+    with tempfile.TemporaryDirectory() as name:
+        path, drawn = Path(name, "own"), np.random.default_rng(0)
+        for number in range(10):
+            (path / f"class {number}").mkdir(parents=True)
+        size = 0
+        for number in range(files):
+            place = path / f"class {number % 10}" / f"{number}.wav"
+            soundfile.write(place, 0.1 * drawn.standard_normal(400), 8000)
+            size += place.stat().st_size
+        _bring_in(path, "audio", files, size)
+
+
+def _bring_in(path: Path, modality: str, count: int, size: int) -> None:
+    """Fetch and prepare own files by the stages' own scripts, and print a row of it."""
+    entry = {
+        "data": f"./{path.name}",
+        "modality": modality,
+        "task": "classification",
+        "metric": "accuracy",
+        "variants": ["gru"],
+    }
+    text = yaml.safe_dump({"experiments": {"own": entry}})
+    (path.parent / "params.yaml").write_text(text)
+    seconds, most = list[float](), 0
+    for stage in ("fetch", "prepare"):
         began = time.perf_counter()
-        script = Path(__file__).parents[1] / "pipelines" / "prepare.py"
+        script = Path(__file__).parents[1] / "pipelines" / f"{stage}.py"
         process = subprocess.Popen(
-            [sys.executable, str(script), "texts"], cwd=root, stdout=subprocess.DEVNULL
+            [sys.executable, str(script), "own"],
+            cwd=path.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        most = _watch(process)
+        most = max(most, _watch(process))
         if process.returncode:
-            raise RuntimeError(f"prepare ended with {process.returncode}")
-        seconds = time.perf_counter() - began
-        cells = [f"{rows:,}", f"{table.stat().st_size / 2**20:.0f} MiB", f"{seconds:.1f}"]
-        cells += [f"{seconds / rows * 1e6:.0f}", f"{most / 2**20:.0f} MiB"]
+            raise RuntimeError(f"{stage} ended with {process.returncode}")
+        seconds.append(time.perf_counter() - began)
+    cells = [f"{count:,} {'texts' if modality == 'text' else 'recordings'}"]
+    cells += [f"{size / 2**20:,.0f} MiB", *(f"{each:.1f}" for each in seconds)]
+    cells += [f"{sum(seconds) / count * 1e6:.0f}", f"{most / 2**20:.0f} MiB"]
     print(f"| {' | '.join(cells)} |", flush=True)
 
 

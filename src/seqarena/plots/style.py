@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops, ImageOps
 
 from seqarena.files import new_file
+from seqarena.plots.fonts import USUAL, draw_all_letters
 
 # Okabe and Ito (2008), "Color Universal Design": told apart with any colour vision.
 BLUE, ORANGE = "#0072B2", "#C04E00"
@@ -28,7 +29,7 @@ DPI = 110
 MARGIN = 13  # pixels around a picture
 
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
+    "font.family": USUAL,
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -73,7 +74,7 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
 def _drawn(figure: Figure) -> Image.Image:
     """Lay a figure out and draw it, once each: ``savefig`` does both twice."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    draw_all_letters(figure, canvas.draw)
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")  # type: ignore[no-untyped-call]
 
 
