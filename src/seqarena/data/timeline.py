@@ -135,7 +135,7 @@ def _constant(name: str, places: list[str], cells: list[str]) -> str:
         if not cell:
             raise InputError(f"{place}: the cell '{name}' is empty; it is `static`")
         if cell != cells[0]:
-            first = f"but '{cells[0]}' in {beside(places[0], place)}"
+            first = f"but '{cells[0]}' in {beside(place, places[0])}"
             raise InputError(f"{place}: column '{name}': '{cell}', {first}; it is `static`")
     return cells[0]
 

@@ -110,12 +110,15 @@ def named(series: str, origin: pd.Timestamp) -> str:
 
 def with_train(path: Path, members: list[Member]) -> list[Member]:
     """Leave out what has too little train to learn from, and tell; all stay where all have."""
-    kept = [m for m in members if len(m.origins["train"]) and np.isfinite(m.naive_mae)]
-    if kept and len(kept) < len(members):
-        shape, season = members[0].shape, members[0].season
-        names = few(repr(m.name) for m in members if m not in kept)
-        needed = f"a window of {shape.lookback} + {shape.horizon} steps or a season of {season}"
-        message = f"{path}: too little train for {needed}, so left out: {names}"
+    kept, short = (
+        [m for m in members if (len(m.origins["train"]) > 0 and m.naive_mae >= 0) == enough]
+        for enough in (True, False)
+    )
+    if kept and short:
+        shape = members[0].shape
+        needed = f"a window of {shape.lookback} + {shape.horizon} steps, or of a season"
+        names = few(f"'{m.name}'" for m in short)
+        message = f"{path}: too little train for {needed}, and left out: {names}"
         warnings.warn(message, InputWarning, stacklevel=3)
     return kept or members
 
