@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from seqarena.baselines.registry import BASELINES
+from seqarena.cli.predict import scales_of as scales_of_inputs
 from seqarena.config import parse
 from seqarena.data.batches import Batches
 from seqarena.data.modalities.series import Series, SeriesOptions
@@ -17,6 +18,7 @@ from seqarena.errors import InputError, InputWarning
 from seqarena.evaluation.by_series import by_series
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.scoring import judge_on_valid
+from seqarena.predict import Predictor, save_model
 from seqarena.tasks import TASKS
 from seqarena.tasks.quantile_forecasting import LEVELS
 from support import scores_of
@@ -279,3 +281,20 @@ def test_a_linear_map_learns_from_all_series(tmp_path: Path) -> None:
     forecasts = BASELINES["linear"].predict(data, judge_on_valid(data, task, "mae"))
     test = data.split("test")
     assert np.abs(forecasts - test.targets).max() < 0.2, "a line and a week, both known by heart"
+
+
+def test_a_model_answers_in_the_unit_of_each_series(tmp_path: Path) -> None:
+    data, task = prepared(tmp_path, table("ab")), TASKS["forecasting"]
+    asked = {"width": 4, "layers": 1, "dropout": 0.0, "patch": 2}
+    model = task.model("gru", data.spec, asked)
+    about = {"task": "forecasting", "variant": "gru", "hyperparameters": asked}
+    save_model(tmp_path / "model", model.state_dict(), data.spec, about)
+    predictor, source = Predictor(tmp_path / "model"), str(tmp_path / "series.csv")
+    inputs = Series().read(source, predictor.spec)
+    steps, scales = [each.steps for each in inputs], scales_of_inputs(inputs)
+    assert scales is not None and scales.shape == (2, 3)
+    scaled = [answer["forecast"] for answer in predictor.predict(steps)]
+    for answer, raw, scale in zip(
+        predictor.predict(steps, None, scales), scaled, scales, strict=True
+    ):
+        np.testing.assert_allclose(answer["forecast"], np.array(raw) * scale[1] + scale[0])
