@@ -52,7 +52,7 @@ def test_a_saved_model_answers_as_it_did(
     for indices, batch in Batches(test, 3).in_order():
         with torch.inference_mode():
             output = training.model(batch)
-        wanted = training.task.predict(output, training.spec)
+        wanted = training.task.predict(output, batch, training.spec)
         for row, index in enumerate(indices):
             prediction = predictions[int(index)]
             key = "forecast" if modality == "series" else "probability"

@@ -42,15 +42,22 @@ class Predictor:
         self.model.eval()
 
     def predict(
-        self, sequences: list[Array], decoding: Decoding | None = None
+        self,
+        sequences: list[Array],
+        decoding: Decoding | None = None,
+        scales: Array | None = None,
     ) -> list[dict[str, Any]]:
-        """Answer for each ``(T, *feature_shape)``; with ``attention`` ``(heads, U, T)`` if any."""
+        """Answer for each ``(T, *feature_shape)``; with ``attention`` ``(heads, U, T)`` if any.
+
+        With `scales` ``(N, 3)``, `store.SCALE` of each; else the spec's holds for all.
+        """
         results: list[dict[str, Any]] = []
         for start in range(0, len(sequences), BATCH):
-            batch = collate(sequences[start : start + BATCH])
+            places = slice(start, start + BATCH)
+            batch = collate(sequences[places], scales=None if scales is None else scales[places])
             with torch.inference_mode():
                 output = self.task.forward(self.model, batch, self.spec, decoding)
-            chunk = self.task.predict(output, self.spec)
+            chunk = self.task.predict(output, batch, self.spec)
             for place, result in enumerate(chunk):
                 attention = self.task.attention_of(output, place)
                 if attention is not None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
+from pydantic import Field
+
 from seqarena.config import Record, Strict, parse
 from seqarena.errors import InputError
 from seqarena.files import read_json, write_json
@@ -37,6 +39,13 @@ class BaselineSummary(Strict):
     seconds: float  # to fit it and to predict, in one
 
 
+class SeriesSummary(Strict):
+    """One series of several on the test split."""
+
+    test_examples: int  # windows
+    values: dict[str, float | None]  # of variants, on average, and of baselines; None: undefined
+
+
 class Summary(Record):
     """summary.json: the variants and baselines of one experiment, and its verdict."""
 
@@ -48,6 +57,7 @@ class Summary(Record):
     ending: str  # how it ended, in three words or so
     cost: str  # which of the best to take if it must be one; empty for one, or where all lose
     remarks: tuple[str, ...] = ()  # what the verdict lacks, each with what would help
+    series: dict[str, SeriesSummary] = Field(default_factory=dict)  # where data hold several
 
     @property
     def means(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from seqarena.cli.add import look_at
 from seqarena.errors import InputError
-from seqarena.proposal.tables import Asked, Look
+from seqarena.proposal.asked import Asked, Look
 
 GOOD, BAD = "a warm and funny film", "a cold and dull film"
 
@@ -265,3 +265,55 @@ def test_a_script_without_blanks_has_a_word_for_each_character(tmp_path: Path) -
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
     prepare = look(tmp_path / "a.csv").proposal.prepare
     assert ("units" in prepare, prepare["max_length"]) == (False, 14)
+
+
+def panel(path: Path, shops: dict[str, int], extra: dict[str, list[str]] | None = None) -> None:
+    """Write a table of shops with so many days each, and cells of each shop beside them."""
+    more = extra or {}
+    rows = [",".join(["when", "shop", "sold", "open", *more])]
+    for number, (shop, count) in enumerate(shops.items()):
+        times = np.datetime64("2020-01-06") + np.arange(count)
+        own = [cells[number] for cells in more.values()]
+        rows += [
+            ",".join([str(time), shop, f"{n / 7 + number:.3f}", str(n % 9), *own])
+            for n, time in enumerate(times)
+        ]
+    path.write_text("\n".join(rows) + "\n")
+
+
+def test_several_series_in_one_table(tmp_path: Path) -> None:
+    shops = {"north": 400, "south": 300, "east": 400, "west": 400, "mid": 400, "far": 90}
+    region = {"region": ["a", "a", "b", "b", "a", "b"], "size": ["1", "2", "3", "4", "5", "6.5"]}
+    panel(tmp_path / "a.csv", shops, region)
+    found = look(tmp_path / "a.csv", target="sold")
+    assert any(line.split()[:2] == ["when", "time:"] for line in found.found)
+    assert found.proposal.prepare == {
+        "time": "when",
+        "target": "sold",
+        "series": "shop",
+        "covariates": ["open"],
+        "static": ["region", "size"],
+        "lookback": 28,
+        "horizon": 7,
+        "season": 7,
+        "stride": 1,
+        "valid": 0.2,
+        "test": 0.2,
+    }
+
+
+def test_what_tells_series_apart_is_asked_for_where_it_is_not_clear(tmp_path: Path) -> None:
+    shops = dict.fromkeys(("1", "2", "3"), 120)
+    panel(tmp_path / "a.csv", shops, {"town": ["Ulm", "Bonn", "Köln"]})
+    with pytest.raises(InputError, match="shop, town could be the name of a series; .*--series"):
+        look(tmp_path / "a.csv", target="sold")
+    prepare = look(tmp_path / "a.csv", target="sold", series="shop").proposal.prepare
+    assert prepare["series"] == "shop" and "static" not in prepare, "town would say it again"
+    assert prepare["covariates"] == ["open"]
+    with pytest.raises(InputError, match="--series open: has empty cells, or rows of one 'when'"):
+        look(tmp_path / "a.csv", target="sold", series="open")
+    with pytest.raises(InputError, match="--series: no column named 'shops'; did you mean 'shop'"):
+        look(tmp_path / "a.csv", target="sold", series="shops")
+    panel(tmp_path / "b.csv", {"1": 120, " 1": 120})
+    with pytest.raises(InputError, match="no column tells them apart; --series COLUMN"):
+        look(tmp_path / "b.csv", target="sold")

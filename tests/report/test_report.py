@@ -8,7 +8,14 @@ from seqarena.errors import InputError
 from seqarena.files import write_json
 from seqarena.plots.formats import Format
 from seqarena.plots.results import scores
-from seqarena.records import AllMetrics, ComparisonRecord, Pair, Summary, read_summaries
+from seqarena.records import (
+    AllMetrics,
+    ComparisonRecord,
+    Pair,
+    SeriesSummary,
+    Summary,
+    read_summaries,
+)
 from seqarena.report.report import verdict_table, write_report
 from seqarena.report.rows import difference_of
 
@@ -230,3 +237,17 @@ def test_what_would_separate_is_said_only_where_it_is_open():
     assert (found.difference, found.chance) == ("-0.020", "20%")
     assert "-0.050 to +0.010" in found.detail and "p=0.20 (alone p=0.030)" in found.detail
     assert found.chance_detail == "95% interval <1% to >99%"
+
+
+def test_the_metric_by_series_stands_in_both_pages(results, tmp_path):
+    path = results / "forecast" / "summary.json"
+    series = {
+        "north": SeriesSummary(test_examples=1200, values={"gru": 1234.56, "week": 2.0}),
+        "south": SeriesSummary(test_examples=7, values={"gru": 0.5, "week": None}),
+    }
+    Summary.read(path).model_copy(update={"series": series}).write(path)
+    write_report(results, EXPERIMENTS, tmp_path / "report")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert page.count("By series") == 1
+    assert "<td>north</td><td>1,200</td><td>1235</td><td>2</td>" in page
+    assert "| south | 7 | 0.5 | – |" in (tmp_path / "report" / "report.md").read_text()

@@ -63,7 +63,7 @@ def predictor(sentences: Path) -> Predictor:
 
 
 def read(predictor: Predictor, text: str) -> Any:
-    ((_, steps),) = Text().read(text, predictor.spec)
+    ((_, steps, _),) = Text().read(text, predictor.spec)
     return steps
 
 
@@ -254,7 +254,7 @@ def test_the_likeliest_next_keys_have_names(
     batch = Batch(torch.from_numpy(steps)[None], torch.tensor([5]), torch.empty(0))
     with torch.inference_mode():
         output = task.forward(model, batch, spec)
-    (answer,) = task.predict(output, spec)
+    (answer,) = task.predict(output, batch, spec)
     assert set(answer["next"]) == {"A0", "A#0", "B0", "C1", "C#1", "D1"}
     assert list(answer["next"].values()) == sorted(answer["next"].values(), reverse=True)
     assert next(iter(answer["next"])) == key_name(int(output.logits[0, -1].argmax()))

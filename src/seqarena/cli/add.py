@@ -17,7 +17,7 @@ from seqarena.config import (
     with_named_protocol,
 )
 from seqarena.errors import InputError
-from seqarena.proposal.tables import Asked, Look
+from seqarena.proposal.asked import Asked, Look
 
 if TYPE_CHECKING:
     from seqarena.cli.cost import Seconds
@@ -34,6 +34,9 @@ Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="the answer")
 Split = Annotated[str | None, typer.Option(metavar="COLUMN", help="train, valid or test")]
 Group = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="whose rows stay on one side: a speaker")
+]
+Series = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="which of several series a row is of: a shop")
 ]
 Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
 Header = Annotated[
@@ -59,6 +62,7 @@ def inspect(
     target: Target = None,
     split: Split = None,
     group: Group = None,
+    series: Series = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -70,7 +74,9 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    look = look_at(path, Asked(task, input, target, split, group, encoding, header, quotes, names))
+    look = look_at(
+        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
+    )
     _print(look)
     print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
 
@@ -83,6 +89,7 @@ def add(
     target: Target = None,
     split: Split = None,
     group: Group = None,
+    series: Series = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -98,7 +105,9 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    look = look_at(path, Asked(task, input, target, split, group, encoding, header, quotes, names))
+    look = look_at(
+        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
+    )
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)

@@ -14,10 +14,12 @@ from seqarena.errors import InputError, unknown
 from seqarena.files import new_file
 
 if TYPE_CHECKING:
+    from seqarena.data.modalities.base import Input
+    from seqarena.data.store import Array
     from seqarena.predict import Predictor
 
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="a name from params.yaml")]
-Input = Annotated[
+Source = Annotated[
     str, typer.Option("--input", help="text, or a file: text, WAV, CSV, MP4, PNG, MIDI")
 ]
 Variant = Annotated[str | None, typer.Option(help="instead of the best one")]
@@ -27,7 +29,7 @@ Output = Annotated[Path | None, typer.Option(help="write JSON here, not a table"
 @takes_decoding()
 def predict(
     experiment: Name,
-    source: Input,
+    source: Source,
     variant: Variant = None,
     output: Output = None,
     attention: Annotated[Path | None, typer.Option(help="draw the attention into this PNG")] = None,
@@ -41,22 +43,22 @@ def predict(
     if attention is not None:
         _expect_attention(predictor)
     inputs = read(predictor, source)
-    predictions = predictor.predict([steps for _, steps in inputs], way)
+    predictions = predictor.predict([each.steps for each in inputs], way, scales_of(inputs))
     if attention is not None:
-        _draw_attention(attention, predictor, *inputs[0], predictions[0])
+        _draw_attention(attention, predictor, inputs[0], predictions[0])
     rows = [
         {"input": name, **{k: v for k, v in prediction.items() if k != "attention"}}
-        for (name, _), prediction in zip(inputs, predictions, strict=True)
+        for (name, *_), prediction in zip(inputs, predictions, strict=True)
     ]
     show(rows, predictor, output)
 
 
-def score(experiment: Name, source: Input, variant: Variant = None, output: Output = None) -> None:
+def score(experiment: Name, source: Source, variant: Variant = None, output: Output = None) -> None:
     """Tell how likely a sequence is, step by step, by the chain rule of probability."""
     _expect("--output", output, "terms.json")
     predictor = load_best(experiment, variant)
     rows = []
-    for name, steps in read(predictor, source):
+    for name, steps, _ in read(predictor, source):
         terms = predictor.score(steps)
         total = sum(term for _, term in terms)
         perplexity = math.exp(-total / len(terms))
@@ -68,7 +70,7 @@ def score(experiment: Name, source: Input, variant: Variant = None, output: Outp
 @takes_decoding("sample")
 def generate(
     experiment: Name,
-    source: Input,
+    source: Source,
     max_length: Annotated[int, typer.Option("--length", min=1, help="steps at most")] = 40,
     variant: Variant = None,
     output: Output = None,
@@ -83,7 +85,7 @@ def generate(
         raise InputError("--output: music is written to a file; expected a name such as bach.mid")
     _expect("--output", output, "bach.mid" if music else "texts.json")
     rows = []
-    for name, steps in read(predictor, source):
+    for name, steps, _ in read(predictor, source):
         first, *n_best = predictor.generate(steps, way, max_length)
         rows.append({"input": name, **first, **({"n_best": n_best} if n_best else {})})
     if music and output is not None:
@@ -114,11 +116,19 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     return Predictor(found.model_of(name, best.repetition))
 
 
-def read(predictor: Predictor, source: str) -> list[tuple[str, Any]]:
+def read(predictor: Predictor, source: str) -> list[Input]:
     """Read what is asked about as the model was taught to read."""
     from seqarena.data.modalities import modality
 
     return modality(predictor.spec.modality).read(source, predictor.spec)
+
+
+def scales_of(inputs: list[Input]) -> Array | None:
+    """Return what scales each input's target ``(N, 3)``, or None where one scale serves all."""
+    import numpy as np
+
+    scales = [each.scale for each in inputs if each.scale is not None]
+    return np.stack(scales) if scales else None
 
 
 def _expect(option: str, path: Path | None, example: str) -> None:
@@ -142,7 +152,7 @@ def _expect_attention(predictor: Predictor) -> None:
 
 
 def _draw_attention(
-    path: Path, predictor: Predictor, name: str, steps: Any, prediction: dict[str, Any]
+    path: Path, predictor: Predictor, asked: Input, prediction: dict[str, Any]
 ) -> None:
     from seqarena.figures import Caption, draw_attention
 
@@ -151,10 +161,10 @@ def _draw_attention(
     if "alternatives" in prediction:  # (heads, U, S): a row for each step that a label was asked of
         labelled = [step - 1 for step in prediction["alternatives"]]
         weights, rows = weights[:, labelled], [prediction["labels"][step] for step in labelled]
-    caption = Caption(f"{variant} {_title(name, prediction)}", rows)
+    caption = Caption(f"{variant} {_title(asked.name, prediction)}", rows)
     with new_file(path) as partial:
-        draw_attention(partial, predictor.spec, steps, weights, caption)
-    print(f"{path}: what {variant} looked at in {name}")
+        draw_attention(partial, predictor.spec, asked.steps, weights, caption)
+    print(f"{path}: what {variant} looked at in {asked.name}")
 
 
 def _title(name: str, prediction: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ class Batch(NamedTuple):
     lengths: Tensor  # (B,)
     targets: Tensor  # (B,) classes, (B, H) values or (B, U) tokens
     target_lengths: Tensor | None = None  # (B,), where targets are sequences of their own
+    scales: Tensor | None = None  # (B, 3) `store.SCALE`, where targets are not all scaled alike
 
     def to(self, device: torch.device) -> Batch:
         """Move to a device."""
@@ -33,14 +34,17 @@ class Batch(NamedTuple):
         return Batch(**{name: change(tensor) for name, tensor in there.items()})
 
 
-def collate(sequences: list[Array], targets: Array | None = None) -> Batch:
+def collate(
+    sequences: list[Array], targets: Array | None = None, scales: Array | None = None
+) -> Batch:
     """Pad separate sequences, each ``(T, *)``, into one batch; missing targets are zeros."""
     lengths = np.array([len(sequence) for sequence in sequences])
     padded = np.zeros((len(sequences), lengths.max(), *sequences[0].shape[1:]), sequences[0].dtype)
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
     aims = np.zeros(len(sequences), np.int64) if targets is None else targets
-    return Batch(torch.from_numpy(padded), torch.from_numpy(lengths), torch.from_numpy(aims))
+    batch = Batch(torch.from_numpy(padded), torch.from_numpy(lengths), torch.from_numpy(aims))
+    return batch if scales is None else batch._replace(scales=torch.from_numpy(scales))
 
 
 def windows(batch: Batch, steps: int) -> Iterator[tuple[Batch, Tensor]]:
@@ -105,7 +109,9 @@ class Batches:
         split = self.split
         inputs, lengths = _padded(split.inputs, split.starts[indices], split.lengths[indices])
         if split.target_starts is None or split.target_lengths is None:
-            return Batch(inputs, lengths, torch.from_numpy(np.asarray(split.targets[indices])))
+            targets = torch.from_numpy(np.asarray(split.targets[indices]))
+            scales = None if split.scales is None else torch.from_numpy(split.scales[indices])
+            return Batch(inputs, lengths, targets, scales=scales)
         spans = split.target_starts[indices], split.target_lengths[indices]
         return Batch(inputs, lengths, *_padded(split.targets, *spans))
 

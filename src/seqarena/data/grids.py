@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -43,6 +46,23 @@ def step_of(ticks: Array) -> Step:
             if (np.diff(ticks) % (step * MICRO)).any() and _is_of_calendar(times, name):
                 return name
     return step
+
+
+def common_step(series: Sequence[Array]) -> Step:
+    """Return the step of several series, each by its times in order, see `step_of`.
+
+    Of the steps that series have that on which every row of all of them lies; the one of most rows
+    where there are several such steps, or none. Raises `ValueError` where no series has two rows.
+    """
+    found = Counter[Step]()
+    for ticks in series:
+        if len(ticks) > 1:
+            found[step_of(ticks)] += len(ticks)
+    if not found:
+        raise ValueError("a step needs two rows of a series")
+    steps = [step for step, _ in found.most_common()]
+    fitting = (s for s in steps if not any(index_of(ticks, s)[1].any() for ticks in series))
+    return next(fitting, steps[0])
 
 
 def snapped(ticks: Array, tolerance: float) -> Array:

@@ -1,16 +1,41 @@
-"""Scales learned from train and applied to every split, in place."""
+"""Scales learned from train, and applied to every split."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from seqarena.data.store import SPLITS, Array
+from seqarena.errors import InputError
 
 CHUNK = 1 << 16  # steps read at once
 CONSTANT = 1e-6  # of its mean: a smaller deviation is the rounding of float32
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What brings columns to mean 0 and deviation 1."""
+
+    means: list[float]
+    stds: list[float]
+
+    @classmethod
+    def of(cls, values: Array, where: str) -> Standard:
+        """Learn it from ``(S, C)``, where NaN is no value; a constant column becomes 0.
+
+        Raises `InputError` where a column has no value.
+        """
+        if not np.isfinite(values).any(axis=0).all():
+            raise InputError(f"{where}: a column has no value in train")
+        stds = np.nanstd(values, axis=0)
+        return cls(np.nanmean(values, axis=0).tolist(), np.where(stds > 0, stds, 1.0).tolist())
+
+    def __call__(self, values: Array) -> Array:
+        scaled: Array = (values - self.means) / self.stds
+        return scaled
 
 
 def scale_by_train(out: Path, *, least_std: float = 0.0) -> tuple[Array, Array]:

@@ -9,8 +9,11 @@ machine shares one copy in the page cache and nothing is pickled:
 - ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values; where each target is a
   sequence of its own, ``(U, *)`` of all, one after another, with ``target_starts.npy`` and
   ``target_lengths.npy`` ``(N,)`` beside it
-- ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, and the
-  ``group`` (a speaker, a week) whose sequences are not independent of each other
+- ``scales.npy``   ``(N, 3)`` float64, where targets are numbers that are not all scaled alike:
+  `SCALE` of each sequence; the spec holds that of all otherwise
+- ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, the
+  ``series`` of several that a window is of, and the ``group`` (a speaker, a week) whose sequences
+  are not independent of each other
 
 ``spec.json`` beside the splits is the `DataSpec`: all that a model may know about the data.
 """
@@ -32,6 +35,7 @@ from seqarena.files import read_json, write_json
 
 SPLITS = ("train", "valid", "test")
 Array = NDArray[Any]
+SCALE = ("mean", "std", "naive_mae")  # of a target: values are scaled * std + mean
 ANEW = "`dvc repro` prepares it anew"
 # What numpy raises at a damaged header.
 UNREADABLE = (
@@ -64,6 +68,15 @@ class DataSpec:
     options: dict[str, Any] = field(default_factory=dict)  # what encodes a new input the same way
     sizes: dict[str, int] = field(default_factory=dict)  # sequences per split
 
+    @property
+    def scale(self) -> Array:
+        """What scales the targets of all sequences, `SCALE` as ``(1, 3)``.
+
+        Where each has its own, that of none in particular: scaled values stay what they are.
+        """
+        otherwise = {"mean": 0.0, "std": 1.0, "naive_mae": np.nan}
+        return np.array([[self.target.get(name, otherwise[name]) for name in SCALE]])
+
 
 class Split:
     """One split of the prepared data, memory-mapped."""
@@ -78,6 +91,10 @@ class Split:
             self.target_starts, self.target_lengths = (
                 _mapped(folder / f"target_{name}.npy") for name in ("starts", "lengths")
             )
+        scales = folder / "scales.npy"
+        self.scales = _mapped(scales) if scales.is_file() else None
+        if self.scales is not None:
+            _check_count(folder, "scales", self.scales, self.starts)
         _check_places(folder, "", self.inputs, self.starts, self.lengths)
         if self.target_starts is None or self.target_lengths is None:
             _check_count(folder, "targets", self.targets, self.starts)
@@ -139,6 +156,18 @@ def _check_count(folder: Path, name: str, found: Array, starts: Array) -> None:
         raise InputError(f"{folder}: damaged, {name}.npy is not of {len(starts)} rows; {ANEW}")
 
 
+def scales_of(split: Split, spec: DataSpec) -> Array:
+    """Return `SCALE` of each sequence of a split, ``(N, 3)``."""
+    scales = spec.scale if split.scales is None else split.scales
+    return np.broadcast_to(scales, (len(split), len(SCALE)))
+
+
+def in_unit(scaled: Array, scales: Array) -> Array:
+    """Return scaled numbers ``(N, *)`` in the unit of the data, by scales ``(N or 1, 3)``."""
+    mean, std, _ = scales.T[(..., *(None,) * (scaled.ndim - 1))]
+    return np.asarray(scaled * std + mean)
+
+
 class Prepared:
     """The prepared data of one experiment."""
 
@@ -194,6 +223,7 @@ def write_split(
     lengths: Array,
     targets: Array,
     examples: Iterable[dict[str, Any]],
+    scales: Array | None = None,
 ) -> None:
     """Write one split; see the head of this file for the shapes."""
     folder.mkdir(parents=True)
@@ -201,6 +231,8 @@ def write_split(
     np.save(folder / "starts.npy", starts.astype(np.int64), allow_pickle=False)
     np.save(folder / "lengths.npy", lengths.astype(np.int32), allow_pickle=False)
     np.save(folder / "targets.npy", targets, allow_pickle=False)
+    if scales is not None:
+        np.save(folder / "scales.npy", scales.astype(np.float64), allow_pickle=False)
     with (folder / "examples.jsonl").open("w") as file:
         for example in examples:
             file.write(json.dumps(example, ensure_ascii=False) + "\n")

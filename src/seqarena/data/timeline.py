@@ -1,15 +1,17 @@
-"""A table of time stamps and numbers to a regular grid of steps."""
+"""A table of time stamps and numbers to a regular grid of steps, one or one of each series."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from seqarena.data.grids import Step, index_of, snapped, step_of, times_of
+from seqarena.data.grids import Step, common_step, index_of, snapped, times_of
 from seqarena.data.store import Array
 from seqarena.data.tables import ROW, beside, read_records
 from seqarena.errors import InputError
@@ -27,11 +29,32 @@ class Timeline:
     step: Step
     values: Array  # (S, C)
     observed: Array  # (S,) bool: every column was there before interpolation
+    static: tuple[str, ...] = ()  # cells of the columns that are the same all along
 
     @property
     def complete(self) -> Array:
         """Tell the steps at which no value is missing, ``(S,)``."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table make a series, or several of them in one long table."""
+
+    time: str
+    values: tuple[str, ...]
+    series: str | None = None  # names the series that a row is of; there is one where it is None
+    static: tuple[str, ...] = ()  # of a series, the same all along
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one series in the order of time, as they were read."""
+
+    places: Array  # (N,)
+    ticks: Array  # (N,) microseconds since 1970
+    values: Array  # (N, C)
+    static: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +65,32 @@ class Clock:
     tolerance: float = 0.0  # seconds that a row may lie beside the grid
 
 
+def read_timelines(
+    path: Path,
+    columns: Columns,
+    max_gap: int,
+    step: Step | None = None,
+    clock: Clock = Clock(),  # frozen
+) -> dict[str, Timeline]:
+    """Read the series of a CSV or TSV by name, in the order of time, on grids of one common step.
+
+    That may be a step of the calendar, see `common_step`. Times are ISO 8601; those with an offset,
+    or of the clock's time zone, become UTC. Rows may be out of order or repeated; a run of at most
+    `max_gap` missing steps is interpolated. A single series has the name "". Raises `InputError`
+    naming the line of a bad cell, of two different rows at one time, or of a time off the grid.
+    """
+    read = _read(path, columns)
+    total = sum(map(len, read.values()))
+    if total < 2:
+        raise InputError(f"{path}: {total} rows; a series needs two at least")
+    found = {name: _rows(read[name], columns, clock) for name in sorted(read)}
+    if all(len(rows.ticks) < 2 for rows in found.values()):
+        of = f"of one {columns.series} " if columns.series else ""
+        raise InputError(f"{path}: every row {of}has the same time")
+    grid = step or common_step([rows.ticks for rows in found.values()])
+    return {name: _timeline(rows, grid, max_gap) for name, rows in found.items()}
+
+
 def read_timeline(
     path: Path,
     time: str,
@@ -50,37 +99,57 @@ def read_timeline(
     step: Step | None = None,
     clock: Clock = Clock(),  # frozen
 ) -> Timeline:
-    """Read the columns of a CSV or TSV in the order of time, on the grid of the most common step.
+    """Read a table that holds one series; see `read_timelines`."""
+    return read_timelines(path, Columns(time, columns), max_gap, step, clock)[""]
 
-    That may be a step of the calendar, see `step_of`. Times are ISO 8601; those with an offset, or
-    of the clock's time zone, become UTC. Rows may be out of order or repeated; a run of at most
-    `max_gap` missing steps is interpolated. Raises `InputError` naming the line of a bad cell, of
-    two different rows at one time, or of a time off the grid.
-    """
-    rows = [
-        (row.place, row.cells[time], [row.cells[column] for column in columns])
-        for row in read_records(path, (time, *columns))
-    ]
-    if len(rows) < 2:
-        raise InputError(f"{path}: {len(rows)} rows; a series needs two at least")
-    places = np.array([place for place, _, _ in rows], object)
-    ticks = _ticks(time, places, [cell for _, cell, _ in rows], clock)
-    values = np.stack(
-        [_numbers(c, places, [r[i] for _, _, r in rows]) for i, c in enumerate(columns)], axis=1
-    )
+
+def _read(path: Path, columns: Columns) -> dict[str, list[tuple[str, ...]]]:
+    """Read the rows of each series: where each stands, and its cells that are asked for."""
+    wanted = (columns.time, *columns.values, *columns.static)
+    by = columns.series
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for row in read_records(path, wanted if by is None else (*wanted, by)):
+        name = "" if by is None else row.cells[by]
+        if by is not None and not name:
+            raise InputError(f"{row.place}: the cell '{by}' is empty; expected a name")
+        found[name].append((row.place, *(row.cells[column] for column in wanted)))
+    return found
+
+
+def _rows(rows: Sequence[tuple[str, ...]], columns: Columns, clock: Clock) -> Rows:
+    """Parse the rows of one series, and put them in the order of time."""
+    where, times, *cells = map(list, zip(*rows, strict=True))
+    places = np.array(where, object)
+    numbers, static = cells[: len(columns.values)], cells[len(columns.values) :]
+    ticks = _ticks(columns.time, places, times, clock)
+    parsed = [_numbers(n, places, found) for n, found in zip(columns.values, numbers, strict=True)]
     order = np.argsort(ticks, kind="stable")
-    places, ticks, values = _once(places[order], ticks[order], values[order])
-    if len(ticks) < 2:
-        raise InputError(f"{path}: every row has the same time")
-    grid = step or step_of(ticks)
-    index = _on_grid(places, ticks, grid)
-    spread = np.full((int(index[-1]) + 1, len(columns)), np.nan)
-    spread[index] = values
-    ends = bool(pd.to_datetime(ticks, unit="us").is_month_end.all())
-    times = times_of(int(ticks[0]), len(spread), grid, ends)
+    constant = [_constant(n, where, found) for n, found in zip(columns.static, static, strict=True)]
+    values = np.stack(parsed, axis=1)[order]
+    return Rows(*_once(places[order], ticks[order], values), tuple(constant))
+
+
+def _constant(name: str, places: list[str], cells: list[str]) -> str:
+    """Return the cell of a column that is the same in all rows of a series."""
+    for place, cell in zip(places, cells, strict=True):
+        if not cell:
+            raise InputError(f"{place}: the cell '{name}' is empty; it is `static`")
+        if cell != cells[0]:
+            first = f"but '{cells[0]}' in {beside(place, places[0])}"
+            raise InputError(f"{place}: column '{name}': '{cell}', {first}; it is `static`")
+    return cells[0]
+
+
+def _timeline(rows: Rows, step: Step, max_gap: int) -> Timeline:
+    """Spread the rows of one series over its grid."""
+    index = _on_grid(rows.places, rows.ticks, step)
+    spread = np.full((int(index[-1]) + 1, rows.values.shape[1]), np.nan)
+    spread[index] = rows.values
+    ends = bool(pd.to_datetime(rows.ticks, unit="us").is_month_end.all())
+    times = times_of(int(rows.ticks[0]), len(spread), step, ends)
     observed = np.isfinite(spread).all(axis=1)
     filled = np.stack([_fill(column, max_gap) for column in spread.T], axis=1)
-    return Timeline(times, grid, filled, observed)
+    return Timeline(times, step, filled, observed, rows.static)
 
 
 def _ticks(name: str, places: Array, cells: list[str], clock: Clock) -> Array:
@@ -91,7 +160,7 @@ def _ticks(name: str, places: Array, cells: list[str], clock: Clock) -> Array:
     if clock.timezone is not None and times.diff().abs().median() < pd.Timedelta(days=1):
         times = _from_local(name, places, cells, times, clock.timezone)
     ticks = times.to_numpy("datetime64[us]").astype(np.int64)
-    return snapped(ticks, clock.tolerance) if clock.tolerance else ticks
+    return snapped(ticks, clock.tolerance) if clock.tolerance and len(ticks) > 1 else ticks
 
 
 def _from_local(
@@ -132,7 +201,8 @@ def _once(places: Array, ticks: Array, values: Array) -> tuple[Array, Array, Arr
             first = beside(places[i], places[i - 1])
             raise InputError(
                 f"{places[i]}: the same time as {first} with other values; "
-                "expected one row per time (local times repeat when summer ends: `timezone:`)"
+                "expected one row per time (`series:` names what tells several series apart; "
+                "local times repeat when summer ends: `timezone:`)"
             )
     return tuple(np.delete(array, repeated, axis=0) for array in (places, ticks, values))  # type: ignore[return-value]
 

@@ -13,6 +13,7 @@ import torch
 from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputWarning
 from seqarena.evaluation import latency
+from seqarena.evaluation.by_series import by_series
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.evidence import evidence_of
@@ -194,7 +195,8 @@ class Evaluation:
             comparison=comparison,
             tuning=tuning,
         )
-        summary = summary.model_copy(update={"remarks": remarks(evidence)})
+        series = by_series(self.task.metrics[config.metric], self.split, outcome.rows)
+        summary = summary.model_copy(update={"remarks": remarks(evidence), "series": series})
         record = ComparisonRecord(**dict(comparison), metrics=outcome.all_metrics)
         record.write(results / "comparison.json")
         summary.write(results / "summary.json")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from seqarena.config import Experiment
 from seqarena.evaluation import cheapest
@@ -44,6 +45,12 @@ class Outcome:
             bounds,
             len(next(iter(self.finals.values()))[0].predictions),
         )
+
+    @property
+    def rows(self) -> dict[str, list[Tensor]]:
+        """The rows of the experiment's metric, of all runs of each variant and baseline."""
+        finals = {name: [one.rows for one in runs] for name, runs in self.finals.items()}
+        return finals | {name: [one.rows] for name, one in self.baselines.items()}
 
     @property
     def all_metrics(self) -> AllMetrics:

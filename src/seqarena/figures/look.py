@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seqarena.data.modalities import modality
-from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, Split
+from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, Split, in_unit, scales_of
 from seqarena.data.tokens import UNKNOWN
 from seqarena.figures.final import item_of
 from seqarena.plots import examples
@@ -63,11 +63,8 @@ def look_over(name: str, prepared: Prepared, out: Path) -> LookPage:
     elif splits["train"].target_lengths is not None and spec.target_vocabulary:
         written = {n: np.asarray(s.target_lengths) for n, s in splits.items()}
         spread("targets.png", "lengths of what is written", written, spec.target_unit)
-    elif spec.target:
-        numbers = {
-            n: np.asarray(s.targets, np.float64)[:, 0] * spec.target["std"] + spec.target["mean"]
-            for n, s in splits.items()
-        }
+    elif spec.target or splits["train"].scales is not None:
+        numbers = {n: in_unit(s.targets[:, 0], scales_of(s, spec)) for n, s in splits.items()}
         spread("targets.png", "targets", numbers, str(spec.options.get("target", "target")))
     return LookPage(name, facts, pictures, _examples(spec, splits["train"], out))
 

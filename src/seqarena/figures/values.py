@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from seqarena.data.store import Array
+from seqarena.data.store import Array, in_unit, scales_of
 from seqarena.figures.final import Caption, Final, item_of
 from seqarena.plots.results import forecasts
 from seqarena.plots.steps import scatter
@@ -16,22 +16,26 @@ from seqarena.tasks.quantile_forecasting import LEVELS, quantiles_of
 
 def draw_forecasts(final: Final) -> Callable[[int], Caption]:
     """Draw the forecasts from a few origins."""
-    return _draw(final, _unscaled(final, np.stack(final.predictions)), None)
+    return _draw(
+        final, in_unit(np.stack(final.predictions), scales_of(final.test, final.spec)), None
+    )
 
 
 def draw_quantiles(final: Final) -> Callable[[int], Caption]:
     """Draw the medians from a few origins, and what lies between the outer quantiles."""
     logits = torch.from_numpy(np.stack(final.predictions))
-    quantiles = _unscaled(final, quantiles_of(logits).numpy())
+    quantiles = in_unit(quantiles_of(logits).numpy(), scales_of(final.test, final.spec))
     return _draw(final, quantiles[:, :, LEVELS.index(0.5)], quantiles)
 
 
 def _draw(final: Final, values: Array, quantiles: Array | None) -> Callable[[int], Caption]:
     """Draw forecasts ``(N, H)``, with bands where there are quantiles ``(N, H, 9)``."""
     spec, test, drawn = final.spec, final.test, final.drawn
-    truth = _unscaled(final, test.targets)
+    scales = scales_of(test, spec)
+    truth = in_unit(test.targets, scales)
     examples = test.examples()
-    history = _unscaled(final, np.stack([test.sequence(index)[:, 0] for index in drawn]))
+    past = np.stack([test.sequence(index)[:, 0] for index in drawn])
+    history = in_unit(past, scales[drawn])
     titles = [f"from {examples[index]['id']}" for index in drawn]
     unit = str(spec.options.get("target", ""))
     path = final.out / "forecasts.png"
@@ -55,7 +59,7 @@ def _draw(final: Final, values: Array, quantiles: Array | None) -> Callable[[int
 def draw_numbers(final: Final) -> Callable[[int], Caption]:
     """Draw predicted over true values."""
     values, truth = (
-        _unscaled(final, numbers)[:, 0]
+        in_unit(numbers, scales_of(final.test, final.spec))[:, 0]
         for numbers in (np.stack(final.predictions), final.test.targets)
     )
     scatter(truth, values, final.out / "scatter.png")
@@ -68,7 +72,3 @@ def draw_numbers(final: Final) -> Callable[[int], Caption]:
     return lambda index: Caption(
         f"{final.variant} says {values[index]:.4g}, the truth is {truth[index]:.4g}"
     )
-
-
-def _unscaled(final: Final, values: Array) -> Array:
-    return np.asarray(values * final.spec.target["std"] + final.spec.target["mean"])

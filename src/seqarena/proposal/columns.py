@@ -120,11 +120,11 @@ def _kind(values: Counter[str]) -> Kind:
     if len(numbers) > MOSTLY * len(values):
         whole = all(map(float.is_integer, numbers)) and len(numbers) == len(values)
         return "class" if is_few and whole and len(values) < FEWEST_OF_NUMBERS else "number"
-    if is_few:
-        return "class"
     sample = pd.Series(list(islice(values, 200)))
     if pd.to_datetime(sample, format="ISO8601", utc=True, errors="coerce").notna().all():
-        return "time"
+        return "time"  # also where each stands in many rows, one of each series
+    if is_few:
+        return "class"
     return "text" if _is_prose(values) else "name"
 
 

@@ -20,9 +20,10 @@ from seqarena.data.modalities.recordings import BY_FFMPEG
 from seqarena.datasets.own.folders import manifest_of, named_rows
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few, unknown
+from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
-from seqarena.proposal.tables import ANSWERS, Asked, Look, named_group, usual
+from seqarena.proposal.tables import ANSWERS, named_group, usual
 
 SAMPLE = 200  # files that are opened
 CHARACTERS = 40  # letters of an answer, up to which it is spelled and not said in words

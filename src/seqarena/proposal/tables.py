@@ -4,72 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from seqarena.config import Reading
-from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
-from seqarena.errors import InputError, few, unknown
+from seqarena.errors import InputError, unknown
+from seqarena.proposal.asked import Asked, Look, one
 from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
+from seqarena.proposal.series import OF_SERIES, propose_series
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
-OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
-SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
-VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
-FEWEST_LOOKBACKS = 12  # that a series is long
 LONGEST_WORD = 12  # letters, on average over a text
 VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
 RARE = 2_000  # rows from which on a word must stand twice to be learned
-HOUR = 3600.0
-WEEK = 168  # hours
-LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
-    HOUR: (168, 24, 24),
-    DAY: (28, 7, 7),
-    BUSINESS_DAY: (20, 5, 5),
-    7 * DAY: (52, 8, 52),
-    "month": (24, 6, 12),
-    "quarter": (12, 4, 4),
-    "year": (8, 2, 1),
-}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user says of the columns."""
-
-    task: str | None = None
-    input: str | None = None
-    target: str | None = None
-    split: str | None = None
-    group: str | None = None
-    encoding: str = "utf-8"
-    header: bool = True
-    quotes: bool = True
-    names: str | None = None  # what the names of files say
-
-    @property
-    def reading(self) -> Reading:
-        """How a table is read."""
-        return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was found, line by line, and what it suggests."""
-
-    found: list[str]
-    proposal: Proposal
-    warnings: list[str] = field(default_factory=list)
 
 
 def look_at_table(path: Path, asked: Asked) -> Look:
@@ -80,7 +32,7 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     rows = rows_of(path, asked.reading, numbers=True)
     columns, count = columns_of(rows)
     named = {column.name: column for column in columns}
-    for option in ("input", "target", "split", "group"):
+    for option in ("input", "target", "split", "group", "series"):
         name = getattr(asked, option)
         if name is not None and name not in named:
             raise unknown(f"{path}: --{option}", "column", name, named)
@@ -90,8 +42,9 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
     texts = [c for c in columns if c.kind == "text"]
-    if asked.task in OF_SERIES or (asked.task is None and times and not texts):
-        return Look(found, _series(path, columns, count, asked))
+    timed = asked.series is not None or (times and not texts)
+    if asked.task in OF_SERIES or (asked.task is None and timed):
+        return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
     return Look(found, proposal, _of_header(named, asked) + _leaks(path, proposal))
 
@@ -104,52 +57,12 @@ def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
     return [f"the first row, '{odd[0]}', looks like data; --no-header reads it as such"]
 
 
-def _series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
-    times = [column for column in columns if column.kind == "time"]
-    time = _one(path, times, asked.input, "input", "a time")
-    if time.repeated:
-        message = "stands in several rows; a table holds one series, with one row per time"
-        raise InputError(f"{path}: the same time in '{time.name}' {message}")
-    numbers = [c for c in columns if c.is_numeric and c.name != time.name]
-    target = _one(path, numbers, asked.target, "target", "what is forecast")
-    others = [c.name for c in numbers if c.name != target.name and not c.missing]
-    step = _step(path, time)
-    lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
-    lookback = min(lookback, max(season, count // FEWEST_LOOKBACKS))
-    prepare: dict[str, Any] = {"time": time.name, "target": target.name}
-    if others:
-        prepare["covariates"] = others
-    prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
-    if count < SHORT:
-        prepare["stride"] = 1
-    if count < VERY_SHORT:
-        prepare |= {"valid": 0.2, "test": 0.2}
-    return Proposal(
-        data=str(path),
-        modality="series",
-        task=asked.task or OF_SERIES[0],
-        metric=METRICS[asked.task or OF_SERIES[0]],
-        examples=count,
-        reading=asked.reading,
-        prepare=prepare,
-        hourly=step == HOUR and lookback >= WEEK,
-    )
-
-
-def _step(path: Path, time: Column) -> Step:
-    moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
-    ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
-    if len(ticks) < 2:
-        raise InputError(f"{path}: one row; a series needs two at least")
-    return step_of(np.sort(ticks))
-
-
 def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
     group = asked.group or named_group(columns)
     free = [c for c in columns if c.name not in (split, group, asked.target)]
     texts = [c for c in free if c.kind == "text"]
-    text = _one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
+    text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
     answers = [c for c in columns if c.name not in (split, group, text.name)]
     task, target = _task(path, answers, asked)
     reading = {"text": text.name}
@@ -223,27 +136,13 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
 
 def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:
     likely = usual(columns, ANSWERS, asked.target)
-    return _one(path, likely, asked.target, "target", "the answer")
+    return one(path, likely, asked.target, "target", "the answer")
 
 
 def usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) -> Sequence[Column]:
     """Keep the one column that has a usual name, where none is asked for."""
     found = [column for column in columns if column.name.lower() in names]
     return found if len(found) == 1 and asked is None else columns
-
-
-def _one(path: Path, columns: Sequence[Column], name: str | None, option: str, what: str) -> Column:
-    """Return the one column that may be meant; raises `InputError` naming the option otherwise."""
-    if name is not None:
-        chosen = [column for column in columns if column.name == name]
-        if not chosen:
-            fitting = few(c.name for c in columns) or "none"
-            raise InputError(f"{path}: --{option} {name}: not {what}; that could be: {fitting}")
-        return chosen[0]
-    if len(columns) != 1:
-        found = f"{few(c.name for c in columns)} could be" if columns else "no column is"
-        raise InputError(f"{path}: {found} {what}; say which with --{option} COLUMN")
-    return columns[0]
 
 
 def _has_no_words(text: Column) -> bool:

@@ -17,7 +17,7 @@ from rich.table import Table
 from seqarena.files import new_folder
 from seqarena.plots.formats import metric_name
 from seqarena.records import ComparisonRecord, Summary, write_summaries
-from seqarena.report.rows import Overview, Row, overview_of, rows_of
+from seqarena.report.rows import Overview, Row, overview_of, rows_of, series_of
 from seqarena.report.searched import Searched, searched
 
 GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over them
@@ -57,6 +57,7 @@ class Section:
     metric: str
     overview: Overview
     rows: list[Row]  # best first
+    series: list[list[str]]  # the metric by series, its head first
     searched: Searched | None
     pictures: dict[str, list[Picture]]  # of each kind
 
@@ -122,6 +123,7 @@ def _section(folder: Path, pictures: Path) -> Section:
         metric=metric_name(summary.metric),
         overview=overview_of(summary),
         rows=rows_of(summary, comparison),
+        series=series_of(summary),
         searched=searched(folder),
         pictures=_pictures(folder / "plots", pictures),
     )

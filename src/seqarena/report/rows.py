@@ -116,6 +116,19 @@ def _variant_row(
     )
 
 
+def series_of(summary: Summary) -> list[list[str]]:
+    """Return a table of the metric by series, its head first; empty where there are not several."""
+    if not summary.series:
+        return []
+    names = [*summary.variants, *summary.baselines]
+    rows = [
+        [name, f"{each.test_examples:,}"]
+        + [NONE if each.values[who] is None else f"{each.values[who]:.4g}" for who in names]
+        for name, each in summary.series.items()
+    ]
+    return [["series", "windows", *names], *rows]
+
+
 def _short(value: float) -> str:
     """Format a time: whole from ten on, with two digits below."""
     return f"{value:#.2g}" if value < 9.95 else f"{value:,.0f}"

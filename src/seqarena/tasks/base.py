@@ -148,7 +148,7 @@ class Task(ABC, Generic[Predicted, Scored]):
         return self.loss(output, batch)
 
     @abstractmethod
-    def predict(self, output: Predicted, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Predicted, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         """Turn an output into predictions with names and units, one per sequence."""
 
 

@@ -46,7 +46,7 @@ class Classification(PooledTask):
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.cross_entropy(output.logits, batch.targets, reduction="sum"), len(batch.targets)
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = []
         for row in torch.softmax(output.logits.double(), dim=1).tolist():
             best = max(range(len(row)), key=row.__getitem__)

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
-from seqarena.data.store import DataSpec, Split
+from seqarena.data.store import DataSpec, Split, scales_of
 from seqarena.models.outputs import Logits
 from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, Mean
-from seqarena.tasks.number_errors import absolute, root, scaled, squared
+from seqarena.tasks.number_errors import absolute, in_unit, root, scaled, squared
 
 
 class ScaledError(Mean[Logits]):
@@ -22,7 +22,7 @@ class ScaledError(Mean[Logits]):
         super().__init__(ERROR, scaled)
 
     def undefined(self, split: Split, spec: DataSpec) -> str | None:
-        if spec.target["naive_mae"] > 0:
+        if (scales_of(split, spec)[:, 2] > 0).any():
             return None
         return f"on train the value {spec.options['season']} steps before is always right"
 
@@ -31,7 +31,8 @@ class Forecasting(PooledTask):
     """H steps ahead; absolute error, so the model aims at the median.
 
     MAE and RMSE are in the data's unit; MASE divides MAE by the in-sample MAE of the seasonal
-    naive forecast (Hyndman & Koehler 2006).
+    naive forecast (Hyndman & Koehler 2006), of each series by its own. A series of which that
+    forecast is always right on train does not count in it.
     """
 
     metrics: ClassVar = {
@@ -48,6 +49,5 @@ class Forecasting(PooledTask):
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.l1_loss(output.logits, batch.targets, reduction="sum"), batch.targets.numel()
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
-        values = output.logits.double() * spec.target["std"] + spec.target["mean"]
-        return [{"forecast": row} for row in values.tolist()]
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
+        return [{"forecast": row} for row in in_unit(output.logits, batch, spec).tolist()]

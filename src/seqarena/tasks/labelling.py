@@ -79,7 +79,7 @@ class Labelling(StepTask[StepLabels, Logits]):
         loss = cross_entropies(output.logits, truth, UNLABELLED).sum()
         return loss, int((truth != UNLABELLED).sum())
 
-    def predict(self, output: StepLabels, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: StepLabels, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         """Return a label per step; where only some need one, all classes for those steps.
 
         ``alternatives`` are by step, the first is 1, and by falling probability.

@@ -141,7 +141,7 @@ class LanguageModelling(NextStep):
         words = [*(spec.vocabulary[int(token)] for token in steps[1:]), "(end)"]
         return [(word, -nats) for word, nats in zip(words, nll, strict=True)]
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
         logits = output.logits[torch.arange(len(last), device=last.device), last].double()
         logits[:, [PAD, UNKNOWN]] = -torch.inf
@@ -227,7 +227,7 @@ class MusicModelling(NextStep):
         (nll,) = self.nll(run(model, batch), batch).tolist()
         return [(f"{1 + n * spec.step_size:g}", -nats) for n, nats in enumerate(nll)]
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         last = output.lengths - 1
         logits = output.logits[torch.arange(len(last), device=last.device), last].double()
         chances, keys = torch.sigmoid(logits).sort(dim=1, descending=True, stable=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqarena.data.batches import Batch
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks import number_errors
 from seqarena.tasks.base import PooledTask
@@ -46,7 +46,7 @@ def crps(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
     absolute error where all quantiles are one.
     """
     losses = pinball(quantiles_of(output.logits).double(), batch.targets.double())
-    sums = 2 * losses.mean(2).sum(1) * spec.target["std"]
+    sums = 2 * losses.mean(2).sum(1) * number_errors.scales_of(batch, spec)[:, 1]
     return sums, torch.full_like(sums, losses.shape[1])
 
 
@@ -96,8 +96,8 @@ class QuantileForecasting(PooledTask):
         quantiles = output.logits.unflatten(1, (-1, len(LEVELS)))
         return pinball(quantiles, batch.targets).sum(), quantiles.numel()
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
-        values = in_unit(quantiles_of(output.logits).double().cpu().numpy(), spec)
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
+        values = number_errors.in_unit(quantiles_of(output.logits), batch, spec)
         return [
             {
                 "forecast": rows[:, LEVELS.index(0.5)].tolist(),
@@ -105,9 +105,3 @@ class QuantileForecasting(PooledTask):
             }
             for rows in values
         ]
-
-
-def in_unit(values: Array, spec: DataSpec) -> Array:
-    """Return scaled values in the unit of the data."""
-    unscaled: Array = values * spec.target["std"] + spec.target["mean"]
-    return unscaled

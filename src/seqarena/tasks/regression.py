@@ -12,7 +12,7 @@ from seqarena.data.store import DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, Mean
-from seqarena.tasks.number_errors import absolute, squared
+from seqarena.tasks.number_errors import absolute, in_unit, squared
 
 
 class Regression(PooledTask):
@@ -28,6 +28,6 @@ class Regression(PooledTask):
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.mse_loss(output.logits, batch.targets, reduction="sum"), len(batch.targets)
 
-    def predict(self, output: Logits, spec: DataSpec) -> list[dict[str, Any]]:
-        values = output.logits.double().squeeze(1) * spec.target["std"] + spec.target["mean"]
+    def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
+        values = in_unit(output.logits, batch, spec).squeeze(1)
         return [{"value": value} for value in values.tolist()]

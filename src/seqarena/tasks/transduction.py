@@ -146,7 +146,7 @@ class Transduction(Task[Written, Taught]):
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Written:
         return Written(lengths=batch.lengths, hypotheses=predictions)
 
-    def predict(self, output: Written, spec: DataSpec) -> list[dict[str, Any]]:
+    def predict(self, output: Written, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = [_plain(hypothesis, spec) for hypothesis in output.hypotheses]
         for prediction, n_best in zip(predictions, output.n_best or (), strict=False):
             if n_best:

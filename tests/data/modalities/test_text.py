@@ -84,21 +84,27 @@ def test_long_text_is_cut(raw: Path) -> None:
 
 def test_new_text_is_read_as_prepare_did(raw: Path) -> None:
     out, spec = prepared(raw)
-    ((name, steps),) = TEXT.read("GOOD good thing", spec)
+    ((name, steps, _),) = TEXT.read("GOOD good thing", spec)
     assert name == "GOOD good thing"
     assert len(TEXT.read("good " * 1000, spec)[0][1]) == spec.options["max_length"]
     assert steps.tolist() == Split(out / "test").sequence(1).tolist()
     (raw / "new.txt").write_text("good film\nbad\n")
-    assert [name for name, _ in TEXT.read(str(raw / "new.txt"), spec)] == ["new.txt:1", "new.txt:2"]
+    assert [name for name, *_ in TEXT.read(str(raw / "new.txt"), spec)] == [
+        "new.txt:1",
+        "new.txt:2",
+    ]
     (raw / "new.csv").write_text('id,text\nq,"good, bad"\n')
-    ((name, steps),) = TEXT.read(str(raw / "new.csv"), spec)
+    ((name, steps, _),) = TEXT.read(str(raw / "new.csv"), spec)
     assert (name, TEXT.step_labels(steps, spec)) == ("q", ["good", "<unk>", "bad"])
 
 
 def test_input_that_says_nothing_is_refused(raw: Path) -> None:
     _, spec = prepared(raw)
     (raw / "new.txt").write_text("good\n\nbad\n\n")
-    assert [name for name, _ in TEXT.read(str(raw / "new.txt"), spec)] == ["new.txt:1", "new.txt:3"]
+    assert [name for name, *_ in TEXT.read(str(raw / "new.txt"), spec)] == [
+        "new.txt:1",
+        "new.txt:3",
+    ]
     (raw / "new.csv").write_text("id,text\n7,good\n8,\n")
     with pytest.raises(InputError, match=r"new\.csv:3: an empty sentence"):
         TEXT.read(str(raw / "new.csv"), spec)
@@ -196,7 +202,7 @@ def test_a_text_with_a_line_separator_is_one_text(raw: Path, separator: str) -> 
     out, spec = prepared(raw)
     assert [example["text"] for example in Split(out / "test").examples()][-1] == text
     (raw / "asked.txt").write_text(f"{text}\nbad film\n")
-    assert [name for name, _ in TEXT.read(str(raw / "asked.txt"), spec)] == [
+    assert [name for name, *_ in TEXT.read(str(raw / "asked.txt"), spec)] == [
         "asked.txt:1",
         "asked.txt:2",
     ]
@@ -209,5 +215,5 @@ def test_a_step_may_be_a_character(tmp_path: Path) -> None:
     options = TextOptions(units="characters", min_count=1, valid=0.2, test=0.2)
     spec = Text().prepare(tmp_path, tmp_path / "out", options, seed=0)
     assert spec.max_length == 3 and {"a", "b"} < set(spec.vocabulary)
-    ((_, steps),) = Text().read("BA", spec)
+    ((_, steps, _),) = Text().read("BA", spec)
     assert [spec.vocabulary[step] for step in steps] == ["b", "a"]

@@ -22,7 +22,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.modalities.recordings import read_samples
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.store import Array, DataSpec
@@ -73,13 +73,13 @@ class Audio(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Read one WAV or FLAC file, or all below a folder; see `Modality.read`."""
         fields = {name: spec.options[name] for name in AudioOptions.model_fields.keys() - _SPLIT}
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         recordings = decoded_at(source, "audio", partial(features, options=options))
-        return [(name, (frames - mean) / std) for name, frames in recordings]
+        return [Input(name, (frames - mean) / std) for name, frames in recordings]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the second at which its window starts: ``0.00``, ``0.01``, …"""

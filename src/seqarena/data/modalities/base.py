@@ -7,18 +7,27 @@ The raw form is the same for a built-in data set and for the user's own files:
 - audio, video, image: ``labels.csv`` with ``file,label``, optionally ``split,group``, and the files
 - signal: the same, each file a CSV: a header of channels, one row per step
 - music: MIDI files, and ``labels.csv`` with ``file`` and optionally ``split,group``
-- series: ``series.csv`` with a time column, the target and covariates, one row per step
+- series: ``series.csv`` with a time column, the target and covariates, one row per step, and a
+  column that names the series of a row where there are several
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from seqarena.config import Strict
 from seqarena.data.children import DecodeAll, decoded
 from seqarena.data.store import Array, DataSpec
+
+
+class Input(NamedTuple):
+    """A new input, read for prediction."""
+
+    name: str
+    steps: Array  # (T, *feature_shape)
+    scale: Array | None = None  # (3,) `store.SCALE`, where the spec holds none for all
 
 
 class Modality(ABC):
@@ -39,8 +48,8 @@ class Modality(ABC):
         """
 
     @abstractmethod
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
-        """Read new inputs for prediction: pairs of a name and steps ``(T, *feature_shape)``.
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
+        """Read new inputs for prediction.
 
         `source` is a path to a file (text: also the sentence itself). Encoded exactly as
         `prepare` did, from what `spec.options` holds. Raises `InputError`.

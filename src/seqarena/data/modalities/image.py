@@ -23,7 +23,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
@@ -82,10 +82,11 @@ class Images(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Read one picture, or all below a folder; see `Modality.read`."""
         options = ImageOptions(**spec.options)
-        return decoded_at(source, "image", partial(decode, options=options))
+        pictures = decoded_at(source, "image", partial(decode, options=options))
+        return [Input(name, steps) for name, steps in pictures]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each region in the order of reading: ``row 1, column 1``, ``row 1, column 2``, …"""

@@ -1,8 +1,10 @@
-"""Time series: one long table to windows that look back, with targets that lie ahead."""
+"""Time series: a long table to windows that look back, with targets that lie ahead."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +15,21 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from seqarena.config import Strict
+from seqarena.data import statics
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, seconds_of
-from seqarena.data.modalities.base import Modality
-from seqarena.data.store import SPLITS, Array, DataSpec, write_split
-from seqarena.data.timeline import Clock, Timeline, read_timeline
+from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.scaling import Standard
+from seqarena.data.store import SCALE, SPLITS, Array, DataSpec
+from seqarena.data.timeline import Clock, Columns, Timeline, read_timelines
+from seqarena.data.windows import (
+    Member,
+    Shape,
+    check_windows,
+    named,
+    where,
+    with_train,
+    write_windows,
+)
 from seqarena.errors import InputError, InputWarning, nearest
 
 SERIES = "series.csv"
@@ -42,6 +55,8 @@ class SeriesOptions(Strict):
     time: str  # column of ISO 8601 time stamps
     target: str  # column to forecast
     covariates: tuple[str, ...] = ()  # further columns to look back on
+    series: str | None = None  # column that names the series of a row, where there are several
+    static: tuple[str, ...] = ()  # columns that are the same in all rows of a series
     lookback: Count = 168
     horizon: Count = 24
     season: Count = 24  # steps; the seasonal naive forecast that scales MASE
@@ -67,12 +82,20 @@ class SeriesOptions(Strict):
         """What its time stamps mean."""
         return Clock(self.timezone, self.tolerance)
 
+    @property
+    def columns(self) -> Columns:
+        """Which columns it reads."""
+        return Columns(self.time, (self.target, *self.covariates), self.series, self.static)
+
     @model_validator(mode="after")
     def _sound(self) -> SeriesOptions:
         for name, share in (("valid", self.valid), ("test", self.test)):
             if share > 1 and share != int(share):
                 raise ValueError(f"{name}: expected a fraction or a whole number, found {share}")
-        columns = (self.time, self.target, *self.covariates)
+        if self.static and self.series is None:
+            raise ValueError("static: needs `series`, the column that names the series of a row")
+        by = () if self.series is None else (self.series,)
+        columns = (self.time, self.target, *self.covariates, *by, *self.static)
         for column in columns:
             if columns.count(column) > 1:
                 raise ValueError(f"column '{column}' is named twice")
@@ -80,13 +103,13 @@ class SeriesOptions(Strict):
 
 
 class Series(Modality):
-    """Windows of a regular series, split by time.
+    """Windows of regular series, split by time: of one, or of a panel of several in one table.
 
     A step is ``(D,)`` float32: feature 0 is the scaled target, then the scaled covariates, then
-    the calendar. Targets are ``(H,)`` float32, scaled alike: ``unscaled = scaled * std + mean``
-    of ``spec.target``, whose ``naive_mae`` scales MASE (Hyndman and Koehler, 2006). Means and
-    deviations are those of train. The forecast origin, by which people know a window, is the time
-    of its last step; the first target is one step after it.
+    the calendar, then what is static. Targets are ``(H,)`` float32, scaled alike: ``unscaled =
+    scaled * std + mean`` of `store.SCALE`, whose ``naive_mae`` scales MASE (Hyndman and Koehler,
+    2006). Means and deviations are those of train, of each series its own. The forecast origin, by
+    which people know a window, is the time of its last step; the first target is one step after it.
     """
 
     Options = SeriesOptions
@@ -94,68 +117,59 @@ class Series(Modality):
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
         """Window ``series.csv``: train, then valid, then test, by the times of their targets.
 
-        A window of valid or test may look back into the split before; its targets lie in its own.
-        Windows that touch a gap longer than `max_gap` are left out.
+        All series are split at the same moments; one that has too little train is left out, and
+        that is told.
         """
         assert isinstance(options, SeriesOptions)
         path = raw / SERIES
-        columns = (options.target, *options.covariates)
-        timeline = read_timeline(path, options.time, columns, options.max_gap, clock=options.clock)
-        bounds = _bounds(path, options, timeline)
-        encoding = _encoding(path, options, timeline, train_end=bounds[1])
-        features = _features(timeline.values, timeline.times, encoding)
-        sizes = {}
-        for split, begin, end in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
-            stride = 1 if split == "train" else options.stride
-            origins = _origins(timeline, begin, end, stride, options, split != "train")
-            if len(origins) == 0:
-                needed = f"{options.lookback} + {options.horizon} steps without a long gap"
-                raise InputError(f"{path}: no window of {needed} for {split} ({end - begin} steps)")
-            _write(out / split, features, origins, timeline.times, options)
-            sizes[split] = len(origins)
-        target = {
-            "mean": encoding["means"][0],
-            "std": encoding["stds"][0],
-            "naive_mae": _naive_mae(path, timeline.values[: bounds[1], 0], options.season),
-        }
-        step, step_size = _unit(timeline.step)
+        timelines = read_timelines(path, options.columns, options.max_gap, clock=options.clock)
+        members = with_train(path, _members(path, options, timelines))
+        standards = {m.name: Standard.of(m.train, where(path, m.name, "train")) for m in members}
+        check_windows(path, members)
+        encoding = _encoding(options, members, standards)
+        features = [_features(path, m.name, m.timeline, encoding, standards) for m in members]
+        scales = np.array(
+            [(standards[m.name].means[0], standards[m.name].stds[0], m.naive_mae) for m in members]
+        )
+        for split in SPLITS:
+            own = scales if options.series is not None else None
+            write_windows(out / split, members, features, own)
+        step, step_size = _unit(members[0].timeline.step)
         return DataSpec(
             modality="series",
-            feature_shape=features.shape[1:],
+            feature_shape=features[0].shape[1:],
             max_length=options.lookback,
             step=step,
             step_size=step_size,
             horizon=options.horizon,
-            target=target,
+            target={} if options.series else dict(zip(SCALE, scales[0].tolist(), strict=True)),
             options=encoding,
-            sizes=sizes,
+            sizes={split: sum(len(m.origins[split]) for m in members) for split in SPLITS},
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
-        """Read the last window of a table with the columns of training, named by its origin."""
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
+        """Read the last window of each series of a table with the columns of training.
+
+        It is named by its origin. A series that train had not is scaled by what it has here. One
+        that has no such window is told, and left out where others have.
+        """
         path, encoding = Path(source), spec.options
-        columns = (encoding["target"], *encoding["covariates"])
-        timeline = read_timeline(
-            path,
-            encoding["time"],
-            columns,
-            encoding["max_gap"],
-            encoding["step"],
-            Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0)),
-        )
-        needed, found = encoding["lookback"], len(timeline.times)
-        if found < needed:
-            raise InputError(f"{path}: {found} steps; the forecast needs the last {needed}")
-        gaps = np.flatnonzero(~timeline.complete[-needed:])
-        if len(gaps):
-            when = timeline.times[found - needed + gaps[0]].isoformat()
-            raise InputError(f"{path}: a gap at {when}; the last {needed} steps must be there")
-        filled = needed - int(timeline.observed[-needed:].sum())
-        if filled:
-            message = f"{filled} of the last {needed} steps were missing and are interpolated"
-            warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
-        features = _features(timeline.values, timeline.times, encoding)[-needed:]
-        return [(timeline.times[-1].isoformat(), features)]
+        values = (encoding["target"], *encoding["covariates"])
+        statics = tuple(static["column"] for static in encoding.get("static", ()))
+        columns = Columns(encoding["time"], values, encoding.get("series"), statics)
+        clock = Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0))
+        timelines = read_timelines(path, columns, encoding["max_gap"], encoding["step"], clock)
+        found, refused = list[Input](), list[InputError]()
+        for name, timeline in timelines.items():
+            try:
+                found.append(_last_window(path, name, timeline, encoding))
+            except InputError as error:
+                refused.append(error)
+        if not found:
+            raise refused[0]
+        for refusal in refused:
+            warnings.warn(f"{refusal}; it is left out", InputWarning, stacklevel=2)
+        return found
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its distance to the first target: ``-168 h`` … ``-1 h``."""
@@ -163,15 +177,47 @@ class Series(Modality):
         return [f"-{ahead * spec.step_size:g} {symbol}" for ahead in range(len(steps), 0, -1)]
 
 
-def _bounds(path: Path, options: SeriesOptions, timeline: Timeline) -> tuple[int, int, int, int]:
-    """Return where train, valid and test begin, and where test ends, in steps."""
-    times, total = timeline.times, len(timeline.times)
+def _members(path: Path, options: SeriesOptions, timelines: Mapping[str, Timeline]) -> list[Member]:
+    """Cut all series at the moments at which valid and test begin."""
+    times = pd.DatetimeIndex(np.unique(np.concatenate([t.times for t in timelines.values()])))
+    total = len(times)
     test = _step_of(times, options.test_from, total - _steps(options.test, total))
     valid = _step_of(times, options.valid_from, test - _steps(options.valid, total))
     if not 0 < valid < test < total:
         span = f"{times[0].isoformat()} to {times[-1].isoformat()}"
         raise InputError(f"{path}: valid and test leave a split empty; {total} steps, {span}")
-    return 0, valid, test, total
+    shape = Shape(options.lookback, options.horizon, options.stride)
+    return [
+        Member.cut(name, timeline, times[valid], times[test], shape, options.season)
+        for name, timeline in timelines.items()
+    ]
+
+
+def _last_window(path: Path, name: str, timeline: Timeline, encoding: dict[str, Any]) -> Input:
+    """Return the last window of a series, scaled as in training or by what there is of it."""
+    place, needed, found = where(path, name), encoding["lookback"], len(timeline.times)
+    if found < needed:
+        raise InputError(f"{place}: {found} steps; the forecast needs the last {needed}")
+    gaps = np.flatnonzero(~timeline.complete[-needed:])
+    if len(gaps):
+        when = timeline.times[found - needed + gaps[0]].isoformat()
+        raise InputError(f"{place}: a gap at {when}; the last {needed} steps must be there")
+    filled = needed - int(timeline.observed[-needed:].sum())
+    if filled:
+        message = f"{filled} of the last {needed} steps were missing and are interpolated"
+        warnings.warn(f"{place}: {message}", InputWarning, stacklevel=3)
+    standard = _standard(name, encoding) or Standard.of(timeline.values, place)
+    features = _features(path, name, timeline, encoding, {name: standard})[-needed:]
+    origin = named(name, timeline.times[-1])
+    if "series" not in encoding:
+        return Input(origin, features)
+    return Input(origin, features, np.array([standard.means[0], standard.stds[0], np.nan]))
+
+
+def _standard(name: str, encoding: dict[str, Any]) -> Standard | None:
+    """Return what scales a series of train, or None for one that it had not."""
+    known = encoding["standards"].get(name) if "series" in encoding else encoding
+    return None if known is None else Standard(known["means"], known["stds"])
 
 
 def _steps(share: float, total: int) -> int:
@@ -185,14 +231,10 @@ def _step_of(times: pd.DatetimeIndex, when: datetime | None, otherwise: int) -> 
 
 
 def _encoding(
-    path: Path, options: SeriesOptions, timeline: Timeline, train_end: int
+    options: SeriesOptions, members: Sequence[Member], standards: Mapping[str, Standard]
 ) -> dict[str, Any]:
-    """Collect what encodes a new input the same way; the scales are learned from train alone."""
-    train = timeline.values[:train_end]
-    if not np.isfinite(train).any(axis=0).all():
-        raise InputError(f"{path}: a column has no value in train")
-    stds = np.nanstd(train, axis=0)
-    return {
+    """Collect what encodes a new input the same way; all of it is learned from train alone."""
+    encoding = {
         "time": options.time,
         "target": options.target,
         "covariates": list(options.covariates),
@@ -200,16 +242,28 @@ def _encoding(
         "max_gap": options.max_gap,
         "calendar": options.calendar,
         "season": options.season,
-        "step": timeline.step,
+        "step": members[0].timeline.step,
         **options.model_dump(include={"timezone", "tolerance"}, exclude_defaults=True),
-        "means": np.nanmean(train, axis=0).tolist(),
-        "stds": np.where(stds > 0, stds, 1.0).tolist(),  # a constant column becomes 0
+    }
+    if options.series is None:
+        return {**encoding, **asdict(standards[""])}
+    return {
+        **encoding,
+        "series": options.series,
+        "static": statics.learned(options.static, [m.timeline.static for m in members]),
+        "standards": {name: asdict(standard) for name, standard in standards.items()},
     }
 
 
-def _features(values: Array, times: pd.DatetimeIndex, encoding: dict[str, Any]) -> Array:
-    """Scale the columns and append the calendar: ``(S, D)`` float32, NaN where a gap is."""
-    columns = [(values - encoding["means"]) / encoding["stds"]]
+def _features(
+    path: Path,
+    name: str,
+    timeline: Timeline,
+    encoding: dict[str, Any],
+    standards: Mapping[str, Standard],
+) -> Array:
+    """Scale the columns, append the calendar and what is static: ``(S, D)``, NaN where a gap is."""
+    times, columns = timeline.times, [standards[name](timeline.values)]
     if encoding["calendar"]:
         if encoding.get("timezone") and seconds_of(encoding["step"]) < DAY:
             times = times.tz_localize("UTC").tz_convert(encoding["timezone"])  # people live by it
@@ -221,56 +275,9 @@ def _features(values: Array, times: pd.DatetimeIndex, encoding: dict[str, Any]) 
         for turns in angles:
             angle = 2 * np.pi * np.asarray(turns)
             columns.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
+    known = statics.encoded(encoding.get("static", ()), timeline.static, where(path, name))
+    columns.append(np.tile(known, (len(times), 1)))
     return np.concatenate(columns, axis=1).astype(np.float32)
-
-
-def _origins(
-    timeline: Timeline, begin: int, end: int, stride: int, options: SeriesOptions, scored: bool
-) -> Array:
-    """List the first target steps of the windows whose targets all lie in ``[begin, end)``.
-
-    An interpolated step knows the value after it, so none may stand last in the lookback or last
-    in the horizon: what a window knows would come from beyond it. Where the windows are `scored`
-    none stands in the horizon at all.
-    """
-    first = np.arange(max(begin, options.lookback), end - options.horizon + 1, stride)
-    gaps = np.concatenate([[0], np.cumsum(~timeline.complete)])
-    whole = gaps[first + options.horizon] == gaps[first - options.lookback]
-    observed = timeline.observed[first - 1] & timeline.observed[first + options.horizon - 1]
-    if scored:
-        made_up = np.concatenate([[0], np.cumsum(~timeline.observed)])
-        observed &= made_up[first + options.horizon] == made_up[first]
-    return np.asarray(first[whole & observed])
-
-
-def _write(
-    folder: Path,
-    features: Array,
-    origins: Array,
-    times: pd.DatetimeIndex,
-    options: SeriesOptions,
-) -> None:
-    """Write the steps of a split once; its windows are overlapping views of them."""
-    starts = origins - options.lookback
-    inputs = features[starts[0] : origins[-1]]
-    ahead = np.lib.stride_tricks.sliding_window_view(features[:, 0], options.horizon)
-    # Windows overlap: those of one week count as one draw where examples are resampled.
-    examples = (
-        {"id": moment.isoformat(), "group": f"{moment.isocalendar()[0]}-W{moment.isocalendar()[1]}"}
-        for moment in (times[origin - 1] for origin in origins)
-    )
-    lengths = np.full(len(origins), options.lookback)
-    # No window touches a gap, so what stands there is never seen; NaN would alarm whoever looks.
-    whole = np.nan_to_num(inputs, nan=0.0)
-    write_split(folder, whole, starts - starts[0], lengths, ahead[origins], examples)
-
-
-def _naive_mae(path: Path, train: Array, season: int) -> float:
-    """Return the in-sample error of the seasonal naive forecast, in the data's unit."""
-    errors = np.abs(train[season:] - train[:-season])
-    if not np.isfinite(errors).any():
-        raise InputError(f"{path}: train has {len(train)} steps, no two a season of {season} apart")
-    return float(np.nanmean(errors))
 
 
 def _unit(step: Step) -> tuple[str, float]:

@@ -21,7 +21,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.store import SPLITS, Array, DataSpec
@@ -80,7 +80,7 @@ class Signal(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         channels, max_length = spec.options["channels"], spec.options["max_length"]
@@ -90,7 +90,7 @@ class Signal(Modality):
             if max_length is not None and len(steps) > max_length:
                 message = f"{len(steps)} steps; the first {max_length} are read"
                 warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
-            encoded.append((path.name, (steps[:max_length] - mean) / std))
+            encoded.append(Input(path.name, (steps[:max_length] - mean) / std))
         return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:

@@ -19,7 +19,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.tables import SUFFIXES, read_records
@@ -94,7 +94,7 @@ class Text(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv.
 
         Warns once of the words that are unknown, and once of texts that are cut.
@@ -117,7 +117,7 @@ class Text(Modality):
                 raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
             if targets == "next":
                 steps = np.insert(steps, 0, END)
-            encoded.append((name, steps))
+            encoded.append(Input(name, steps))
         if not encoded:
             raise InputError(f"{source}: no sentences")
         if strange:

@@ -19,7 +19,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Modality
+from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.modalities.clips import decode
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.store import Array, DataSpec, Split
@@ -62,10 +62,11 @@ class Video(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[tuple[str, Array]]:
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Read one clip, or all below a folder; see `Modality.read`."""
         options = VideoOptions(**spec.options)
-        return decoded_at(source, "video", as_asked(options))
+        clips = decoded_at(source, "video", as_asked(options))
+        return [Input(name, steps) for name, steps in clips]
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""

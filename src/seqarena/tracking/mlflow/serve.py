@@ -46,8 +46,8 @@ class Served(PythonModel):
     def _encoded(self, text: str) -> Array:
         assert self._text is not None
         # Framed by blanks, so that no sentence sent to a server can be the name of a file there.
-        ((_, steps),) = self._text.read(f" {text}\n", self._predictor.spec)
-        return steps
+        (found,) = self._text.read(f" {text}\n", self._predictor.spec)
+        return found.steps
 
 
 def _listed(value: Any) -> Any:

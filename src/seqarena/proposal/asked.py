@@ -1,0 +1,56 @@
+"""What the user says of own files, and what was found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqarena.config import Reading
+from seqarena.errors import InputError, few
+from seqarena.proposal.columns import Column
+from seqarena.proposal.section import Proposal
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of the columns."""
+
+    task: str | None = None
+    input: str | None = None
+    target: str | None = None
+    split: str | None = None
+    group: str | None = None
+    series: str | None = None  # names the series of a row, where a table holds several
+    encoding: str = "utf-8"
+    header: bool = True
+    quotes: bool = True
+    names: str | None = None  # what the names of files say
+
+    @property
+    def reading(self) -> Reading:
+        """How a table is read."""
+        return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found, line by line, and what it suggests."""
+
+    found: list[str]
+    proposal: Proposal
+    warnings: list[str] = field(default_factory=list)
+
+
+def one(path: Path, columns: Sequence[Column], name: str | None, option: str, what: str) -> Column:
+    """Return the one column that may be meant; raises `InputError` naming the option otherwise."""
+    if name is not None:
+        chosen = [column for column in columns if column.name == name]
+        if not chosen:
+            fitting = few(c.name for c in columns) or "none"
+            raise InputError(f"{path}: --{option} {name}: not {what}; that could be: {fitting}")
+        return chosen[0]
+    if len(columns) != 1:
+        found = f"{few(c.name for c in columns)} could be" if columns else "no column is"
+        raise InputError(f"{path}: {found} {what}; say which with --{option} COLUMN")
+    return columns[0]

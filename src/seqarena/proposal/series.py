@@ -1,0 +1,129 @@
+"""What a table with times suggests: a series, or a panel of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
+from seqarena.datasets.own.tables import rows_of
+from seqarena.errors import InputError
+from seqarena.proposal.asked import Asked, one
+from seqarena.proposal.columns import Column
+from seqarena.proposal.section import METRICS, Proposal
+
+OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
+SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
+VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
+FEWEST_LOOKBACKS = 12  # that a series is long
+HOUR = 3600.0
+WEEK = 168  # hours
+LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
+    HOUR: (168, 24, 24),
+    DAY: (28, 7, 7),
+    BUSINESS_DAY: (20, 5, 5),
+    7 * DAY: (52, 8, 52),
+    "month": (24, 6, 12),
+    "quarter": (12, 4, 4),
+    "year": (8, 2, 1),
+}
+OF_A_SERIES = ("class", "name", "text")  # kinds of columns that may name one
+
+
+def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
+    """Suggest to forecast a number of a table with times, of which there are `count` rows.
+
+    Raises `InputError` where it is not clear which column is what, naming the option that says it.
+    """
+    times = [column for column in columns if column.kind == "time"]
+    time = one(path, times, asked.input, "input", "a time")
+    series = _series_of(path, columns, time, asked)
+    own = [c for c in columns if c.name not in (time.name, series)]
+    static = [] if series is None else _static(path, own, series, asked)
+    numbers = [c for c in own if c.is_numeric and c.name not in static]
+    target = one(path, numbers, asked.target, "target", "what is forecast")
+    others = [c.name for c in numbers if c.name != target.name and not c.missing]
+    step, steps = _step(path, time), count if series is None else len(time.values)
+    lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
+    lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
+    prepare: dict[str, Any] = {"time": time.name, "target": target.name}
+    if series is not None:
+        prepare["series"] = series
+    if others:
+        prepare["covariates"] = others
+    if static:
+        prepare["static"] = static
+    prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
+    if steps < SHORT:
+        prepare["stride"] = 1
+    if steps < VERY_SHORT:
+        prepare |= {"valid": 0.2, "test": 0.2}
+    return Proposal(
+        data=str(path),
+        modality="series",
+        task=asked.task or OF_SERIES[0],
+        metric=METRICS[asked.task or OF_SERIES[0]],
+        examples=count,
+        reading=asked.reading,
+        prepare=prepare,
+        hourly=step == HOUR and lookback >= WEEK,
+    )
+
+
+def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked) -> str | None:
+    """Return the column that tells the rows of one time apart, or None where none has to."""
+    if asked.series is None and not time.repeated:
+        return None
+    names = (
+        [asked.series]
+        if asked.series is not None
+        else [c.name for c in columns if c.kind in OF_A_SERIES and c.name != asked.target]
+    )
+    seen: dict[str, set[int]] = {name: set() for name in names}  # hashes: a table may be large
+    for row in rows_of(path, asked.reading):
+        for name in list(seen):
+            key = hash((row.cells[name], row.cells[time.name]))
+            if key in seen[name] or not row.cells[name]:
+                del seen[name]
+            else:
+                seen[name].add(key)
+    if asked.series is not None and not seen:
+        problem = f"has empty cells, or rows of one '{time.name}' share its value"
+        raise InputError(f"{path}: --series {asked.series}: {problem}")
+    if not seen:
+        told = f"the same time in '{time.name}' stands in several rows, and no column tells them"
+        raise InputError(f"{path}: {told} apart; --series COLUMN names the series of a row")
+    found = [column for column in columns if column.name in seen]
+    return one(path, found, asked.series, "series", "the name of a series").name
+
+
+def _static(path: Path, columns: Sequence[Column], series: str, asked: Asked) -> list[str]:
+    """Return the columns that are the same in all rows of a series, but not in all series.
+
+    What names each series anew, as the series itself does, is left out.
+    """
+    candidates = [c for c in columns if c.kind in ("class", "number") and not c.missing]
+    constant = {c.name: dict[str, str]() for c in candidates if c.name != asked.target}
+    for row in rows_of(path, asked.reading):
+        for name in list(constant):
+            if constant[name].setdefault(row.cells[series], row.cells[name]) != row.cells[name]:
+                del constant[name]
+    numeric = {c.name for c in columns if c.is_numeric}
+    different = {name: len(set(values.values())) for name, values in constant.items()}
+    return [
+        name
+        for name, values in constant.items()
+        if different[name] > 1 and (name in numeric or different[name] < len(values))
+    ]
+
+
+def _step(path: Path, time: Column) -> Step:
+    moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
+    ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    if len(ticks) < 2:
+        raise InputError(f"{path}: one row; a series needs two at least")
+    return step_of(np.sort(ticks))
