@@ -33,7 +33,7 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
         return None
     with torch.inference_mode():
         inputs = torch.from_numpy(steps.copy())[None]
-        features, _ = model.frontend(inputs, torch.tensor([len(steps)]))
+        features, _ = model.features(inputs, torch.tensor([len(steps)]))
         states, _ = kernel(features)
         before = F.pad(states[0, :-1], (0, 0, 1, 0))  # the first step follows zeros
         weight_ih, weight_hh, bias_ih, bias_hh = kernel.parameters()

@@ -22,7 +22,7 @@ def broken_contract(model: SequenceModel, batch: Batch, *, causal: bool) -> str 
             _shape(model, together, batch),
             _padding(model, together, batch),
             _content(model, together, batch),
-            _future(model, batch) if causal else None,
+            _future(model, batch) if causal and not model.looks_ahead else None,
         ):
             if reason is not None:
                 return reason

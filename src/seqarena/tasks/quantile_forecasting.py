@@ -12,8 +12,8 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.models.outputs import Logits
 from seqarena.tasks import number_errors
-from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, SHARE, Additive, Mean
+from seqarena.tasks.windows import WindowTask
 
 LEVELS = tuple(round(0.1 * n, 1) for n in range(1, 10))  # of the quantiles, the median among them
 INNER = 0.8  # how much the outermost of them ought to hold between them
@@ -75,7 +75,7 @@ class CoverageError(Additive[Logits]):
         return (sums[0] / sums[1] - INNER).abs()
 
 
-class QuantileForecasting(PooledTask):
+class QuantileForecasting(WindowTask):
     """Nine quantiles of each of H steps ahead; the mean pinball loss of all.
 
     CRPS and MAE (of the median) are in the data's unit.
@@ -86,8 +86,6 @@ class QuantileForecasting(PooledTask):
         "mae": Mean(ERROR, absolute),
         "coverage_error": CoverageError(),
     }
-    modalities = frozenset({"series"})
-    targets = frozenset()
 
     def outputs(self, spec: DataSpec) -> int:
         return spec.horizon * len(LEVELS)
