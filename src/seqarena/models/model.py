@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from seqarena.data.batches import Batch
 from seqarena.models.encoder import Encoder
@@ -16,23 +16,16 @@ from seqarena.models.outputs import Logits
 class SequenceModel(nn.Module):
     """Maps a batch to the output of its head."""
 
-    looks_ahead = False  # beside the encoder: what a step is made of depends on later ones
-
     def __init__(self, frontend: Frontend, encoder: Encoder, head: Head) -> None:
         super().__init__()
         self.frontend, self.encoder, self.head = frontend, encoder, head
-
-    def features(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``(B, T, *)``, lengths ``(B,)`` to what the encoder reads, and lengths again."""
-        features: tuple[Tensor, Tensor] = self.frontend(inputs, lengths)
-        return features
 
     def encode(self, batch: Batch, state: Any = None) -> Encoded:
         """Run ``inputs (B, T, *)``, ``lengths (B,)`` through frontend and encoder.
 
         `state` is that of the recurrence after the previous window, if any.
         """
-        features, lengths = self.features(batch.inputs, batch.lengths)
+        features, lengths = self.frontend(batch.inputs, batch.lengths)
         states, last = self.encoder(features, lengths, state)
         return Encoded(states, self.encoder.summary(states, lengths), lengths, last)
 

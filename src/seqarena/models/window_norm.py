@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqarena.data.batches import Batch, mask_of
+from seqarena.models.heads import Encoded
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 
@@ -50,18 +51,16 @@ class NormalisedWindows(SequenceModel):
     they are. Every output is of the first column.
     """
 
-    looks_ahead = True
-
     def __init__(self, model: SequenceModel, norm: str, columns: int) -> None:
         super().__init__(model.frontend, model.encoder, model.head)
         self.scale, self.columns = NORMS[norm], columns
 
-    def features(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        values, others = inputs[..., : self.columns], inputs[..., self.columns :]
-        level, spread = self.scale(values, lengths)
-        real = mask_of(lengths, inputs.shape[1])[:, :, None]  # padding stays zero
+    def encode(self, batch: Batch, state: Any = None) -> Encoded:
+        values, others = batch.inputs[..., : self.columns], batch.inputs[..., self.columns :]
+        level, spread = self.scale(values, batch.lengths)
+        real = mask_of(batch.lengths, values.shape[1])[:, :, None]  # padding stays zero
         normalised = torch.cat([(values - level) / spread * real, others], 2)
-        return super().features(normalised, lengths)
+        return super().encode(batch._replace(inputs=normalised), state)
 
     def forward(self, batch: Batch, state: Any = None) -> Logits:
         output = super().forward(batch, state)
