@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,8 +18,10 @@ from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.scoring import test_model as score_model
 from seqarena.fit import Training
 from seqarena.inference import predict_split
+from seqarena.parallel import ALONE
 from seqarena.predict import Predictor, save_model
-from seqarena.search.worker import _calibrate
+from seqarena.runs import Job
+from seqarena.search.worker import Worker, _calibrate
 from seqarena.tasks.conformal import margins_of, widened
 from seqarena.tasks.quantile_forecasting import LEVELS, quantiles_of
 
@@ -127,3 +129,22 @@ def test_on_valid_itself_the_calibrated_intervals_hold_what_they_say(
         metric = training.task.metrics["coverage_error"]
         rows = torch.cat([metric.statistics(o, b, training.spec) for _, b, o in outputs])
         assert metric.of(rows) <= 2 / len(valid)  # a rank is a whole number
+
+
+@pytest.mark.parametrize(("kind", "calibrated"), [("final", True), ("trial", False)])
+def test_a_worker_calibrates_finals_alone(
+    kind: Literal["final", "trial"],
+    calibrated: bool,
+    trained: tuple[Experiment, Training],
+    prepared: dict[str, Path],
+) -> None:
+    config, training = trained
+    worker = Worker.__new__(Worker)  # without the session of a cluster
+    worker.config, worker.prepared = config, Prepared(prepared["series"])
+    worker.checkpoint_every, worker.group = 30.0, ALONE
+    progress = worker.start(Job(kind, "gru", 1, 0, training.hyperparameters, 1), None)
+    assert worker.training is not None
+    assert bool(worker.training.model.state_dict()["head.margins"].any()) == calibrated
+    assert (progress.weights is not None) == calibrated
+    if progress.weights is not None:
+        assert progress.weights["head.margins"].any()
