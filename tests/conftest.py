@@ -87,7 +87,7 @@ SPECS = {
         step_size=1.0,
         horizon=2,
         target={"mean": 10.0, "std": 2.0, "naive_mae": 4.0},
-        options={"season": 4},
+        options={"season": 4, "covariates": ["warmth"]},
     ),
 }
 DATA = {"text": "movie_reviews", "audio": "spoken_digits", "video": "moving_digits"}

@@ -102,6 +102,11 @@ def test_what_reads_no_order_stands_beside_what_does_on_whole_sequences() -> Non
         ({"space": {"width": 8.5}}, r"\.space\.width: expected whole numbers from 1, found 8.5"),
         ({"space": {"width": {"low": 8, "high": 9}}}, r"\.space\.width: .*add `integer: true`"),
         ({"space": {"learning_rate": "fast"}}, r"\.space\.learning_rate: .*found 'fast'"),
+        (
+            {"space": {"window_norm": ["none", "std_mean"]}},
+            r"\.space\.window_norm: no window_norm named 'std_mean'.*'mean_std'",
+        ),
+        ({"space": {"window_norm": 1}}, r"\.space\.window_norm: no window_norm named '1'"),
         ({"space": {"kernel": [3, 4]}}, r"\.space\.kernel: expected odd numbers"),
         ({"space": {"weight_decay": float("nan")}}, r"\.space\.weight_decay: .*found nan"),
     ],

@@ -170,7 +170,8 @@ def test_the_report_and_its_pictures_are_there(project: Project) -> None:
     for source in re.findall(r'src="(plots/[^"]+)"', page):
         assert (report / source).read_bytes().startswith(b"\x89PNG")
     names = {path.stem for path in (report / "plots" / "reviews").iterdir()}
-    assert {"scores", "curves", "confusion-conv1d", "attention-gru_attention-1"} <= names
+    assert {"scores", "curves", "confusion-conv1d", "reliability-conv1d"} <= names
+    assert "attention-gru_attention-1" in names
     assert (report / "plots" / "hours" / "forecasts-lstm.png").is_file()
     assert "reviews" in (report / "report.md").read_text()
     assert "reviews" in project("seqarena", "verdict")

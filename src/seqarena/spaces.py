@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from seqarena.config import Dimension, Experiment, Range
+from seqarena.config import Dimension, Experiment, Range, Scalar
 from seqarena.errors import InputError, unknown
 from seqarena.models.frontends import FRONTENDS
 from seqarena.models.variants import VARIANTS, added_space
+from seqarena.models.window_norm import CHOICES
 from seqarena.tasks import TASKS, task_for
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ COMMON: dict[str, Dimension] = {
     "dropout": Range(low=0.0, high=0.5),
     "weight_decay": Range(low=1e-5, high=1e-1, log=True),
 }
-LIMITS = {  # lowest and highest value; all other hyperparameters are sizes: integers, 1 or more
+NAMES = {"window_norm": CHOICES}  # hyperparameters whose values are names
+LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or more
     "learning_rate": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
     "dropout": (0.0, 0.99),
@@ -43,6 +46,9 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
     for name, dimension in experiment.space.items():
         if name not in known:
             raise unknown(f"{where}.space", "hyperparameter", name, known)
+        if dimension == []:
+            message = "an empty choice; expected at least one value"
+            raise InputError(f"{where}.space.{name}: {message}")
         _check(name, dimension, f"{where}.space.{name}")
     of_task = task_for(experiment.task).added_space(VARIANTS[variant])
     own = {**COMMON, **added_space(variant, experiment.modality), **of_task}
@@ -64,6 +70,16 @@ def _times(dimension: Dimension, factor: float) -> Dimension:
 
 
 def _check(name: str, dimension: Dimension, where: str) -> None:
+    if name in NAMES:
+        values = dimension if isinstance(dimension, list) else [dimension]
+        for value in values:
+            if value not in NAMES[name]:
+                raise unknown(where, name, str(value), NAMES[name])
+    else:
+        _check_numbers(name, dimension, where)
+
+
+def _check_numbers(name: str, dimension: Dimension, where: str) -> None:
     is_size = name not in LIMITS
     low, high = LIMITS.get(name, (1, math.inf))
     if isinstance(dimension, Range):
@@ -72,8 +88,6 @@ def _check(name: str, dimension: Dimension, where: str) -> None:
             raise InputError(f"{where}: a range of whole numbers; add `integer: true`")
     else:
         values = dimension if isinstance(dimension, list) else [dimension]
-        if not values:
-            raise InputError(f"{where}: an empty choice; expected at least one value")
     if name == "kernel" and any(value % 2 == 0 for value in values if isinstance(value, int)):
         raise InputError(f"{where}: expected odd numbers, so that a kernel has a middle")
     kinds = int if is_size and not isinstance(dimension, Range) else (int, float)
@@ -98,13 +112,24 @@ def largest(space: dict[str, Dimension]) -> dict[str, Any]:
 def _low(dimension: Dimension) -> Any:
     if isinstance(dimension, Range):
         return int(dimension.low) if dimension.integer else dimension.low
-    return min(dimension) if isinstance(dimension, list) else dimension
+    return in_order(dimension)[0] if isinstance(dimension, list) else dimension
 
 
 def _high(dimension: Dimension) -> Any:
     if isinstance(dimension, Range):
         return int(dimension.high) if dimension.integer else dimension.high
-    return max(dimension) if isinstance(dimension, list) else dimension
+    return in_order(dimension)[-1] if isinstance(dimension, list) else dimension
+
+
+def in_order(values: Iterable[Scalar]) -> list[Scalar]:
+    """Return numbers by size, or names, which have no order, as they are written; each once."""
+    once = list(dict.fromkeys(values))
+    return once if are_names(once) else sorted(once, key=float)
+
+
+def are_names(dimension: Dimension) -> bool:
+    """Tell whether a dimension is a choice of names, of which none is more than another."""
+    return isinstance(dimension, list) and any(isinstance(value, str) for value in dimension)
 
 
 def suggest(trial: optuna.Trial, space: dict[str, Dimension]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from seqarena.tasks import AnyTask, StepTask, task_for
 
 # Told beside the others: who always says the same can have the best of them, and how surely it is
 # estimated is understated where it is near 0 (the jackknife of an absolute value).
-BESIDE = frozenset({"calibration_error", "coverage_error"})
+BESIDE = frozenset({"calibration_error", "coverage_error", "uncalibrated_coverage_error"})
 
 
 def validate(experiment: ResolvedExperiment) -> None:

@@ -39,12 +39,25 @@ def test_dimensions_of_several_variants_are_one_axis_each() -> None:
         (Range(low=1, high=2, integer=True), ["1", "2"]),
         (Range(low=16, high=256, integer=True), ["16", "136", "256"]),
         ([64, 32], ["64", "32"]),
+        (["none", "last", "mean_std"], ["none", "last", "mean_std"]),
     ],
 )
 def test_an_axis_is_labelled_by_values(dimension: Dimension, labels: list[str]) -> None:
     ticks = ticks_of(dimension)
     assert [label for _, label in ticks] == labels
     assert {0.0, 1.0} <= {share for share, _ in ticks}
+
+
+def test_names_are_an_axis_and_have_no_ends() -> None:
+    spaces: dict[str, dict[str, Dimension]] = {
+        "rnn": {"width": [32, 64], "norm": ["none", "last"]},
+        "gru": {"width": [32, 64], "norm": ["none", "mean"]},
+    }
+    assert merge(spaces)["norm"] == ["none", "last", "mean"]
+    assert [place for place, _ in ticks_of(merge(spaces)["norm"])] == [0.0, 0.5, 1.0]
+    studies = [study_of("rnn", 1, (tried(0.5, chosen={"width": 64, "norm": "last"}),))]
+    found = tuning_of(studies, [], {"rnn": spaces["rnn"]}, "accuracy", SHARE)
+    assert [place.hyperparameter for place in found.places] == ["width"]
 
 
 def test_failed_trials_and_absent_hyperparameters_leave_gaps() -> None:

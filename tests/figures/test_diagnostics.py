@@ -174,6 +174,20 @@ def test_a_final_began_with_the_weights_that_are_drawn_again(
     assert path.is_file()
 
 
+def test_gates_are_over_the_window_as_the_model_reads_it(
+    prepared: dict[str, Path], hyperparameters: Callable[..., dict]
+) -> None:
+    data, task = Prepared(prepared["series"]), task_for("forecasting")
+    chosen = hyperparameters("gru", "series", window_norm="last")
+    model = task.model("gru", data.spec, chosen).eval()
+    steps = data.split("test").sequence(0)
+    moved = steps.copy()
+    moved[:, : 1 + len(data.spec.options["covariates"])] += 5
+    here, there = gates_of(model, steps), gates_of(model, moved)
+    assert here is not None and there is not None
+    np.testing.assert_allclose(here["update"], there["update"], atol=1e-4)
+
+
 @pytest.mark.parametrize(("kind", "modality"), [("gru", "series"), ("lstm", "text")])
 def test_gates_are_those_that_made_the_states(
     kind: str,

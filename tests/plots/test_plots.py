@@ -15,6 +15,7 @@ from seqarena.plots.gates import gate_maps
 from seqarena.plots.labels import Dot, label_dots
 from seqarena.plots.pairs import pairs, ranked
 from seqarena.plots.parallel import Scale, parallel
+from seqarena.plots.reliability import reliability, tenths
 from seqarena.plots.results import confusion, forecasts, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
@@ -171,10 +172,34 @@ def test_confusion(count, tmp_path):
     assert_picture(path)
 
 
+def test_answers_are_put_into_tenths_by_how_sure_they_were():
+    chances = np.array([0.55, 0.6, 0.61, 0.95, 0.99, 1.0, 1.0])
+    right = np.array([1, 0, 1, 1, 1, 1, 0], bool)
+    found = tenths(chances, right)
+    assert found.counts.tolist() == [0, 0, 0, 0, 0, 2, 1, 0, 0, 4]
+    np.testing.assert_allclose(found.sure, [0.575, 0.61, 0.985])
+    np.testing.assert_allclose(found.shares, [0.5, 1.0, 0.75])
+    np.testing.assert_allclose(found.ends[:, 2], [0.3006, 0.9544], atol=1e-4)  # of 3 in 4
+
+
+def test_reliability(tmp_path):
+    path = tmp_path / "reliability.png"
+    chances = RANDOM.random(200)
+    reliability(chances, RANDOM.random(200) < chances, 0.03, path)
+    assert_picture(path)
+    reliability(np.ones(1), np.ones(1, bool), 0.0, path)
+    assert_picture(path)
+    with pytest.raises(InputError, match=r"reliability\.png: expected a probability for each"):
+        reliability(chances, np.ones(3, bool), 0.0, path)
+
+
 def test_forecasts(tmp_path):
     path = tmp_path / "forecasts.png"
     history, truth = RANDOM.normal(size=(3, 168)), RANDOM.normal(size=(3, 24))
     forecasts(history, truth, truth + 0.1, ["one", "two", "three"], "rides", path)
+    assert_picture(path)
+    bands = truth[:, :, None] + np.linspace(-1, 1, 9)
+    forecasts(history, truth, truth, ["one", "two", "three"], "rides", path, bands, "10% to 90%")
     assert_picture(path)
     with pytest.raises(InputError, match=r"forecasts\.png"):
         forecasts(history, truth, truth[:, 1:], ["one", "two", "three"], "rides", path)

@@ -153,7 +153,7 @@ def test_a_series_over_time(tmp_path: Path) -> None:
     series(tmp_path / "b.csv", "D")
     section = look(tmp_path / "b.csv", target="load").proposal.section(None)
     assert (section["prepare"]["lookback"], section["prepare"]["horizon"]) == (28, 7)
-    assert section["baselines"] == ["persistence", "seasonal_naive", "linear"]
+    assert section["baselines"] == ["persistence", "seasonal_naive", "linear", "ets"]
     text = (tmp_path / "b.csv").read_text()
     (tmp_path / "b.csv").write_text(text + text.partition("\n")[2])
     with pytest.raises(InputError, match="the same time in 'when' stands in several rows"):

@@ -25,19 +25,24 @@ def of_test(point: Point) -> Callable[[Prepared], Array]:
 
 
 def with_quantiles(point: Point) -> Callable[[Prepared], Array]:
-    """Return the baseline that adds to a forecast the quantiles of its errors on train.
+    """Return the baseline that adds quantiles to a forecast, see `quantiles_around`."""
+    return lambda prepared: of_test(quantiles_around(point, prepared))(prepared)
 
-    ``(N, 9 H)``; of each step ahead by itself, since errors grow with it.
+
+def quantiles_around(point: Point, prepared: Prepared) -> Point:
+    """Return a forecast with the quantiles of its errors on train, ``(N, 9 H)``.
+
+    Of each step ahead by itself, since errors grow with it.
     """
+    train = prepared.split("train")
+    errors = np.asarray(train.targets) - point(train, prepared.spec)
+    spread = np.quantile(errors, LEVELS, axis=0).T.astype(np.float32)  # (H, 9)
 
-    def predict(prepared: Prepared) -> Array:
-        train, spec = prepared.split("train"), prepared.spec
-        errors = np.asarray(train.targets) - point(train, spec)
-        spread = np.quantile(errors, LEVELS, axis=0).T.astype(np.float32)  # (H, 9)
-        forecasts = point(prepared.split("test"), spec)
+    def forecast(windows: Split, spec: DataSpec) -> Array:
+        forecasts = point(windows, spec)
         return np.asarray((forecasts[:, :, None] + spread).reshape(len(forecasts), -1))
 
-    return predict
+    return forecast
 
 
 def persistence(windows: Split, spec: DataSpec) -> Array:

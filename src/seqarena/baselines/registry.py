@@ -1,7 +1,8 @@
 """Honest baselines that no sequence model may lose to unnoticed; fitted on train, tuned on valid.
 
 Each predicts in the form of a model, so that a task scores it as it scores a model.
-scikit-learn is imported where it is used: every stage reads these names, one fits them.
+scikit-learn and statsmodels are imported where they are used: every stage reads these names, one
+fits them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from seqarena.baselines.neighbours import (
     majority_step,
     neighbour_logistic,
 )
+from seqarena.baselines.smoothing import ets, ets_quantiles
 from seqarena.errors import InputError, unknown
 from seqarena.registry import Registry
 
@@ -99,6 +101,8 @@ ENTRIES: dict[str, Baseline] = {
         untuned(with_quantiles(seasonal_naive)), "quantile_forecasting", SERIES
     ),
     "linear": Baseline(linear, "forecasting", SERIES),
+    "ets": Baseline(ets, "forecasting", SERIES),
+    "ets_quantiles": Baseline(ets_quantiles, "quantile_forecasting", SERIES),
     "nearest_text": Baseline(untuned(nearest_text), "transduction", TEXT, NO_ODDS),
     "common_tokens": Baseline(untuned(common_tokens), "transduction", ALL, NO_ODDS, constant=True),
     "nearest_image": Baseline(untuned(nearest_image), "transduction", IMAGE, NO_ODDS),

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from seqarena.config import Dimension, Range, Scalar
 from seqarena.evaluation.tuning_record import Places
 from seqarena.runs import StudyResult
-from seqarena.spaces import LIMITS
+from seqarena.spaces import LIMITS, are_names, in_order
 
 EDGE = 0.05  # of a range, that counts as its end
 CHANCE = 0.05  # so rarely may as many values as were found lie at an end by chance
@@ -26,22 +26,26 @@ def searched(space: Mapping[str, Dimension]) -> dict[str, Dimension]:
 def places(
     variant: str, studies: Sequence[StudyResult], space: Mapping[str, Dimension]
 ) -> list[Places]:
-    """Find the best trial of each study of a variant in every searched dimension."""
+    """Find the best trial of each study of a variant in every searched dimension of numbers."""
     return [
         _places(variant, name, dimension, [study.hyperparameters[name] for study in studies])
         for name, dimension in searched(space).items()
+        if not are_names(dimension)
     ]
 
 
 def share(dimension: Dimension, value: Scalar) -> float:
-    """Return how far along its dimension a value lies: 0 at the low end, 1 at the high one."""
+    """Return how far along its dimension a value lies: 0 at the low end, 1 at the high one.
+
+    Names lie along it as they are written.
+    """
     if isinstance(dimension, Range):
         low, high, at = dimension.low, dimension.high, float(value)
         if dimension.log:
             low, high, at = math.log(low), math.log(high), math.log(at)
         return min(max((at - low) / (high - low), 0.0), 1.0)
     assert isinstance(dimension, list)
-    return sorted(dimension, key=float).index(value) / (len(dimension) - 1)
+    return in_order(dimension).index(value) / (len(set(dimension)) - 1)
 
 
 def _places(variant: str, name: str, dimension: Dimension, values: Sequence[Scalar]) -> Places:

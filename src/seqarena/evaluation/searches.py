@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqarena.config import Dimension, Range
+from seqarena.config import Dimension, Range, Scalar
 from seqarena.evaluation.places import EDGE, searched, share
 from seqarena.evaluation.tuning import Spaces, tuning_of
 from seqarena.evaluation.tuning_record import FILE, Tuning
@@ -17,7 +17,7 @@ from seqarena.experiments import ResolvedExperiment
 from seqarena.plots.parallel import Scale, parallel
 from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
 from seqarena.runs import Final, SearchResult, StudyResult, TriedTrial
-from seqarena.spaces import space_of
+from seqarena.spaces import in_order, space_of
 from seqarena.tasks import task_for
 from seqarena.tracking.ledger import Ledger
 
@@ -132,19 +132,22 @@ def _union(dimensions: Sequence[Dimension]) -> Dimension:
         ranges = [each for each in dimensions if isinstance(each, Range)]
         low, high = min(each.low for each in ranges), max(each.high for each in ranges)
         return first.model_copy(update={"low": low, "high": high})
-    values = {value for each in dimensions if isinstance(each, list) for value in each}
-    return sorted(values, key=float)
+    return in_order(value for each in dimensions if isinstance(each, list) for value in each)
 
 
 def ticks_of(dimension: Dimension) -> Ticks:
     """Label the ends of a range and what lies between, or every value of a list."""
     if isinstance(dimension, list):
-        return [(share(dimension, value), f"{value:g}") for value in dimension]
+        return [(share(dimension, value), _label(value)) for value in dimension]
     assert isinstance(dimension, Range)
     low, high = dimension.low, dimension.high
     middle = math.sqrt(low * high) if dimension.log else (low + high) / 2
     middle = round(middle) if dimension.integer else float(f"{middle:.2g}")
     return [(share(dimension, value), f"{value:g}") for value in dict.fromkeys((low, middle, high))]
+
+
+def _label(value: Scalar) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _variant_scale(trials: Sequence[Scored], greater: bool) -> list[Scale]:

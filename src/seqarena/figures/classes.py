@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
+from seqarena.data.batches import Batch
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array
 from seqarena.data.targets import NO_LABEL
 from seqarena.figures.final import Caption, Final, item_of
+from seqarena.models.outputs import Logits
+from seqarena.plots.reliability import reliability
 from seqarena.plots.results import confusion
 from seqarena.plots.steps import timelines
+from seqarena.tasks.calibration import CalibrationError
 
 
 def draw_classes(final: Final) -> Callable[[int], Caption]:
-    """Draw the confusion of classes of whole sequences."""
+    """Draw the confusion of classes of whole sequences, and how often each certainty is right."""
     classes, truth = final.spec.classes, np.asarray(final.test.targets)
     logits = np.stack(final.predictions)
     predicted = logits.argmax(1)
     _confusion(final, truth, predicted)
     probabilities = _softmax(logits).max(1)
+    error = _calibration_error(final, logits, truth)
+    reliability(probabilities, predicted == truth, error, final.out / "reliability.png")
     rows = [
         [example["id"], item_of(example), classes[truth[n]], classes[predicted[n]], f"{p:.4f}"]
         for n, (example, p) in enumerate(zip(final.test.examples(), probabilities, strict=True))
@@ -78,6 +85,14 @@ def _confusion(final: Final, truth: Array, predicted: Array) -> None:
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (truth, predicted), 1)
     confusion(matrix, final.spec.classes, final.out / "confusion.png")
+
+
+def _calibration_error(final: Final, logits: Array, truth: Array) -> float:
+    """Return the error by the bins of the metric, so that a picture says what its table does."""
+    said, lengths = torch.from_numpy(logits), torch.ones(len(logits))
+    batch = Batch(said, lengths, torch.tensor(truth))
+    metric = CalibrationError()
+    return metric.of(metric.statistics(Logits(logits=said, lengths=lengths), batch, final.spec))
 
 
 def _softmax(logits: Array) -> Array:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqarena.data.batches import Batch, collate
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec
 from seqarena.models.model import SequenceModel
@@ -32,8 +33,7 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
     if not isinstance(kernel, (nn.GRU, nn.LSTM)):
         return None
     with torch.inference_mode():
-        inputs = torch.from_numpy(steps.copy())[None]
-        features, _ = model.frontend(inputs, torch.tensor([len(steps)]))
+        features = _features(model, collate([steps]))
         states, _ = kernel(features)
         before = F.pad(states[0, :-1], (0, 0, 1, 0))  # the first step follows zeros
         weight_ih, weight_hh, bias_ih, bias_hh = kernel.parameters()
@@ -43,6 +43,14 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
             return {"input": i.numpy(), "forget": f.numpy(), "output": o.numpy()}
         r, z, _ = torch.sigmoid(read + kept).chunk(3, dim=1)
         return {"reset": r.numpy(), "update": z.numpy()}
+
+
+def _features(model: SequenceModel, batch: Batch) -> Tensor:
+    """Return what the encoder reads of a batch: what its frontend makes, of normalised windows."""
+    made: list[tuple[Tensor, Tensor]] = []
+    with model.frontend.register_forward_hook(lambda _module, _inputs, out: made.append(out)):
+        model.encode(batch)
+    return made[0][0]
 
 
 def draw_gates(path: Path, spec: DataSpec, steps: Array, gates: Gates, title: str) -> None:

@@ -40,7 +40,8 @@ def _draw(final: Final, values: Array, quantiles: Array | None) -> Callable[[int
     unit = str(spec.options.get("target", ""))
     path = final.out / "forecasts.png"
     bands = None if quantiles is None else quantiles[drawn]
-    forecasts(history, truth[drawn], values[drawn], titles, unit, path, bands)
+    outermost = f"{LEVELS[0]:.0%} to {LEVELS[-1]:.0%}"
+    forecasts(history, truth[drawn], values[drawn], titles, unit, path, bands, outermost)
     steps = range(1, spec.horizon + 1)
     outer = () if quantiles is None else (quantiles[..., 0], quantiles[..., -1])
     columns = (truth, values, *outer)

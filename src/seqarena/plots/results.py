@@ -194,10 +194,11 @@ def forecasts(
     unit: str,
     path: Path,
     quantiles: Array | None = None,
+    outer: str | None = None,
 ) -> None:
     """Draw history ``(n, T)``, truth and forecast ``(n, H)`` in the data's unit, a panel each.
 
-    Quantiles ``(n, H, Q)`` become bands about the forecast: the outermost, and those within.
+    Quantiles ``(n, H, Q)`` become bands about the forecast: the `outer` one, and those within.
     """
     if (
         not len(history) == len(truth) == len(forecast) == len(titles)
@@ -222,13 +223,15 @@ def forecasts(
             if quantiles is not None:
                 for inner in range(quantiles.shape[2] // 2):
                     low, high = quantiles[index][:, inner], quantiles[index][:, -1 - inner]
-                    axes.fill_between(ahead[1:], low, high, color=ORANGE, alpha=0.13, lw=0)
+                    label = None if inner else outer
+                    band = {"color": ORANGE, "alpha": 0.15, "lw": 0, "label": label}
+                    axes.fill_between(ahead[1:], low, high, **band)
             axes.plot(ahead[1:], forecast[index], color=ORANGE, lw=1.8, label="forecast")
             axes.set_title(titles[index], size=10)
             axes.grid(axis="y")
             axes.xaxis.set_major_locator(MultipleLocator(truth.shape[1]))
         for axes in panels.flat[len(titles) :]:
             axes.set_visible(False)
-        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
         figure.supxlabel("steps from the last one known", size=10, color=SOFT)
         figure.supylabel(unit, size=10, color=SOFT)

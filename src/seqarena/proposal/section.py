@@ -110,7 +110,9 @@ class Proposal:
             and self.modality in baseline.modalities
             and self.metric not in baseline.without
         ]
+        two_seasons = self.prepare.get("lookback", 0) >= 2 * self.prepare.get("season", 0)
         named = {"seasonal_naive_day": False, "seasonal_naive_week": self.hourly}
+        named |= dict.fromkeys(("ets", "ets_quantiles"), two_seasons)
         return [name for name in fitting if named.get(name, True)]
 
     def _batch(self) -> int:

@@ -17,8 +17,10 @@ from seqarena.cluster.slot import Slot
 from seqarena.config import Experiment
 from seqarena.device import default_device
 from seqarena.fit import Epoch, Training
+from seqarena.inference import predict_split
 from seqarena.parallel import ALONE, Group
 from seqarena.runs import Job
+from seqarena.tasks.conformal import Calibrates
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Worker(Member):
         state = weights = None
         if training.ended:
             if self.keep_weights and self.group.rank == 0:
+                _calibrate(training)
                 weights = {n: tensor.cpu() for n, tensor in training.model.state_dict().items()}
         elif self._is_time_to_save(epoch):
             whole = training.state_dict()  # of all workers that train together
@@ -95,3 +98,12 @@ class Worker(Member):
     def _is_time_to_save(self, epoch: Epoch | None) -> bool:
         late = time.perf_counter() - self.saved >= self.checkpoint_every
         return epoch is None or self.group.any(late)
+
+
+def _calibrate(training: Training) -> None:
+    """Set by valid what a final says, where its task does so."""
+    task, model = training.task, training.model
+    if isinstance(task, Calibrates):
+        task.calibrate(
+            model, predict_split(model, task, training.valid, training.spec, training.protocol)
+        )

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec, Split, scales_of
 from seqarena.models.outputs import Logits
-from seqarena.tasks.base import PooledTask
 from seqarena.tasks.metric import ERROR, Mean
 from seqarena.tasks.number_errors import absolute, in_unit, root, scaled, squared
+from seqarena.tasks.windows import WindowTask
 
 
 class ScaledError(Mean[Logits]):
@@ -27,7 +27,7 @@ class ScaledError(Mean[Logits]):
         return f"on train the value {spec.options['season']} steps before is always right"
 
 
-class Forecasting(PooledTask):
+class Forecasting(WindowTask):
     """H steps ahead; absolute error, so the model aims at the median.
 
     MAE and RMSE are in the data's unit; MASE divides MAE by the in-sample MAE of the seasonal
@@ -40,8 +40,6 @@ class Forecasting(PooledTask):
         "rmse": Mean(ERROR, squared, root),
         "mase": ScaledError(),
     }
-    modalities = frozenset({"series"})
-    targets = frozenset()
 
     def outputs(self, spec: DataSpec) -> int:
         return spec.horizon
