@@ -140,7 +140,7 @@ def test_a_worker_calibrates_finals_alone(
 ) -> None:
     config, training = trained
     worker = Worker.__new__(Worker)  # without the session of a cluster
-    worker.config, worker.prepared = config, Prepared(prepared["series"])
+    worker.config, worker._prepared = config, Prepared(prepared["series"])
     worker.checkpoint_every, worker.group = 30.0, ALONE
     progress = worker.start(Job(kind, "gru", 1, 0, training.hyperparameters, 1), None)
     assert worker.training is not None
