@@ -24,7 +24,6 @@ from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.evaluation.scoring import test_baseline as score_baseline
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.tasks import TASKS
-from seqarena.validation import BESIDE
 from support import prepare_raw
 
 LOOKBACK, HORIZON = 168, 24
@@ -305,8 +304,8 @@ ASKED = [
     (name, modality, metric)
     for name, entry in BASELINES.items()
     for modality in sorted(entry.modalities & TASKS[entry.task].modalities)
-    for metric in TASKS[entry.task].metrics
-    if metric not in BESIDE
+    for metric, found in TASKS[entry.task].metrics.items()
+    if found.chooses
 ]
 SETS = {
     "text": "movie_reviews",
