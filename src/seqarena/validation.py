@@ -34,6 +34,9 @@ def validate(experiment: ResolvedExperiment) -> None:
         able = ", ".join(name for name, metric in task.metrics.items() if metric.chooses)
         message = f"{config.metric} is told beside the others, and chooses no model; known: {able}"
         raise InputError(f"{where}.metric: {message}")
+    if config.protocol.balance != "none" and not task.of_one_class:
+        reason = f"{config.task} has no class for a whole sequence; expected none"
+        raise InputError(f"{where}.protocol.balance: {reason}")
     _check_variants(experiment, task)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, kind, config.metric, f"{where}.baselines")
