@@ -39,6 +39,7 @@ SPEC = DataSpec(
 )
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS["multi_label_classification"] = "label_set"
 KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 
 

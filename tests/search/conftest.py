@@ -20,6 +20,7 @@ from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS["multi_label_classification"] = "label_set"
 KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 ASKED = [(task, modality) for task, entry in TASKS.items() for modality in sorted(entry.modalities)]
 Prepare = Callable[..., Path]

@@ -17,7 +17,7 @@ class Batch(NamedTuple):
 
     inputs: Tensor  # (B, T, *feature_shape)
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B,) classes, (B, H) values or (B, U) tokens
+    targets: Tensor  # (B,) classes, (B, K) of 0 and 1, (B, H) values, (B, U) tokens
     target_lengths: Tensor | None = None  # (B,), where targets are sequences of their own
     weights: Tensor | None = None  # (B,), what each counts in the training loss; 1 where None
 

@@ -6,7 +6,7 @@ import math
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,9 @@ NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files"}  # options that a model
 class LabelledOptions(Strict):
     """What an item is labelled with, and how much of train is set aside where no split is named."""
 
-    targets: Literal["label", "labels", "number", "words", "characters", "next"] = "label"
+    targets: Literal["label", "label_set", "labels", "number", "words", "characters", "next"] = (
+        "label"
+    )
     valid: Fraction = 0.1
     test: Fraction = 0.1
     leaks: Literal["drop", "keep", "refuse"] = "drop"  # what stands in two splits that are named
@@ -84,15 +86,20 @@ class FilesOptions(LabelledOptions):
         return SKIPPED if self.bad_files == "skip" else 0.0
 
 
-def read_manifest(path: Path, column: str, target: str = "label") -> Rows:
+def read_manifest(
+    path: Path, column: str, target: str = "label", *, may_be_empty: bool = False
+) -> Rows:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
-    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``.
+    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``; `may_be_empty`
+    says that an empty one is an answer too.
 
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    rows = Rows(_row(record, column, target) for record in read_records(path, (column, target)))
+    filled = (column,) if may_be_empty else (column, target)
+    records = read_records(path, (column, target))
+    rows = Rows(_row(record, column, target, filled) for record in records)
     if not len(rows):
         raise InputError(f"{path}: no rows")
     first, again = _places(rows.ranks("id"))
@@ -110,9 +117,9 @@ def _places(ranks: Array) -> tuple[Array, Array]:
     return first[ranks[again]], again
 
 
-def _row(record: TableRow, column: str, target: str) -> Row:
+def _row(record: TableRow, column: str, target: str, filled: Iterable[str]) -> Row:
     cells, place = record.cells, record.place
-    for name in (column, target):
+    for name in filled:
         if not cells[name]:
             raise InputError(f"{place}: the cell '{name}' is empty")
     split = cells.get("split") or None

@@ -14,6 +14,7 @@ import pandas as pd
 
 from seqarena.config import Reading
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
+from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
@@ -21,8 +22,32 @@ from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 
 INPUTS = ("text", "sentence", "input", "source")
-ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
+ANSWERS = (
+    "label",
+    "labels",
+    "tags",
+    "class",
+    "target",
+    "category",
+    "sentiment",
+    "stars",
+    "rating",
+    "score",
+    "y",
+)
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+KINDS = {  # what a column of such answers asks of a text
+    "class": "classification",
+    "labels": "multi_label_classification",
+    "number": "regression",
+    "text": "transduction",
+}
+ANSWERED_BY = {  # what a text is labelled with, where it is no class
+    "multi_label_classification": "label_set",
+    "regression": "number",
+    "transduction": "words",
+    "language_modelling": "next",
+}
 OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
 SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
 VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
@@ -162,17 +187,12 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     else:
         prepare["max_length"] = max(8, int(text.lengths.most))
     metric = METRICS.get(task, "bleu")
-    if task == "language_modelling":
-        prepare["targets"] = "next"
-    else:
-        assert target is not None
-        reading["label" if task == "classification" else "target"] = target.name
-    if task == "regression":
-        prepare["targets"] = "number"
-    elif task == "transduction":
-        prepare["targets"] = "words"
-    elif task == "classification" and target is not None and is_uneven(target.values):
+    if task in ANSWERED_BY:
+        prepare["targets"] = ANSWERED_BY[task]
+    elif target is not None and is_uneven(target.values):
         metric = "macro_f1"
+    if target is not None:
+        reading[TARGETS[prepare.get("targets", "label")].column] = target.name
     for name, column in (("split", split), ("group", group)):
         if column:
             reading[name] = column
@@ -192,7 +212,8 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
 def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:
     """Decide what is asked of a text, and which column answers."""
     fitting = {
-        "classification": [c for c in answers if c.kind in ("class", "number")],
+        "classification": [c for c in answers if c.kind in ("class", "number", "labels")],
+        "multi_label_classification": [c for c in answers if c.kind in ("labels", "class")],
         "regression": [c for c in answers if c.kind in ("number", "class")],
         "transduction": [c for c in answers if c.kind == "text"],
         "language_modelling": [],
@@ -204,14 +225,13 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
     if asked.task is not None:
         target = _answer(path, fitting[asked.task], asked)
         return asked.task, target
-    known = [c for c in answers if c.kind in ("class", "number", "text")]
+    known = [c for c in answers if c.kind in KINDS]
     if not known and asked.target is None:
         return "language_modelling", None
     target = _answer(path, known, asked)
-    kinds = {"class": "classification", "number": "regression", "text": "transduction"}
-    if target.kind not in kinds:
+    if target.kind not in KINDS:
         raise InputError(f"{path}: --target {target.name}: {target.kind}; name the --task")
-    return kinds[target.kind], target
+    return KINDS[target.kind], target
 
 
 def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:

@@ -28,6 +28,7 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "steps": "Step by step",
     "scatter": "Predicted and true",
     "confusion": "What it confused",
+    "found_labels": "Which labels it found",
     "lengths": "Quality by length",
     "decoding": "Ways of writing, the best variant’s",
     "gates": "Gates over one sequence",
