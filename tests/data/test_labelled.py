@@ -19,6 +19,7 @@ from seqarena.data.labelled import (
 )
 from seqarena.data.rows import Row, Rows
 from seqarena.data.store import SPLITS, Array, Split
+from seqarena.data.targets import LabelSets
 from seqarena.errors import InputError, InputWarning
 
 
@@ -216,6 +217,42 @@ def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line 2: nothing to read in 't0'"):
         empty = (np.zeros((int(row.id), 2)) for row in rows)
         write_labelled(tmp_path / "c", splits, lambda _: empty, column="text")
+
+
+def test_a_cell_may_hold_several_labels_or_none(tmp_path: Path) -> None:
+    cells = ["b; a", "", "a;a;", " c ", "c;b", ";"]
+    rows = "".join(f"t{n},{cell},{SPLITS[n // 2]}\n" for n, cell in enumerate(cells))
+    path = manifest(tmp_path, "text,labels,split\n" + rows.replace("valid", "train"))
+    with pytest.raises(InputError, match="line 3: the cell 'labels' is empty"):
+        read_manifest(path, "text", "labels")
+    read = read_manifest(path, "text", "labels", may_be_empty=True)
+    splits = assign_splits(read, valid=0.2, test=0.2, seed=0)
+    fields = write_labelled(tmp_path / "out", splits, encoded, LabelSets, column="text")
+    assert fields["classes"] == ("a", "b", "c")
+    written = {
+        example["text"]: (row.tolist(), example["labels"])
+        for name in SPLITS
+        for row, example in zip(*parts_of(Split(tmp_path / "out" / name)), strict=True)
+    }
+    assert written["t0"] == ([1, 1, 0], "b; a")
+    assert written["t1"][0] == [0, 0, 0] == written["t5"][0]
+    assert written["t2"][0] == [1, 0, 0] and written["t3"][0] == [0, 0, 1]
+    assert written["t4"][0] == [0, 1, 1]
+
+
+def parts_of(part: Split) -> tuple[Array, list[dict[str, str]]]:
+    return part.targets, part.examples()
+
+
+def test_a_set_of_labels_is_learned_from_train() -> None:
+    with pytest.raises(InputError, match="m: no row of train has a label"):
+        LabelSets(["", " ; "], "m")
+    with pytest.raises(InputError, match="m: train has no other label than 'a'"):
+        LabelSets(["a", ""], "m")
+    learned = LabelSets(["a;b"], "m")
+    learned.check("b", "test", "line 3")
+    with pytest.raises(InputError, match="line 4: label 'c' of test does not occur in train"):
+        learned.check("b; c", "test", "line 4")
 
 
 def test_files_that_cannot_be_read_are_left_out_as_far_as_allowed(tmp_path: Path) -> None:

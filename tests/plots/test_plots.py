@@ -15,7 +15,7 @@ from seqarena.plots.gates import gate_maps
 from seqarena.plots.labels import Dot, label_dots
 from seqarena.plots.pairs import pairs, ranked
 from seqarena.plots.parallel import Scale, parallel
-from seqarena.plots.results import confusion, forecasts, learning_curves, scores
+from seqarena.plots.results import confusion, forecasts, found_labels, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
 from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
@@ -168,6 +168,14 @@ def test_confusion(count, tmp_path):
     matrix[-1] = 0  # a class that the test split lacks
     path = tmp_path / "confusion.png"
     confusion(matrix, [f"class {index}" for index in range(count)], path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_found_labels(count, tmp_path):
+    counts = {name: RANDOM.poisson(5, count) for name in ("found", "missed", "said wrongly")}
+    path = tmp_path / "found_labels.png"
+    found_labels(counts, [f"a label of many letters {n}" for n in range(count)], path)
     assert_picture(path)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,15 @@ import torch
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 from torch import Tensor
 
+from seqarena.cli.render import SHOWN
 from seqarena.data.batches import Batch
-from seqarena.data.store import Split
+from seqarena.data.store import DataSpec, Prepared, Split
 from seqarena.evaluation.estimand import influence
+from seqarena.figures import draw_final
 from seqarena.models.outputs import Logits
 from seqarena.tasks import TASKS
 from support import class_spec
+from support import rows_of as table_of
 
 TASK = TASKS["multi_label_classification"]
 COUNT = 60
@@ -129,3 +134,25 @@ def test_labels_above_one_half_are_said_the_surest_first() -> None:
     assert first["label_set"]["class 1"] == pytest.approx(1 / (1 + np.exp(-3.0)))
     assert second["label_set"] == {}
     assert second["probabilities"]["class 0"] == pytest.approx(1 / (1 + np.exp(1.0)))
+    assert SHOWN["label_set"](first["label_set"]) == "class 1 0.953  class 0 0.525"
+    assert SHOWN["label_set"](second["label_set"]) == "(none)"
+
+
+def test_a_final_says_of_each_example_what_it_found(
+    specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = prepare(tmp_path / "data", specs["audio"], targets="label_set")
+    test = Prepared(folder).split("test")
+    sure = list(20 * test.targets.astype(np.float32) - 10)
+    sure[0] = -sure[0]
+    weights = {0: np.full((1, 1, int(test.lengths[0])), 1 / int(test.lengths[0]))}
+    task = "multi_label_classification"
+    draw_final(tmp_path / "final", folder, task, "lstm_attention", sure, weights, [0])
+    names = sorted(path.name for path in (tmp_path / "final").iterdir())
+    assert names == ["attention-1.png", "found_labels.png", "predictions.csv"]
+    rows = table_of(tmp_path / "final", "predictions.csv")
+    classes = specs["audio"].classes
+    for row, true in zip(rows, test.targets, strict=True):
+        assert row["truth"] == "; ".join(classes[n] for n in np.flatnonzero(true))
+        assert (row["predicted"] == row["truth"]) == (row is not rows[0])
+    assert float(rows[1][classes[0]]) == pytest.approx(float(test.targets[1, 0]), abs=1e-3)
