@@ -148,6 +148,10 @@ def _targets(
         return (labels - labels.mean()).astype(np.float32)[:, None]
     if kind == "labels":
         return [np.full(len(s), 1 + n, np.int32) for s, n in zip(sequences, labels, strict=True)]
+    if kind == "label_set":  # the label, and in the second half of the sequences the last one too
+        sets = np.eye(len(spec.classes), dtype=np.uint8)[labels]
+        sets[len(sets) // 2 :, -1] = 1
+        return sets
     if kind == "next" and spec.modality == "music":
         return [(steps > 0).astype(np.uint8) for steps in sequences]
     if kind == "next":

@@ -61,7 +61,7 @@ def test_a_worker_reads_back_what_the_driver_sends() -> None:
         ),
         (
             {"protocol": {"zzz": 1}},
-            "here.protocol.zzz: no such key; known: batch_size, clip, deterministic",
+            "here.protocol.zzz: no such key; known: balance, batch_size, clip, deterministic",
         ),
         (
             {"protocol": {"trials": 0}},

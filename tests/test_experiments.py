@@ -90,6 +90,15 @@ def test_what_reads_no_order_stands_beside_what_does_on_whole_sequences() -> Non
             {"prepare": {"targets": "words"}},
             r"\.prepare\.targets: classification takes label, not words",
         ),
+        (
+            {
+                "task": "labelling",
+                "prepare": {"targets": "labels"},
+                "protocol": {"balance": "weights"},
+            },
+            r"\.protocol\.balance: labelling has no class for a whole sequence; expected none",
+        ),
+        ({"protocol": {"balance": "weight"}}, r"\.protocol\.balance: .*'weights'.*found 'weight'"),
         ({"prepare": {"max_lenght": 1}}, r"\.prepare\.max_lenght: .*'max_length'"),
         ({"prepare": {"valid": 1.5}}, r"\.prepare\.valid: .*less than 1"),
         ({"space": {"dropuot": 0.1}}, r"\.space: no hyperparameter named .*'dropout'"),

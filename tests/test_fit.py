@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from seqarena.config import Experiment, experiment_names
-from seqarena.data.batches import Batch, windows
+from seqarena.data.batches import Batch, Batches, windows
 from seqarena.data.modalities import options_of
-from seqarena.data.store import Prepared
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.decode.stepper import index
 from seqarena.device import autocast
 from seqarena.errors import InputError
@@ -192,6 +193,41 @@ def test_an_epoch_may_hold_fewer_examples(training: Callable[..., Training]) -> 
     first = next(run.epochs())
     assert first.examples_per_second * first.seconds > 10 > first.examples_per_second * 0
     assert run.optimizer.taken == 2
+
+
+@pytest.mark.parametrize(
+    ("balance", "wanted"), [("none", 0.125), ("weights", 0.5), ("sampling", 0.5)]
+)
+def test_where_sequences_say_nothing_a_class_is_as_likely_as_it_counts(
+    balance: str,
+    wanted: float,
+    specs: dict[str, DataSpec],
+    prepare: Callable[..., Path],
+    experiment: Make,
+    hyperparameters: Choose,
+    tmp_path: Path,
+) -> None:
+    """One in eight is of the second class, and all sequences are the same."""
+    folder = prepare(tmp_path / "data", specs["audio"])
+    for split, count in (("train", 24), ("valid", 8)):
+        steps = np.load(folder / split / "inputs.npy")
+        np.save(folder / split / "inputs.npy", np.zeros_like(steps))
+        np.save(folder / split / "lengths.npy", np.full(count, 2, np.int32))
+        np.save(folder / split / "targets.npy", (np.arange(count) % 8 == 0).astype(np.int64))
+    config = experiment("audio", epochs=30, patience=30, balance=balance)
+    chosen = hyperparameters("gru", "audio", learning_rate=0.05)
+    run = Training(config, Prepared(folder), "gru", chosen, 1)
+    batch = Batches(run.valid, 8).gather(np.arange(8))
+    said, losses = [], []
+    for epoch in run.epochs():
+        run.model.eval()
+        with torch.inference_mode():
+            output = run.model(batch)
+        said.append(float(torch.softmax(output.logits, 1)[:, 1].mean()))
+        losses.append(float(run.task.loss(output, batch)[0]) / 8)
+        if not epoch.last:  # then the best weights are there
+            assert epoch.valid_loss == pytest.approx(losses[-1], rel=1e-5), "as it is in valid"
+    assert said[-2] == pytest.approx(wanted, abs=0.03)
 
 
 def test_the_learning_rate_rises_then_falls() -> None:

@@ -98,7 +98,7 @@ for name in {HEAVY | {"jiwer", "sacrebleu", "sklearn", "pandas", "rich", "typer"
     sys.modules[name] = None
 from seqarena.fit import fit
 protocol = SimpleNamespace(deterministic=False, batch_size=8, epoch_examples=None, epochs=2,
-                           patience=2, clip=1.0, precision="auto", truncate=None)
+                           patience=2, clip=1.0, precision="auto", truncate=None, balance="none")
 experiment = SimpleNamespace(task="classification", metric="accuracy", protocol=protocol)
 chosen = dict(learning_rate=0.01, weight_decay=0.0, dropout=0.0, width=8, embedding=8,
               embedding_std=0.1, attention=8)

@@ -68,6 +68,8 @@ class Protocol(Strict):
     epochs: Annotated[int, Field(ge=1)] = 8  # at most
     batch_size: Annotated[int, Field(ge=1)] = 64
     epoch_examples: Annotated[int, Field(ge=1)] | None = None  # drawn per epoch; all when null
+    # Classes that learn alike: by what each counts in the loss, or by how often it is drawn.
+    balance: Literal["none", "weights", "sampling"] = "none"
     patience: Annotated[int, Field(ge=1)] = 3  # epochs without a better validation score
     clip: Annotated[float, Field(gt=0)] = 1.0  # largest gradient norm
     truncate: Annotated[int, Field(ge=1)] | None = None  # steps that gradients reach back; all

@@ -35,7 +35,7 @@ class Epoch:
     """The result of one epoch."""
 
     epoch: int  # from 1
-    train_loss: float  # per term, of what is learned from: smoothed where labels are
+    train_loss: float  # per term, of what is learned from: smoothed labels, weighted classes
     valid_loss: float
     scores: dict[str, float]  # on valid
     learning_rate: float
@@ -128,6 +128,7 @@ class Training:
             protocol.batch_size,
             seed=seed,
             epoch_examples=protocol.epoch_examples,
+            balance=protocol.balance,
         )
         self.steps = len(self.batches) * protocol.epochs
         self.optimizer = AdamW(

@@ -17,10 +17,6 @@ from seqarena.models.variants import VARIANTS, variant_for
 from seqarena.spaces import space_of
 from seqarena.tasks import AnyTask, StepTask, task_for
 
-# Told beside the others: who always says the same can have the best of them, and how surely it is
-# estimated is understated where it is near 0 (the jackknife of an absolute value).
-BESIDE = frozenset({"calibration_error", "coverage_error", "uncalibrated_coverage_error"})
-
 
 def validate(experiment: ResolvedExperiment) -> None:
     """Raise `InputError` for the first key of an experiment that does not fit the others."""
@@ -34,10 +30,13 @@ def validate(experiment: ResolvedExperiment) -> None:
         raise InputError(f"{where}.task: {config.task} takes {fitting}, not {kind}")
     if config.metric not in task.metrics:
         raise unknown(f"{where}.metric", f"{config.task} metric", config.metric, task.metrics)
-    if config.metric in BESIDE:
-        able = ", ".join(name for name in task.metrics if name not in BESIDE)
+    if not task.metrics[config.metric].chooses:
+        able = ", ".join(name for name, metric in task.metrics.items() if metric.chooses)
         message = f"{config.metric} is told beside the others, and chooses no model; known: {able}"
         raise InputError(f"{where}.metric: {message}")
+    if config.protocol.balance != "none" and not task.of_one_class:
+        reason = f"{config.task} has no class for a whole sequence; expected none"
+        raise InputError(f"{where}.protocol.balance: {reason}")
     _check_variants(experiment, task)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, kind, config.metric, f"{where}.baselines")

@@ -24,7 +24,6 @@ from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.evaluation.scoring import test_baseline as score_baseline
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.tasks import TASKS
-from seqarena.validation import BESIDE
 from support import prepare_raw
 
 LOOKBACK, HORIZON = 168, 24
@@ -40,6 +39,7 @@ SPEC = DataSpec(
 )
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS["multi_label_classification"] = "label_set"
 KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 
 
@@ -305,8 +305,8 @@ ASKED = [
     (name, modality, metric)
     for name, entry in BASELINES.items()
     for modality in sorted(entry.modalities & TASKS[entry.task].modalities)
-    for metric in TASKS[entry.task].metrics
-    if metric not in BESIDE
+    for metric, found in TASKS[entry.task].metrics.items()
+    if found.chooses
 ]
 SETS = {
     "text": "movie_reviews",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from seqarena.data.batches import Batch, Batches, collate
 from seqarena.data.store import Split, write_split
@@ -77,6 +78,65 @@ def test_an_epoch_may_draw_fewer(split: Split) -> None:
     assert all(len(set(epoch)) == 5 for epoch in epochs)
     assert set().union(*epochs) == set(range(11)), "all come up in time"
     assert len(Batches(split, 4, epoch_examples=99)) == 3
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Split:
+    """Twenty sequences of class 0, six of class 2 and two of class 3."""
+    classes = np.random.default_rng(0).permutation(np.repeat([0, 2, 3], [20, 6, 2]))
+    steps = [np.full((3, 2), n, np.float32) for n in range(28)]
+    write_sequences(tmp_path / "train", steps, classes, ({} for _ in steps))
+    return Split(tmp_path / "train")
+
+
+def test_weights_are_those_that_scikit_learn_calls_balanced(uneven: Split) -> None:
+    batches = Batches(uneven, 5, balance="weights")
+    weights = torch.cat(
+        [batch.weights for batch in batches.shuffled(1) if batch.weights is not None]
+    )
+    classes = torch.tensor(seen(batches, 1))
+    wanted = compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=classes.numpy())
+    for label, weight in zip((0, 2, 3), wanted, strict=True):
+        assert weights[classes == label].tolist() == pytest.approx(
+            [weight] * int((classes == label).sum())
+        )
+    assert float(weights.mean()) == pytest.approx(1)
+    part = next(batches.shuffled(1)).rows(slice(1, None, 2))
+    assert part.weights is not None and len(part.weights) == 2
+    assert next(Batches(uneven, 5).shuffled(1)).weights is None
+
+
+@pytest.mark.parametrize(("examples", "counts"), [(None, {9, 10}), (12, {4}), (2, {0, 1})])
+def test_an_epoch_may_draw_classes_evenly(
+    uneven: Split, examples: int | None, counts: set[int]
+) -> None:
+    batches = Batches(uneven, 5, seed=3, epoch_examples=examples, balance="sampling")
+    assert len(batches) == -(-(examples or 28) // 5)
+    found = set[int]()
+    for epoch in range(1, 41):
+        classes = seen(batches, epoch)
+        assert len(classes) == (examples or 28)
+        assert {classes.count(label) for label in (0, 2, 3)} == counts
+        rows = [int(row[0, 0]) for batch in batches.shuffled(epoch) for row in batch.inputs]
+        assert classes == np.asarray(uneven.targets)[rows].tolist()
+        found |= set(rows)
+        for label, size in ((0, 20), (2, 6), (3, 2)):
+            own = [row for row, of in zip(rows, classes, strict=True) if of == label]
+            again = {own.count(row) for row in np.flatnonzero(uneven.targets == label)}
+            assert max(again) - min(again) <= 1, "none again before all of its class"
+            assert len(own) <= size or min(again) >= 1
+    assert examples == 2 or found == set(range(28)), "all come up in time"
+
+
+def test_even_draws_are_those_of_seed_and_epoch_wherever_one_goes_on(uneven: Split) -> None:
+    def rows(seed: int, epoch: int, start: int = 0) -> list[list[float]]:
+        batches = Batches(uneven, 5, seed=seed, epoch_examples=17, balance="sampling")
+        return [batch.inputs[:, 0, 0].tolist() for batch in batches.shuffled(epoch, start)]
+
+    whole = rows(7, 1)
+    assert rows(7, 1) == whole
+    assert rows(7, 2) != whole and rows(8, 1) != whole
+    assert rows(7, 1, 2) == whole[2:]
 
 
 def test_in_order_gives_each_once_with_its_index(split: Split) -> None:

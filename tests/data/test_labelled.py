@@ -19,6 +19,7 @@ from seqarena.data.labelled import (
 )
 from seqarena.data.rows import Row, Rows
 from seqarena.data.store import SPLITS, Array, Split
+from seqarena.data.targets import LabelSets
 from seqarena.errors import InputError, InputWarning
 
 
@@ -146,7 +147,7 @@ def test_a_label_is_one_however_its_accents_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_every_split_has_its_part_of_every_class(seed: int) -> None:
     rows = of_classes(*["a"] * 200, *["b"] * 40, *["c"] * 10, *["d"] * 2)
-    splits = assign_splits(rows, valid=0.1, test=0.2, seed=seed, stratify=True)
+    splits = assign_splits(rows, valid=0.1, test=0.2, seed=seed, stratify="label")
     counts = {
         name: Counter(row.target for row in splits.of(name)) for name in ("valid", "test", "train")
     }
@@ -160,14 +161,28 @@ def test_a_class_of_one_row_is_learned_and_told_to_be_judged_by_nothing() -> Non
     rows = of_classes(*["a"] * 30, *["b"] * 30, "rare")
     for seed in range(20):
         with pytest.warns(InputWarning, match="no row of (valid|test) has the label 'rare': ") as w:
-            splits = assign_splits(rows, valid=0.1, test=0.1, seed=seed, stratify=True)
+            splits = assign_splits(rows, valid=0.1, test=0.1, seed=seed, stratify="label")
         assert len(w) == 2
         assert "rare" in {row.target for row in splits.of("train")}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_split_has_its_part_of_the_rarest_labels(seed: int) -> None:
+    """Three rows have a rare label beside a common one: train keeps some of them."""
+    cells = ["a;rare"] * 3 + ["a"] * 50 + ["a;b"] * 20 + [""] * 27
+    rows = Rows(Row(f"{n}", f"t{n}", cell, None, f"g{n}", "") for n, cell in enumerate(cells))
+    splits = assign_splits(rows, valid=0.1, test=0.1, seed=seed, stratify="label_set")
+    counts = {name: Counter(row.target for row in splits.of(name)) for name in SPLITS}
+    assert counts["train"]["a;rare"] >= 1, "else it could not be learned"
+    assert counts["valid"]["a;b"] == counts["test"]["a;b"] == 2
+    once = Rows(Row(f"{n}", f"t{n}", cell, None, f"g{n}", "") for n, cell in enumerate(cells[2:]))
+    with pytest.warns(InputWarning, match="no row of (valid|test) has the label 'rare'"):
+        assign_splits(once, valid=0.1, test=0.1, seed=seed, stratify="label_set")
+
+
 def test_groups_that_hold_several_classes_stay_whole() -> None:
     rows = of_classes(*"abcdabcdab" * 10, groups=10)
-    splits = assign_splits(rows, valid=0.2, test=0.3, seed=1, stratify=True)
+    splits = assign_splits(rows, valid=0.2, test=0.3, seed=1, stratify="label")
     groups = {name: {row.group for row in splits.of(name)} for name in SPLITS}
     assert [len(groups[name]) for name in SPLITS] == [5, 2, 3]
     assert len(set().union(*groups.values())) == 10
@@ -216,6 +231,43 @@ def test_labels_and_steps_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line 2: nothing to read in 't0'"):
         empty = (np.zeros((int(row.id), 2)) for row in rows)
         write_labelled(tmp_path / "c", splits, lambda _: empty, column="text")
+
+
+def test_a_cell_may_hold_several_labels_or_none(tmp_path: Path) -> None:
+    cells = ["b; a", "", "a;a;", " c ", "c;b", ";"]
+    splits_of = ["train", "valid", "test", "train", "valid", "test"]
+    rows = [f"t{n},{cell},{splits_of[n]}\n" for n, cell in enumerate(cells)]
+    path = manifest(tmp_path, "text,labels,split\n" + "".join(rows))
+    with pytest.raises(InputError, match="line 3: the cell 'labels' is empty"):
+        read_manifest(path, "text", "labels")
+    read = read_manifest(path, "text", "labels", may_be_empty=True)
+    splits = assign_splits(read, valid=0.2, test=0.2, seed=0)
+    fields = write_labelled(tmp_path / "out", splits, encoded, LabelSets, column="text")
+    assert fields["classes"] == ("a", "b", "c")
+    written = {
+        example["text"]: (row.tolist(), example["labels"])
+        for name in SPLITS
+        for row, example in zip(*parts_of(Split(tmp_path / "out" / name)), strict=True)
+    }
+    assert written["t0"] == ([1, 1, 0], "b; a")
+    assert written["t1"][0] == [0, 0, 0] == written["t5"][0]
+    assert written["t2"][0] == [1, 0, 0] and written["t3"][0] == [0, 0, 1]
+    assert written["t4"][0] == [0, 1, 1]
+
+
+def parts_of(part: Split) -> tuple[Array, list[dict[str, str]]]:
+    return part.targets, part.examples()
+
+
+def test_a_set_of_labels_is_learned_from_train() -> None:
+    with pytest.raises(InputError, match="m: no row of train has a label"):
+        LabelSets(["", " ; "], "m")
+    with pytest.raises(InputError, match="m: train has no other label than 'a'"):
+        LabelSets(["a", ""], "m")
+    learned = LabelSets(["a;b"], "m")
+    learned.check("b", "test", "line 3")
+    with pytest.raises(InputError, match="line 4: label 'c' of test does not occur in train"):
+        learned.check("b; c", "test", "line 4")
 
 
 def test_files_that_cannot_be_read_are_left_out_as_far_as_allowed(tmp_path: Path) -> None:

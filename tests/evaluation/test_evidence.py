@@ -41,6 +41,14 @@ def test_of_labels_of_steps_the_unlabelled_do_not_count(
     assert absent_classes(write(tmp_path, spec, split)) == {"test": ["b"]}
 
 
+def test_of_sets_every_label_counts(specs: dict[str, DataSpec], tmp_path: Path) -> None:
+    spec = replace(specs["text"], classes=CLASSES)
+    every = np.eye(3, dtype=np.uint8)
+    split = {"train": every, "valid": np.array([[1, 1, 1], [0, 0, 0]]), "test": every[:2] * 0}
+    split["test"][1, 1:] = 1
+    assert absent_classes(write(tmp_path, spec, split)) == {"test": ["a"]}
+
+
 def test_where_there_are_no_classes_none_is_absent(
     specs: dict[str, DataSpec], tmp_path: Path
 ) -> None:

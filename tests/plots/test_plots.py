@@ -16,7 +16,7 @@ from seqarena.plots.labels import Dot, label_dots
 from seqarena.plots.pairs import pairs, ranked
 from seqarena.plots.parallel import Scale, parallel
 from seqarena.plots.reliability import reliability, tenths
-from seqarena.plots.results import confusion, forecasts, learning_curves, scores
+from seqarena.plots.results import confusion, forecasts, found_labels, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
 from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
@@ -191,6 +191,14 @@ def test_reliability(tmp_path):
     assert_picture(path)
     with pytest.raises(InputError, match=r"reliability\.png: expected a probability for each"):
         reliability(chances, np.ones(3, bool), 0.0, path)
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_found_labels(count, tmp_path):
+    counts = {name: RANDOM.poisson(5, count) for name in ("found", "missed", "said wrongly")}
+    path = tmp_path / "found_labels.png"
+    found_labels(counts, [f"a label of many letters {n}" for n in range(count)], path)
+    assert_picture(path)
 
 
 def test_forecasts(tmp_path):

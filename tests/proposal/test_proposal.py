@@ -41,6 +41,61 @@ def test_texts_with_classes(tmp_path: Path) -> None:
     assert "lstm_attention" in section["variants"] and "conv_lstm" not in section["variants"]
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_cells_of_several_short_names_that_recur_are_sets(tmp_path: Path, separator: str) -> None:
+    sets = ["late;damaged", "late", "", "damaged; rude", "rude", "late"]
+    rows = [f'{GOOD} {n}{separator}"{sets[n % 6]}"\n' for n in range(60)]
+    (tmp_path / "a.csv").write_text(f"text{separator}topics\n" + "".join(rows))
+    found = look(tmp_path / "a.csv")
+    proposal = found.proposal
+    assert (proposal.task, proposal.metric) == ("multi_label_classification", "micro_f1")
+    assert proposal.columns == {"labels": "topics"}
+    assert proposal.prepare["targets"] == "label_set"
+    assert any("labels: late 50%, damaged 33%, rude 33%; 10 missing" in f for f in found.found)
+    assert proposal.section(None)["baselines"] == ["common_labels", "tfidf_logistic_by_label"]
+    asked = look(tmp_path / "a.csv", task="classification").proposal
+    assert (asked.task, asked.columns) == ("classification", {"label": "topics"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "task"),
+    [
+        (["bad;mad", "good", "fair"], "classification"),  # always together: a name with a ;
+        (["it broke; i sent it back {n}", "it is red; blue {n}", "ok {n} then"], "transduction"),
+        (
+            [f"it is good{'; very good' * n}, and i would buy it" for n in range(3)],
+            "classification",
+        ),
+    ],
+)
+def test_what_holds_a_semicolon_is_not_always_a_set(
+    tmp_path: Path, cells: list[str], task: str
+) -> None:
+    rows = [f'{GOOD} {n},"{cells[n % 3].format(n=n)}"\n' for n in range(60)]
+    (tmp_path / "a.csv").write_text("text,target\n" + "".join(rows))
+    assert look(tmp_path / "a.csv", input="text").proposal.task == task
+
+
+def test_classes_may_be_asked_for_as_sets(tmp_path: Path) -> None:
+    reviews(tmp_path / "a.csv")
+    proposal = look(tmp_path / "a.csv", task="multi_label_classification").proposal
+    assert proposal.columns == {"labels": "label"}
+    assert proposal.prepare["targets"] == "label_set"
+
+
+def test_a_table_of_files_may_hold_sets(tmp_path: Path) -> None:
+    rows = []
+    for number in range(20):
+        name, cell = f"{number}.wav", ("birds;rain", "rain", "birds", "")[number % 4]
+        soundfile.write(tmp_path / name, np.zeros(800), 8000)
+        rows.append(f"{name},{cell}\n")
+    (tmp_path / "labels.csv").write_text("file,heard\n" + "".join(rows))
+    proposal = look(tmp_path).proposal
+    assert (proposal.modality, proposal.task) == ("audio", "multi_label_classification")
+    assert proposal.columns == {"labels": "heard"}
+    assert proposal.prepare["targets"] == "label_set"
+
+
 def test_uneven_classes_are_judged_by_macro_f1(tmp_path: Path) -> None:
     reviews(tmp_path / "a.csv", positive=45)
     found = look(tmp_path / "a.csv")

@@ -42,6 +42,15 @@ def test_every_modality_has_a_page_of_pictures(
         assert np.asarray(Image.open(tmp_path / "page" / name)).std() > 5, f"{name} is empty"
 
 
+def test_sets_of_labels_are_counted_label_by_label(
+    specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = Prepared(prepare(tmp_path / "data", specs["audio"], targets="label_set"))
+    text = write_look("mine", data, tmp_path / "page").read_text()
+    assert 'src="classes.png"' in text
+    assert np.asarray(Image.open(tmp_path / "page" / "classes.png")).std() > 5
+
+
 def test_tokens_that_are_unknown_are_marked(
     specs: dict[str, DataSpec], prepare: Callable[..., Path], tmp_path: Path
 ) -> None:

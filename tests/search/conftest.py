@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import TARGET_SPECIALS
@@ -18,6 +20,7 @@ from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 
 KINDS = {"labelling": "labels", "regression": "number", "transduction": "words"}
+KINDS["multi_label_classification"] = "label_set"
 KINDS |= dict.fromkeys(("language_modelling", "music_modelling"), "next")
 ASKED = [(task, modality) for task, entry in TASKS.items() for modality in sorted(entry.modalities)]
 Prepare = Callable[..., Path]
@@ -61,6 +64,19 @@ def trial_of(
     more = entry.added_space(VARIANTS[variant])
     own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
     return config, variant, choose(variant, modality, dropout=dropout, **own)
+
+
+def balanced(config: Experiment, balance: str) -> Experiment:
+    """Return an experiment whose classes are to learn alike."""
+    protocol = config.protocol.model_copy(update={"balance": balance})
+    return config.model_copy(update={"protocol": protocol})
+
+
+def make_uneven(prepared: Path) -> None:
+    """Let a fourth of train be of the second class alone."""
+    path = prepared / "train" / "targets.npy"
+    classes = np.arange(len(np.load(path)))
+    np.save(path, (classes % 4 == 0).astype(np.int64))
 
 
 def over(config: Experiment, prepared: Path, root: Path) -> ResolvedExperiment:

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from seqarena.config import Experiment
-from seqarena.data.store import DataSpec
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Epoch, Training
 
-from .conftest import ASKED, tiny, trial_of
+from .conftest import ASKED, balanced, make_uneven, tiny, trial_of
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
@@ -50,8 +50,25 @@ def test_going_on_equals_never_having_stopped(
     hyperparameters: Choose,
 ) -> None:
     data = tiny(tmp_path / "data", task, specs[modality], prepare)
-    config, variant, chosen = trial_of(experiment, hyperparameters, task, modality, 8, 0.3)
+    check_pieces(data, *trial_of(experiment, hyperparameters, task, modality, 8, 0.3))
 
+
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_even_classes_go_on_too(
+    balance: str,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Prepare,
+    experiment: Make,
+    hyperparameters: Choose,
+) -> None:
+    data = tiny(tmp_path / "data", "classification", specs["audio"], prepare)
+    make_uneven(data.folder)
+    config, *chosen = trial_of(experiment, hyperparameters, "classification", "audio", 7, 0.3)
+    check_pieces(data, balanced(config, balance), *chosen)
+
+
+def check_pieces(data: Prepared, config: Experiment, variant: str, chosen: dict[str, Any]) -> None:
     def make() -> Training:
         return Training(config, data, variant, chosen, 1)
 

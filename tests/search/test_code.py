@@ -23,6 +23,7 @@ from seqarena.search.code import APART, REGISTRIES, SOURCE, training_code
 Choose = Callable[..., dict[str, Any]]
 KINDS = {  # of task: data, and what it is labelled with
     "classification": ("audio", "label", "accuracy"),
+    "multi_label_classification": ("image", "label_set", "micro_f1"),
     "labelling": ("text", "labels", "macro_f1"),
     "regression": ("signal", "number", "mse"),
     "transduction": ("text", "words", "wer"),

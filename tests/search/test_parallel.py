@@ -20,11 +20,12 @@ from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Epoch, Training
 from support import script_environment
 
-from .conftest import ASKED, tiny, trial_of
+from .conftest import ASKED, balanced, make_uneven, tiny, trial_of
 
 Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
+BALANCES = ("weights", "sampling")
 RANK = """
     import json, sys, torch
     from pathlib import Path
@@ -78,6 +79,12 @@ def jobs(
         if number == 0:
             found["in pieces"] = config, folder, variant, make(0.3)[2], True
             found["at once"] = config, folder, variant, make(0.3)[2], False
+    folder = tmp_path_factory.mktemp("uneven") / "d"
+    tiny(folder, "classification", specs["audio"], prepare)
+    make_uneven(folder)
+    config, *rest = trial_of(experiment, hyperparameters, "classification", "audio", 7, 0.0)
+    for balance in BALANCES:
+        found[balance] = balanced(config, balance), folder, *rest, False
     return found
 
 
@@ -115,7 +122,7 @@ def alone(job: Any) -> tuple[Training, list[Epoch]]:
     return training, list(training.epochs())
 
 
-@pytest.mark.parametrize("name", [f"{task} {modality}" for task, modality in ASKED])
+@pytest.mark.parametrize("name", [*(f"{task} {kind}" for task, kind in ASKED), *BALANCES])
 def test_losses_and_weights_are_those_of_one_process(
     name: str, jobs: dict[str, Any], together: list[Any]
 ) -> None:

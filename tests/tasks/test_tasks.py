@@ -64,6 +64,7 @@ SPECS = {
         max_target_length=6,
     ),
 }
+SPECS["multi_label_classification"] = SPECS["classification"]
 SPECS["quantile_forecasting"] = SPECS["forecasting"]
 
 
@@ -92,7 +93,9 @@ def predicted_case(name: str, count: int = 30) -> tuple[AnyTask, DataSpec, Any, 
     if isinstance(task, StepTask):
         return task, spec, *stepwise(count, name, task.outputs(spec), generator)
     logits = torch.randn(count, task.outputs(spec), generator=generator)
-    targets = torch.randint(0, 3, (count,), generator=generator)
+    several = name == "multi_label_classification"
+    shape = (count, task.outputs(spec)) if several else (count,)
+    targets = torch.randint(0, 2 if several else 3, shape, generator=generator)
     if not spec.classes:
         targets = torch.randn(count, spec.horizon or task.outputs(spec), generator=generator)
     lengths = torch.ones(count, dtype=torch.int64)
@@ -185,7 +188,7 @@ def test_it_gives_every_metric_it_names(name: str) -> None:
 def test_a_perfect_answer_cannot_be_beaten(name: str) -> None:
     task, spec, output, batch = predicted_case(name)
     best = batch.targets
-    if name == "music_modelling":
+    if name in ("music_modelling", "multi_label_classification"):
         best = batch.targets.float() * 100 - 50
     elif name == "quantile_forecasting":
         best = batch.targets.repeat_interleave(len(LEVELS), 1)

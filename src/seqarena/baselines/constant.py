@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqarena.data.store import Array, Prepared
+from seqarena.data.targets import class_counts
 from seqarena.data.tokens import END
 from seqarena.decode import Hypothesis
 
@@ -12,9 +13,18 @@ from seqarena.decode import Hypothesis
 def majority(prepared: Prepared) -> Array:
     """Always the most common class of train, as probable as it is there."""
     classes = len(prepared.spec.classes)
-    counts = np.bincount(prepared.split("train").targets, minlength=classes)
+    counts = class_counts(prepared.split("train"), classes)
     shares = np.maximum(counts / counts.sum(), np.finfo(np.float32).tiny)
     return np.tile(np.log(shares, dtype=np.float32), (len(prepared.split("test")), 1))
+
+
+def common_labels(prepared: Prepared) -> Array:
+    """Each label as probable as it is in train, whatever was read."""
+    train, classes = prepared.split("train"), len(prepared.spec.classes)
+    smallest = np.finfo(np.float32).eps  # of what every row of train has, or none
+    shares = np.clip(class_counts(train, classes) / len(train), smallest, 1 - smallest)
+    odds = np.log(shares / (1 - shares)).astype(np.float32)
+    return np.tile(odds, (len(prepared.split("test")), 1))
 
 
 def median(prepared: Prepared) -> Array:

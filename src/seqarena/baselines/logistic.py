@@ -1,6 +1,7 @@
 """Logistic regression over features of a whole sequence; fitted on train, tuned on valid.
 
 What is predicted are logarithms of probabilities, ``(N, classes)``: the logits of a model.
+Of sets of labels each has a regression of its own, and what is predicted are the log odds of each.
 """
 
 from __future__ import annotations
@@ -52,18 +53,28 @@ def _logistic(
     scaling: Callable[[], Any],
 ) -> Array:
     from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
     from sklearn.pipeline import make_pipeline
 
     train, valid, test = (prepared.split(name) for name in ("train", "valid", "test"))
     seen, held_out, classes = features(train), features(valid), len(prepared.spec.classes)
-    models = [
-        make_pipeline(scaling(), LogisticRegression(C=c, max_iter=500)).fit(
-            seen, np.asarray(train.targets)
-        )
-        for c in INVERSE_PENALTIES
-    ]
-    best = max(models, key=lambda model: judge(_logits(model, held_out, classes)))
-    return _logits(best, features(test), classes)
+    targets = np.asarray(train.targets)
+    logits, several = (_odds, True) if targets.ndim == 2 else (_logits, False)
+
+    def classifier(penalty: float) -> Any:
+        model = LogisticRegression(C=penalty, max_iter=500)
+        return OneVsRestClassifier(model) if several else model
+
+    models = [make_pipeline(scaling(), classifier(c)).fit(seen, targets) for c in INVERSE_PENALTIES]
+    best = max(models, key=lambda model: judge(logits(model, held_out, classes)))
+    return logits(best, features(test), classes)
+
+
+def _odds(model: Any, features: Any, classes: int) -> Array:
+    """Return the log odds of each class against its absence."""
+    smallest = np.finfo(np.float32).eps  # a label that all rows of train have is certain
+    chances = np.clip(model.predict_proba(features), smallest, 1 - smallest)
+    return np.asarray(np.log(chances / (1 - chances)), np.float32)
 
 
 def _logits(model: Any, features: Any, classes: int) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqarena.baselines.constant import common_tokens, majority, median
+from seqarena.baselines.constant import common_labels, common_tokens, majority, median
 from seqarena.baselines.dtw import dtw_nearest
 from seqarena.baselines.forecasts import (
     linear,
@@ -90,6 +90,13 @@ ENTRIES: dict[str, Baseline] = {
     "repeat_frame": Baseline(untuned(lambda p: nlls(p, repeat_frame(p))), "music_modelling", MUSIC),
     "tfidf_logistic": Baseline(tfidf_logistic, "classification", TEXT),
     "mean_frame_logistic": Baseline(mean_frame_logistic, "classification", FRAMES | SIGNAL),
+    "common_labels": Baseline(
+        untuned(common_labels), "multi_label_classification", ALL, constant=True
+    ),
+    "tfidf_logistic_by_label": Baseline(tfidf_logistic, "multi_label_classification", TEXT),
+    "mean_frame_logistic_by_label": Baseline(
+        mean_frame_logistic, "multi_label_classification", FRAMES | SIGNAL
+    ),
     "persistence": Baseline(untuned(of_test(persistence)), "forecasting", SERIES),
     "seasonal_naive": Baseline(untuned(of_test(seasonal_naive)), "forecasting", SERIES),
     "seasonal_naive_day": Baseline(untuned(of_test(DAY)), "forecasting", SERIES),

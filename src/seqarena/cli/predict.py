@@ -171,6 +171,8 @@ def _title(name: str, prediction: dict[str, Any]) -> str:
     """Say what a model made of an input."""
     if "value" in prediction:
         return f"says {prediction['value']:.4g}"
+    if "label_set" in prediction:
+        return f"says {', '.join(prediction['label_set']) or 'no label'}"
     if "label" in prediction or "text" in prediction:
         return f"says {prediction.get('label') or prediction.get('text') or 'nothing'}"
     return f"on {name}"

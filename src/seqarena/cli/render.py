@@ -71,6 +71,7 @@ SHOWN: dict[str, Callable[[Any], str]] = {
     "value": lambda value: f"{value:.4g}",
     "frames": str,
     "label": str,
+    "label_set": lambda likely: _shares(likely) or "(none)",
     "labels": " ".join,
     "alternatives": _alternatives,
     "probability": lambda value: f"{value:.3f}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ class Batch(NamedTuple):
 
     inputs: Tensor  # (B, T, *feature_shape)
     lengths: Tensor  # (B,)
-    targets: Tensor  # (B,) classes, (B, H) values or (B, U) tokens
+    targets: Tensor  # (B,) classes, (B, K) of 0 and 1, (B, H) values, (B, U) tokens
     target_lengths: Tensor | None = None  # (B,), where targets are sequences of their own
     scales: Tensor | None = None  # (B, 3) `store.SCALE`, where targets are not all scaled alike
+    weights: Tensor | None = None  # (B,), what each counts in the training loss; 1 where None
 
     def to(self, device: torch.device) -> Batch:
         """Move to a device."""
@@ -66,13 +67,25 @@ def windows(batch: Batch, steps: int) -> Iterator[tuple[Batch, Tensor]]:
 
 
 class Batches:
-    """The batches of a split, in another order each epoch, the same for the same seed and epoch."""
+    """The batches of a split, in another order each epoch, the same for the same seed and epoch.
+
+    Where each sequence is of a class, `balance` lets all classes count alike, by the weights of
+    their sequences or by how many of them an epoch draws.
+    """
 
     def __init__(
-        self, split: Split, batch_size: int, *, seed: int = 0, epoch_examples: int | None = None
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        epoch_examples: int | None = None,
+        balance: Literal["none", "weights", "sampling"] = "none",
     ) -> None:
         self.split, self.batch_size, self.seed = split, batch_size, seed
         self.epoch_examples = min(epoch_examples or len(split), len(split))
+        self.weights = even_weights(split.targets) if balance == "weights" else None
+        self.draws_evenly = balance == "sampling"
 
     def __len__(self) -> int:
         return -(-self.epoch_examples // self.batch_size)
@@ -83,7 +96,10 @@ class Batches:
         Sequences of similar length come together, batches in random order.
         """
         generator = np.random.default_rng([self.seed, epoch])
-        chosen = generator.permutation(len(self.split))[: self.epoch_examples]
+        if self.draws_evenly:
+            chosen = drawn_evenly(self.split.targets, self.epoch_examples, generator)
+        else:
+            chosen = generator.permutation(len(self.split))[: self.epoch_examples]
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
         chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
         for batch in generator.permutation(len(self))[start:]:
@@ -111,9 +127,35 @@ class Batches:
         if split.target_starts is None or split.target_lengths is None:
             targets = torch.from_numpy(np.asarray(split.targets[indices]))
             scales = None if split.scales is None else torch.from_numpy(split.scales[indices])
-            return Batch(inputs, lengths, targets, scales=scales)
+            weights = None if self.weights is None else torch.from_numpy(self.weights[indices])
+            return Batch(inputs, lengths, targets, scales=scales, weights=weights)
         spans = split.target_starts[indices], split.target_lengths[indices]
         return Batch(inputs, lengths, *_padded(split.targets, *spans))
+
+
+def even_weights(classes: Array) -> Array:
+    """Return a weight for each of ``(N,)`` classes, ``N / (K n)`` where n of N are of the class.
+
+    So the weights of every class sum to the same, and their mean is 1.
+    """
+    _, places, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    return (len(classes) / (len(counts) * counts)).astype(np.float32)[places]
+
+
+def drawn_evenly(classes: Array, count: int, generator: np.random.Generator) -> Array:
+    """Draw so many places of ``(N,)`` classes: of each class as many as of any other, or one more.
+
+    None is drawn again before all of its class are.
+    """
+    _, places, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(places, kind="stable"), np.cumsum(counts)[:-1])
+    quotas = count // len(members) + (generator.permutation(len(members)) < count % len(members))
+    drawn = [
+        np.concatenate([generator.permutation(own) for _ in range(-(-quota // len(own)))])[:quota]
+        for own, quota in zip(members, quotas.tolist(), strict=True)
+        if quota
+    ]
+    return generator.permutation(np.concatenate(drawn))
 
 
 def _padded(steps: Array, starts: Array, lengths: Array) -> tuple[Tensor, Tensor]:

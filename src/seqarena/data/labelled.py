@@ -6,7 +6,8 @@ import math
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from seqarena.data.children import Decode, DecodeAll
 from seqarena.data.rows import NO_SPLIT, Row, Rows
 from seqarena.data.store import SPLITS, Array
 from seqarena.data.tables import TableRow, beside, read_records
-from seqarena.data.targets import Labels, Number, Targets
+from seqarena.data.targets import Labels, Number, Targets, labels_of
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, InputWarning, nearest
 
@@ -35,13 +36,16 @@ Encode = Callable[[Iterator[Row]], Generator[Array | InputError]]
 SKIPPED = 0.01  # of files, where `bad_files: skip` says no more
 
 
+Stratify = Literal["label", "label_set"] | None  # of what each split has its part
+
+
 class Splitting(TypedDict):
     """How rows come to their splits."""
 
     valid: float
     test: float
     leaks: Literal["drop", "keep", "refuse"]
-    stratify: bool
+    stratify: Stratify
 
 
 NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files"}  # options that a model needs not know
@@ -50,7 +54,9 @@ NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files"}  # options that a model
 class LabelledOptions(Strict):
     """What an item is labelled with, and how much of train is set aside where no split is named."""
 
-    targets: Literal["label", "labels", "number", "words", "characters", "next"] = "label"
+    targets: Literal["label", "label_set", "labels", "number", "words", "characters", "next"] = (
+        "label"
+    )
     valid: Fraction = 0.1
     test: Fraction = 0.1
     leaks: Literal["drop", "keep", "refuse"] = "drop"  # what stands in two splits that are named
@@ -61,7 +67,7 @@ class LabelledOptions(Strict):
             "valid": self.valid,
             "test": self.test,
             "leaks": self.leaks,
-            "stratify": self.targets == "label",
+            "stratify": self.targets if self.targets in ("label", "label_set") else None,
         }
 
     @model_validator(mode="after")
@@ -84,15 +90,20 @@ class FilesOptions(LabelledOptions):
         return SKIPPED if self.bad_files == "skip" else 0.0
 
 
-def read_manifest(path: Path, column: str, target: str = "label") -> Rows:
+def read_manifest(
+    path: Path, column: str, target: str = "label", *, may_be_empty: bool = False
+) -> Rows:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
-    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``.
+    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``; `may_be_empty`
+    says that an empty one is an answer too.
 
     Without a group of its own a row is grouped with the rows of the very same item, so that a
     repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
     """
-    rows = Rows(_row(record, column, target) for record in read_records(path, (column, target)))
+    filled = (column,) if may_be_empty else (column, target)
+    records = read_records(path, (column, target))
+    rows = Rows(_row(record, column, target, filled) for record in records)
     if not len(rows):
         raise InputError(f"{path}: no rows")
     first, again = _places(rows.ranks("id"))
@@ -110,9 +121,9 @@ def _places(ranks: Array) -> tuple[Array, Array]:
     return first[ranks[again]], again
 
 
-def _row(record: TableRow, column: str, target: str) -> Row:
+def _row(record: TableRow, column: str, target: str, filled: Iterable[str]) -> Row:
     cells, place = record.cells, record.place
-    for name in (column, target):
+    for name in filled:
         if not cells[name]:
             raise InputError(f"{place}: the cell '{name}' is empty")
     split = cells.get("split") or None
@@ -147,16 +158,16 @@ def assign_splits(
     test: float,
     seed: int,
     leaks: Literal["drop", "keep", "refuse"] = "refuse",
-    stratify: bool = False,
+    stratify: Stratify = None,
 ) -> Splits:
     """Divide rows into train, valid and test, whole groups at a time, and keep their order.
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
     belongs to train; a split that no row names is carved out of train, with its part of each class
-    if `stratify` says that targets are classes. Where a group lies in two named splits, it stays in
-    test, else in valid, and what other splits have of it is left out, with an `InputWarning`; or
-    all is kept as it is named, or refused. Raises `InputError` when that is so, and when a split
-    ends up empty.
+    if `stratify` says that targets are classes, or sets of them: then of each row's rarest.
+    Where a group lies in two named splits, it stays in test, else in valid, and what other splits
+    have of it is left out, with an `InputWarning`; or all is kept as it is named, or refused.
+    Raises `InputError` when that is so, and when a split ends up empty.
     """
     if leaks == "drop":
         rows = _without_leaks(rows)
@@ -168,7 +179,7 @@ def assign_splits(
     in_pool = (named == NO_SPLIT) | (named == train)
     carved = np.full(groups.max() + 1, train, np.int8)  # by group
     pool = groups[in_pool]
-    classes = rows.ranks("target") if stratify else np.zeros(len(rows), np.int64)
+    classes = _strata(rows, stratify)
     for group, split in _carve(pool, classes[in_pool], missing, seed).items():
         carved[group] = split
     places = np.where(in_pool, carved[groups], named)
@@ -177,17 +188,34 @@ def assign_splits(
             count = f"{len(rows)} rows in {groups.max() + 1} groups"
             raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
     if stratify:
-        _tell_absent(rows, classes, places)
+        _tell_absent(rows, places, stratify)
     return Splits(rows, places)
 
 
-def _tell_absent(rows: Rows, classes: Array, places: Array) -> None:
+def _strata(rows: Rows, stratify: Stratify) -> Array:
+    """Number what each row is taken for where splits get their part of each, ``(N,)``."""
+    if stratify is None:
+        return np.zeros(len(rows), np.int64)
+    if stratify == "label":
+        return rows.ranks("target")
+    # Of several labels the rarest: of one that stands elsewhere too a split gets some anyway.
+    counts = Counter(label for row in rows for label in labels_of(row.target))
+    order = {label: rank for rank, (label, _) in enumerate(counts.most_common(), start=1)}
+    ranks = (max(map(order.__getitem__, labels_of(row.target)), default=0) for row in rows)
+    return np.fromiter(ranks, np.int64, len(rows))
+
+
+def _tell_absent(rows: Rows, places: Array, stratify: Stratify) -> None:
     """Warn of classes that no row of valid or of test has."""
+    found: list[set[str]] = [set() for _ in SPLITS]
+    for place, row in zip(places, rows, strict=True):
+        found[place].update(labels_of(row.target) if stratify == "label_set" else (row.target,))
     for split, name in enumerate(SPLITS[1:], start=1):
-        absent = np.setdiff1d(classes, classes[places == split])
-        if len(absent):
-            first = rows[np.flatnonzero(classes == absent[0])[0]].target
-            others = f" and {len(absent) - 1:,} other labels" if len(absent) > 1 else ""
+        absent = sorted(set().union(*found) - found[split])
+        if absent:
+            first, others = absent[0], ""
+            if len(absent) > 1:
+                others = f" and {len(absent) - 1:,} other labels"
             warnings.warn(
                 f"no row of {name} has the label '{_short(first)}'{others}: "
                 "more rows would have it judged",

@@ -6,9 +6,9 @@ machine shares one copy in the page cache and nothing is pickled:
 - ``inputs.npy``   ``(S, *feature_shape)``: the steps of all sequences, one after another
 - ``starts.npy``   ``(N,)`` and ``lengths.npy`` ``(N,)``: where each sequence lies in ``inputs``;
   sequences may overlap, so a sliding window over a time series costs one integer, not a copy
-- ``targets.npy``  ``(N,)`` class indices or ``(N, H)`` scaled values; where each target is a
-  sequence of its own, ``(U, *)`` of all, one after another, with ``target_starts.npy`` and
-  ``target_lengths.npy`` ``(N,)`` beside it
+- ``targets.npy``  ``(N,)`` class indices, ``(N, K)`` of 0 and 1, or ``(N, H)`` scaled values; where
+  each target is a sequence of its own, ``(U, *)`` of all, one after another, with
+  ``target_starts.npy`` and ``target_lengths.npy`` ``(N,)`` beside it
 - ``scales.npy``   ``(N, 3)`` float64, where targets are numbers that are not all scaled alike:
   `SCALE` of each sequence; the spec holds that of all otherwise
 - ``examples.jsonl``: one object per sequence for people: ``id``, ``text`` or ``file``, the

@@ -1,4 +1,4 @@
-"""What items are labelled with: a class, a number, a class per step, a text, or what comes next."""
+"""What items are labelled with: a class, a set of them, a number, a class per step, a text, …"""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from seqarena.data.store import Array
+from seqarena.data.store import Array, Split
 from seqarena.data.tokens import END, PAD, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
 from seqarena.errors import InputError
 
 NO_LABEL = "_"  # in `labels`: a step without a label
+BETWEEN = ";"  # the labels of a set
 
 
 class Targets(ABC):
     """Learned from the targets of train; raises `InputError` for what cannot be learned."""
 
     column: str  # of the manifest
+    may_be_empty = False  # its cell
     ahead = 0  # steps of a sequence that are targets alone
 
     @abstractmethod
@@ -56,6 +58,37 @@ class Labels(Targets):
 
     def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array:
         return np.array([self.index[target] for target in targets], dtype=np.int64)
+
+    def fields(self) -> dict[str, Any]:
+        return {"classes": self.classes}
+
+
+class LabelSets(Targets):
+    """Any of the classes that train has, several or none: ``(K,)`` of 0 and 1.
+
+    They are separated by `BETWEEN`, in any order.
+    """
+
+    column = "labels"
+    may_be_empty = True
+
+    def __init__(self, train: Sequence[str], manifest: str) -> None:
+        labels = [label for target in train for label in labels_of(target)]
+        if not labels:
+            raise InputError(f"{manifest}: no row of train has a label")
+        self.classes = _classes(labels, manifest)
+        self.index = {label: number for number, label in enumerate(self.classes)}
+
+    def check(self, target: str, split: str, where: str) -> None:
+        for label in labels_of(target):
+            if label not in self.index:
+                raise InputError(f"{where}: label '{label}' of {split} does not occur in train")
+
+    def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array:
+        sets = np.zeros((len(targets), len(self.classes)), np.uint8)
+        for row, target in zip(sets, targets, strict=True):
+            row[[self.index[label] for label in labels_of(target)]] = 1
+        return sets
 
     def fields(self) -> dict[str, Any]:
         return {"classes": self.classes}
@@ -179,6 +212,20 @@ class Characters(Texts):
     unit = "characters"
 
 
+def labels_of(cell: str) -> list[str]:
+    """Return the labels of a set as it is written: ``a; b``."""
+    return [label for part in cell.split(BETWEEN) if (label := part.strip())]
+
+
+def class_counts(split: Split, classes: int) -> Array:
+    """Count the sequences of each class, or the steps that are labelled with it, ``(K,)``."""
+    if split.target_starts is not None:  # counted from 1; what is no label stands at `PAD`
+        return np.delete(np.bincount(split.targets, minlength=classes + 1), PAD)
+    if split.targets.ndim == 2:
+        return np.asarray(split.targets.sum(0, dtype=np.int64))
+    return np.bincount(split.targets, minlength=classes)
+
+
 def _classes(labels: Sequence[str], manifest: str) -> tuple[str, ...]:
     classes = tuple(sorted(set(labels)))
     if len(classes) < 2:
@@ -198,6 +245,7 @@ def _number(target: str, where: str) -> float:
 
 TARGETS: dict[str, type[Targets]] = {
     "label": Labels,
+    "label_set": LabelSets,
     "labels": StepLabels,
     "number": Number,
     "words": Words,

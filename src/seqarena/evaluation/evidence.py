@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from seqarena.baselines.registry import BASELINES
 from seqarena.config import Protocol
-from seqarena.data.store import SPLITS, Prepared, Split
-from seqarena.data.tokens import PAD
+from seqarena.data.store import SPLITS, Prepared
+from seqarena.data.targets import class_counts
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.experiments import ResolvedExperiment
 from seqarena.records import Comparison, Summary
@@ -108,20 +106,11 @@ def constants_of(summary: Summary) -> dict[str, float]:
 def absent_classes(prepared: Prepared) -> dict[str, list[str]]:
     """Return for each split that lacks classes their names; no split where there are no classes."""
     classes = prepared.spec.classes
-    counted = {split: _counts(prepared.split(split), len(classes)) for split in SPLITS}
+    if not classes:
+        return {}
+    counted = {split: class_counts(prepared.split(split), len(classes)) for split in SPLITS}
     absent = {
         split: [name for name, count in zip(classes, counts, strict=True) if not count]
         for split, counts in counted.items()
     }
     return {split: names for split, names in absent.items() if names}
-
-
-def _counts(split: Split, classes: int) -> list[int]:
-    """Count the examples, or the labelled steps, of each class."""
-    if not classes:
-        return []
-    if split.target_starts is None:
-        return [int(count) for count in np.bincount(split.targets, minlength=classes)]
-    # Classes of steps are counted from 1; what is no label stands at `PAD`.
-    counts = np.bincount(split.targets, minlength=classes + 1)
-    return [int(count) for count in np.delete(counts, PAD)]

@@ -8,7 +8,7 @@ from typing import Any
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
-from seqarena.figures.classes import draw_classes, draw_labels
+from seqarena.figures.classes import draw_classes, draw_label_sets, draw_labels
 from seqarena.figures.final import Caption, DrawFigures, Final
 from seqarena.figures.gates import Gates, draw_gates
 from seqarena.figures.steps import draw_next
@@ -73,6 +73,7 @@ def draw_attention(
 
 FIGURES: dict[str, DrawFigures] = {
     "classification": draw_classes,
+    "multi_label_classification": draw_label_sets,
     "labelling": draw_labels,
     "forecasting": draw_forecasts,
     "quantile_forecasting": draw_quantiles,

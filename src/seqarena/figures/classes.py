@@ -10,11 +10,11 @@ import torch
 from seqarena.data.batches import Batch
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array
-from seqarena.data.targets import NO_LABEL
+from seqarena.data.targets import BETWEEN, NO_LABEL
 from seqarena.figures.final import Caption, Final, item_of
 from seqarena.models.outputs import Logits
 from seqarena.plots.reliability import reliability
-from seqarena.plots.results import confusion
+from seqarena.plots.results import confusion, found_labels
 from seqarena.plots.steps import timelines
 from seqarena.tasks.calibration import CalibrationError
 
@@ -42,6 +42,39 @@ def draw_classes(final: Final) -> Callable[[int], Caption]:
         return Caption(title + wrong)
 
     return caption
+
+
+def draw_label_sets(final: Final) -> Callable[[int], Caption]:
+    """Draw how often each label is found, is missed, and is said where it is not."""
+    classes, truth = final.spec.classes, np.asarray(final.test.targets) > 0
+    logits = np.stack(final.predictions)
+    predicted = logits > 0
+    parts = {
+        "found": (truth & predicted).sum(0),
+        "missed": (truth & ~predicted).sum(0),
+        "said wrongly": (~truth & predicted).sum(0),
+    }
+    found_labels(parts, classes, final.out / "found_labels.png")
+    examples = final.test.examples()
+    chances = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    rows = [
+        [example["id"], item_of(example), _set(truth[n], classes), _set(predicted[n], classes),
+         *(f"{chance:.4f}" for chance in chances[n])]
+        for n, example in enumerate(examples)
+    ]  # fmt: skip
+    final.write_rows(["id", "input", "truth", "predicted", *classes], rows)
+
+    def caption(index: int) -> Caption:
+        title = f"{final.variant} says {_set(predicted[index], classes) or 'no label'}"
+        if (truth[index] == predicted[index]).all():
+            return Caption(title)
+        return Caption(f"{title}, the truth is {_set(truth[index], classes) or 'none'}")
+
+    return caption
+
+
+def _set(having: Array, classes: tuple[str, ...]) -> str:
+    return f"{BETWEEN} ".join(classes[number] for number in np.flatnonzero(having))
 
 
 def draw_labels(final: Final) -> Callable[[int], Caption]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqarena.data.modalities import modality
 from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, Split, in_unit, scales_of
+from seqarena.data.targets import class_counts
 from seqarena.data.tokens import UNKNOWN
 from seqarena.figures.final import item_of
 from seqarena.plots import examples
@@ -71,10 +72,7 @@ def look_over(name: str, prepared: Prepared, out: Path) -> LookPage:
 
 def _draw_classes(spec: DataSpec, splits: dict[str, Split], path: Path) -> None:
     """Draw the classes by their number, those beyond the most common ones left out."""
-    counts = {
-        name: np.bincount(split.targets, minlength=len(spec.classes))
-        for name, split in splits.items()
-    }
+    counts = {name: class_counts(split, len(spec.classes)) for name, split in splits.items()}
     order = np.argsort(-sum(counts.values()), kind="stable")[:MOST_CLASSES]
     drawn = {name: found[order] for name, found in counts.items()}
     examples.class_counts(drawn, [spec.classes[index] for index in order], path)
@@ -83,10 +81,12 @@ def _draw_classes(spec: DataSpec, splits: dict[str, Split], path: Path) -> None:
 def _examples(spec: DataSpec, train: Split, out: Path) -> list[Example]:
     chosen = np.random.default_rng(0).permutation(len(train))[:SHOWN]
     known = train.examples()
+    of_steps = train.target_lengths is not None  # too many to stand in a title
+    answers = ("label", "target") if of_steps else ("label", "labels", "target")
     found = []
     for number, index in enumerate(chosen):
         example = known[index]
-        answer = next((str(example[key]) for key in ("label", "target") if key in example), "")
+        answer = next((str(example[key]) for key in answers if key in example), "")
         title = f"{answer} · {item_of(example)}" if answer else item_of(example)
         steps = train.sequence(int(index))
         labels = modality(spec.modality).step_labels(steps, spec)

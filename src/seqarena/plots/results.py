@@ -186,6 +186,23 @@ def _counts(axes: Axes, matrix: Array, shares: Array) -> None:
         label.set_in_layout(False)  # inside the axes: measuring a thousand of them takes seconds
 
 
+def found_labels(counts: Mapping[str, Array], labels: Sequence[str], path: Path) -> None:
+    """Draw counts of each label by what became of it, ``(K,)`` each, the most common on top."""
+    order = np.argsort(sum(counts.values()), kind="stable")
+    with picture(path, 6.4, 0.9 + 0.3 * len(labels)) as figure:
+        axes = figure.subplots()
+        left = np.zeros(len(labels))
+        for (part, found), color in zip(counts.items(), (BLUE, MIST, ORANGE), strict=True):
+            axes.barh(np.arange(len(labels)), found[order], left=left, color=color, label=part)
+            left += found[order]
+        names = [shortened(labels[index], 24) for index in order]
+        axes.set_yticks(range(len(labels)), names, color=INK)
+        axes.tick_params(length=0)
+        axes.grid(axis="x")
+        axes.set_xlabel("sequences of test")
+        figure.legend(loc="outside right upper")
+
+
 def forecasts(
     history: Array,
     truth: Array,

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seqarena.data.tables import TableRow
+from seqarena.data.targets import BETWEEN, labels_of
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES
 from seqarena.errors import few
@@ -23,7 +24,7 @@ MOSTLY = 0.9  # of the values are numbers: then so is the column, and what is no
 LONG = 24  # bytes in UTF-8 of what is no name: 24 Latin letters, 8 Chinese ones
 FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
 
-Kind = Literal["text", "class", "number", "time", "split", "name", "empty"]
+Kind = Literal["text", "class", "labels", "number", "time", "split", "name", "empty"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class Column:
             listed = [f"{value} {count / total:.0%}" for value, count in self.values.most_common(6)]
             more = len(self.values) - len(listed)
             return f": {', '.join(listed)}" + (f" and {more} more" if more > 0 else "")
+        if self.kind == "labels":
+            labels = _labels(self.values)
+            total = self.values.total() + self.missing  # a cell without one has none
+            shares = (f"{label} {count / total:.0%}" for label, count in labels.most_common())
+            return f": {few(shares)}"
         if self.kind == "number":
             numbers = [float(value) for value in self.values if value not in self.odd]
             odd = f"; no numbers: {few(map(repr, self.odd))}" if self.odd else ""
@@ -120,12 +126,33 @@ def _kind(values: Counter[str]) -> Kind:
     if len(numbers) > MOSTLY * len(values):
         whole = all(map(float.is_integer, numbers)) and len(numbers) == len(values)
         return "class" if is_few and whole and len(values) < FEWEST_OF_NUMBERS else "number"
+    if _are_sets(values):
+        return "labels"
     sample = pd.Series(list(islice(values, 200)))
     if pd.to_datetime(sample, format="ISO8601", utc=True, errors="coerce").notna().all():
         return "time"  # also where each stands in many rows, one of each series
     if is_few:
         return "class"
     return "text" if _is_prose(values) else "name"
+
+
+def _labels(values: Counter[str]) -> Counter[str]:
+    """Count the cells that have each label of a set."""
+    counts = Counter[str]()
+    for cell, count in values.items():
+        for label in set(labels_of(cell)):
+            counts[label] += count
+    return counts
+
+
+def _are_sets(values: Counter[str]) -> bool:
+    """Tell sets of labels: short names that recur, in other company than before."""
+    if not any(BETWEEN in cell for cell in values):
+        return False
+    labels = _labels(values)
+    few_names = 1 < len(labels) <= min(MOST_CLASSES, labels.total() / ROWS_OF_A_CLASS)
+    apart = sum(len(set(labels_of(cell))) for cell in values) > len(labels)
+    return few_names and apart and not _is_prose(labels)
 
 
 def _is_number(cell: str) -> bool:

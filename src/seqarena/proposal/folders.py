@@ -23,7 +23,7 @@ from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
-from seqarena.proposal.tables import ANSWERS, named_group, usual
+from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
 
 SAMPLE = 200  # files that are opened
 CHARACTERS = 40  # letters of an answer, up to which it is spelled and not said in words
@@ -141,10 +141,12 @@ def _task(
     target: Column, modality: str, prepare: dict[str, Any], asked: Asked
 ) -> tuple[str, str, str]:
     """Return task, metric and the column that the project reads the answers in."""
-    kinds = {"class": "classification", "number": "regression"}
-    task = asked.task or kinds.get(target.kind, "transduction")
+    task = asked.task or KINDS.get(target.kind, "transduction")
     if task == "classification":
         return task, "macro_f1" if is_uneven(target.values) else "accuracy", "label"
+    if task == "multi_label_classification":
+        prepare["targets"] = "label_set"
+        return task, METRICS[task], "labels"
     if task == "labelling":
         prepare["targets"] = "labels"
         return task, "accuracy", "labels"

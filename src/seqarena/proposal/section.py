@@ -24,6 +24,15 @@ from seqarena.tasks import task_for
 CONTENDERS: dict[tuple[str, str] | str, tuple[str, ...]] = {
     "classification": ("window_mlp", "conv1d", "gru", "lstm", "bilstm", "lstm_attention"),
     ("classification", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
+    "multi_label_classification": (
+        "window_mlp",
+        "conv1d",
+        "gru",
+        "lstm",
+        "bilstm",
+        "lstm_attention",
+    ),
+    ("multi_label_classification", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
     "regression": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
     ("regression", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
     "forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
@@ -38,6 +47,7 @@ CONTENDERS: dict[tuple[str, str] | str, tuple[str, ...]] = {
 }
 METRICS = {
     "classification": "accuracy",
+    "multi_label_classification": "micro_f1",
     "regression": "mae",
     "forecasting": "mae",
     "quantile_forecasting": "crps",

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
@@ -17,8 +18,32 @@ from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
 
 INPUTS = ("text", "sentence", "input", "source")
-ANSWERS = ("label", "class", "target", "category", "sentiment", "stars", "rating", "score", "y")
+ANSWERS = (
+    "label",
+    "labels",
+    "tags",
+    "class",
+    "target",
+    "category",
+    "sentiment",
+    "stars",
+    "rating",
+    "score",
+    "y",
+)
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+KINDS = {  # what a column of such answers asks of a text
+    "class": "classification",
+    "labels": "multi_label_classification",
+    "number": "regression",
+    "text": "transduction",
+}
+ANSWERED_BY = {  # what a text is labelled with, where it is no class
+    "multi_label_classification": "label_set",
+    "regression": "number",
+    "transduction": "words",
+    "language_modelling": "next",
+}
 LONGEST_WORD = 12  # letters, on average over a text
 VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
 RARE = 2_000  # rows from which on a word must stand twice to be learned
@@ -74,17 +99,12 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     else:
         prepare["max_length"] = max(8, int(text.lengths.most))
     metric = METRICS.get(task, "bleu")
-    if task == "language_modelling":
-        prepare["targets"] = "next"
-    else:
-        assert target is not None
-        reading["label" if task == "classification" else "target"] = target.name
-    if task == "regression":
-        prepare["targets"] = "number"
-    elif task == "transduction":
-        prepare["targets"] = "words"
-    elif task == "classification" and target is not None and is_uneven(target.values):
+    if task in ANSWERED_BY:
+        prepare["targets"] = ANSWERED_BY[task]
+    elif target is not None and is_uneven(target.values):
         metric = "macro_f1"
+    if target is not None:
+        reading[TARGETS[prepare.get("targets", "label")].column] = target.name
     for name, column in (("split", split), ("group", group)):
         if column:
             reading[name] = column
@@ -112,7 +132,8 @@ def named_group(columns: Iterable[Column]) -> str | None:
 def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:
     """Decide what is asked of a text, and which column answers."""
     fitting = {
-        "classification": [c for c in answers if c.kind in ("class", "number")],
+        "classification": [c for c in answers if c.kind in ("class", "number", "labels")],
+        "multi_label_classification": [c for c in answers if c.kind in ("labels", "class")],
         "regression": [c for c in answers if c.kind in ("number", "class")],
         "transduction": [c for c in answers if c.kind == "text"],
         "language_modelling": [],
@@ -124,14 +145,13 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
     if asked.task is not None:
         target = _answer(path, fitting[asked.task], asked)
         return asked.task, target
-    known = [c for c in answers if c.kind in ("class", "number", "text")]
+    known = [c for c in answers if c.kind in KINDS]
     if not known and asked.target is None:
         return "language_modelling", None
     target = _answer(path, known, asked)
-    kinds = {"class": "classification", "number": "regression", "text": "transduction"}
-    if target.kind not in kinds:
+    if target.kind not in KINDS:
         raise InputError(f"{path}: --target {target.name}: {target.kind}; name the --task")
-    return kinds[target.kind], target
+    return KINDS[target.kind], target
 
 
 def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:

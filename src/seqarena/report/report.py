@@ -29,6 +29,7 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "scatter": "Predicted and true",
     "confusion": "What it confused",
     "reliability": "How often it is right when it is sure",
+    "found_labels": "Which labels it found",
     "lengths": "Quality by length",
     "decoding": "Ways of writing, the best variant’s",
     "gates": "Gates over one sequence",

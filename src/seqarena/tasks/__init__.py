@@ -5,6 +5,7 @@ from seqarena.tasks.base import AnyTask, StepTask, Task
 from seqarena.tasks.classification import Classification
 from seqarena.tasks.forecasting import Forecasting
 from seqarena.tasks.labelling import Labelling
+from seqarena.tasks.multi_label_classification import MultiLabelClassification
 from seqarena.tasks.next_step import LanguageModelling, MusicModelling
 from seqarena.tasks.quantile_forecasting import QuantileForecasting
 from seqarena.tasks.regression import Regression
@@ -25,6 +26,7 @@ TASKS: dict[str, AnyTask] = {
     "forecasting": Forecasting(),
     "labelling": Labelling(),
     "language_modelling": LanguageModelling(),
+    "multi_label_classification": MultiLabelClassification(),
     "music_modelling": MusicModelling(),
     "quantile_forecasting": QuantileForecasting(),
     "regression": Regression(),

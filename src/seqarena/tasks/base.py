@@ -42,6 +42,7 @@ class Task(ABC, Generic[Predicted, Scored]):
     metrics: ClassVar[Mapping[str, Metric[Any]]]
     modalities: ClassVar[frozenset[str]]
     targets: ClassVar[frozenset[str]]  # what the items of data may be labelled with
+    of_one_class: ClassVar[bool] = False  # each sequence: then `balance` lets classes count alike
     space: ClassVar[Space] = {}  # the hyperparameters that it adds
 
     def model(

@@ -28,6 +28,8 @@ class CalibrationError(Additive[Logits]):
     ``(3 BINS,)``: predictions, probability and right predictions, by bin.
     """
 
+    chooses = False
+
     def __init__(self) -> None:
         super().__init__(SHARE._replace(worst=1.0, best=0.0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -39,12 +40,22 @@ class Classification(PooledTask):
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
     targets = frozenset({"label"})
+    of_one_class = True
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)
 
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         return F.cross_entropy(output.logits, batch.targets, reduction="sum"), len(batch.targets)
+
+    def training_loss(
+        self, output: Logits, batch: Batch, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Tensor, int]:
+        """Weigh sequences as the batch says: a batch of weight 1 each has the `loss`."""
+        if batch.weights is None:
+            return self.loss(output, batch)
+        losses = F.cross_entropy(output.logits, batch.targets, reduction="none")
+        return (losses * batch.weights).sum(), len(losses)
 
     def predict(self, output: Logits, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         predictions = []

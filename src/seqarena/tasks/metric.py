@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -51,7 +51,14 @@ PERPLEXITY = Bounds(math.inf, 1.0)
 
 
 class Metric(ABC, Generic[Scored]):
-    """A score of many sequences, in whatever batches they came."""
+    """A score of many sequences, in whatever batches they came.
+
+    One that `chooses` no model is told beside the others: who always says the same can have the
+    best of it, and how surely it is estimated is understated where it is near 0 (the jackknife of
+    an absolute value).
+    """
+
+    chooses: ClassVar[bool] = True
 
     def __init__(self, bounds: Bounds, needs: type[Output] = Output) -> None:
         """Take the values that the score may have, and the outputs that can tell it."""

@@ -69,6 +69,8 @@ class CoverageError(Additive[Logits]):
     A row is ``(2,)``: steps between them, and steps.
     """
 
+    chooses = False
+
     def __init__(self, needs: type[Logits] = Logits) -> None:
         super().__init__(SHARE._replace(worst=1.0, best=0.0), needs)
 

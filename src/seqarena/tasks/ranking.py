@@ -33,11 +33,11 @@ class Ranking(Metric[Logits]):
         return torch.cat([odds, batch.targets[:, None].double()], 1)
 
     def of(self, rows: Tensor) -> float:
-        values = [value for value, _ in self._classes(rows)]
+        values = [value for value, _ in self.judgements(rows)]
         return float(np.mean(values)) if values else float("nan")
 
     def derivatives(self, rows: Tensor) -> Tensor:
-        return torch.from_numpy(np.mean([slopes for _, slopes in self._classes(rows)], axis=0))
+        return torch.from_numpy(np.mean([slopes for _, slopes in self.judgements(rows)], axis=0))
 
     @abstractmethod
     def judged(self, odds: Array, true: Array) -> tuple[float, Array]:
@@ -46,8 +46,8 @@ class Ranking(Metric[Logits]):
         `true` tells which sequences are of the class: some, but not all.
         """
 
-    def _classes(self, rows: Tensor) -> Iterator[tuple[float, Array]]:
-        """Judge each class with sequences on both sides."""
+    def judgements(self, rows: Tensor) -> Iterator[tuple[float, Array]]:
+        """Judge each class with sequences on both sides, as `judged` does."""
         *columns, classes = rows.cpu().numpy().T
         for number, odds in enumerate(columns, start=1 if len(columns) == 1 else 0):
             true = classes == number

@@ -59,7 +59,9 @@ class Text(Modality):
         """Tokenise ``examples.csv``; the vocabulary is learned from train alone."""
         assert isinstance(options, TextOptions)
         targets = TARGETS[options.targets]
-        rows = read_manifest(raw / MANIFESTS["text"], "text", targets.column)
+        rows = read_manifest(
+            raw / MANIFESTS["text"], "text", targets.column, may_be_empty=targets.may_be_empty
+        )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         vocabulary = learn_vocabulary(
             (_tokens(row.item, options.lowercase, options.units) for row in splits.of("train")),
