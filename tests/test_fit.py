@@ -328,7 +328,7 @@ def _shaped_like(name: str) -> Any:
     forecasts = {
         "horizon": options.get("horizon", 0),
         "target": {"mean": 1.0, "std": 2.0, "naive_mae": 3.0},
-        "options": {"season": options.get("season")},
+        "options": {key: options.get(key) for key in ("season", "covariates")},
     }
     channels = 3 if options.get("colour") else 1
     frames = {"pixel_stats": {"mean": [127.5] * channels, "std": [73.9] * channels}}

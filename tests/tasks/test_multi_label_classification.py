@@ -129,7 +129,8 @@ def test_the_loss_is_binary_cross_entropy_over_all_pairs() -> None:
 
 
 def test_labels_above_one_half_are_said_the_surest_first() -> None:
-    first, second = TASK.predict(output_of(torch.tensor([[0.1, 3.0], [-1.0, -2.0]])), class_spec(2))
+    logits = torch.tensor([[0.1, 3.0], [-1.0, -2.0]])
+    first, second = TASK.predict(output_of(logits), batch_of(torch.zeros(2, 2)), class_spec(2))
     assert list(first["label_set"]) == ["class 1", "class 0"]
     assert first["label_set"]["class 1"] == pytest.approx(1 / (1 + np.exp(-3.0)))
     assert second["label_set"] == {}
