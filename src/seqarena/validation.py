@@ -89,4 +89,5 @@ def _check_variant(name: str, kind: str, task: AnyTask, task_name: str, where: s
 
 
 def _carries(task: AnyTask, variant: str) -> bool:
-    return isinstance(task, StepTask) and VARIANTS[variant].context == "causal"
+    entry = VARIANTS[variant]  # a CRF scores the labels of a whole sequence
+    return isinstance(task, StepTask) and entry.context == "causal" and not entry.crf

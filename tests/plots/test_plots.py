@@ -19,6 +19,7 @@ from seqarena.plots.reliability import reliability, tenths
 from seqarena.plots.results import confusion, forecasts, found_labels, learning_curves, scores
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
+from seqarena.plots.transitions import transition_scores
 from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
 
 RANDOM = np.random.default_rng(0)
@@ -312,6 +313,16 @@ def test_gates(steps, tmp_path):
     path = tmp_path / "gates.png"
     gates = {name: RANDOM.random((steps, 24)) for name in ("input", "forget", "output")}
     gate_maps(gates, [f"word{n}" for n in range(steps)], "token", "a title", path)
+    assert_picture(path)
+
+
+@pytest.mark.parametrize("count", [1, 9, 40])
+def test_which_label_follows_which(count, tmp_path):
+    path, scores = tmp_path / "transitions.png", RANDOM.normal(size=(count + 1, count + 1))
+    scores[0, -1] = np.nan
+    transition_scores(scores, [f"B-class {n}" for n in range(count)], "a title", path)
+    assert_picture(path)
+    transition_scores(0 * scores, [f"B-class {n}" for n in range(count)], "untrained", path)
     assert_picture(path)
 
 

@@ -117,8 +117,9 @@ def stepwise(
         targets = torch.randint(lowest, outputs + (1 - lowest), (count, 6), generator=generator)
         targets[:, 0] = 1
         targets *= real
-    kind = StepLabels if name == "labelling" else Logits
-    output = kind(logits=logits, lengths=lengths)
+    output = Logits(logits=logits, lengths=lengths)
+    if name == "labelling":
+        output = StepLabels(logits=logits, lengths=lengths, labels=logits.argmax(2))
     return output, Batch(torch.empty(count), lengths, targets, lengths)
 
 

@@ -36,6 +36,7 @@ from seqarena.figures.gates import gates_of
 from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
+from seqarena.figures.transitions import transitions_of
 from seqarena.files import new_folder, write_csv
 from seqarena.plots.costs import costs
 from seqarena.plots.pairs import pairs
@@ -160,9 +161,10 @@ class Evaluation:
             outcome.weights,
             drawn,
         )
-        gates = gates_of(self.first[final.variant].model, self.split.sequence(drawn[0]))
+        model = self.first[final.variant].model
+        shown = gates_of(model, self.split.sequence(drawn[0])), transitions_of(model)
         out = drawings / _name(final)
-        self.plot_pool(draw_final, out, self.experiment.prepared, *what, gates)
+        self.plot_pool(draw_final, out, self.experiment.prepared, *what, *shown)
 
     def test_baselines(self) -> tuple[dict[str, TestedBaseline], dict[str, str]]:
         """Test every baseline; warn of one that cannot be fitted, and leave it out."""

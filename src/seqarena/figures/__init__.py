@@ -17,6 +17,7 @@ from seqarena.figures.values import draw_forecasts, draw_numbers, draw_quantiles
 from seqarena.plots.alignments import ALIGNMENT_PLOTS
 from seqarena.plots.attention import ATTENTION_PLOTS
 from seqarena.plots.regions import look_over_image
+from seqarena.plots.transitions import transition_scores
 
 __all__ = ["FIGURES", "Caption", "draw_attention", "draw_final"]
 
@@ -32,11 +33,13 @@ def draw_final(
     weights: dict[int, Array],
     drawn: list[int],
     gates: Gates | None = None,
+    transitions: Array | None = None,
 ) -> None:
     """Write the pictures and predictions of one final into the folder `out`.
 
     `predictions` are those of each test example, as `Task.predictions` has them; `weights` maps the
-    drawn examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn.
+    drawn examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn,
+    `transitions` as `transitions_of` returns them.
     """
     if task not in FIGURES:
         raise InputError(f"pictures: no painter for the task '{task}'")
@@ -50,6 +53,9 @@ def draw_final(
     if gates is not None:
         steps, title = final.test.sequence(drawn[0]), captions(drawn[0]).title
         draw_gates(out / "gates.png", data.spec, steps, gates, title)
+    if transitions is not None:
+        title = f"{variant}: what follows what"
+        transition_scores(transitions, data.spec.classes, title, out / "transitions.png")
 
 
 def draw_attention(

@@ -28,6 +28,7 @@ class Variant:
     context: Literal["causal", "full", "pooled"] = "causal"
     decoder: str = "lstm"  # of tasks that write, see `DECODERS`
     input_feeding: bool = False  # the output vector of a decoder step is an input of the next
+    crf: bool = False  # of tasks that label steps: labels are told together, see `CRFHead`
     drops_inputs: bool = False  # the encoder does, so that the frontend must not
     modalities: frozenset[str] = frozenset(DEFAULT_FRONTENDS)
     space: Space = field(default_factory=dict)

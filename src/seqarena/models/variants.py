@@ -94,6 +94,7 @@ ENTRIES: dict[str, Variant] = {
     "lstm_ctc": replace(LSTM, decoder="ctc"),
     "bilstm_ctc": replace(BILSTM, decoder="ctc"),
     "stacked_bilstm_ctc": replace(STACKED_BILSTM, decoder="ctc"),
+    "bilstm_crf": replace(BILSTM, crf=True),
     "gru_attention": attending(GRU),
     "lstm_attention": attending(LSTM),
     "bilstm_attention": attending(BILSTM),

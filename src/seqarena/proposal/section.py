@@ -38,6 +38,7 @@ CONTENDERS: dict[tuple[str, str] | str, tuple[str, ...]] = {
     "forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
     "quantile_forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
     "labelling": ("lstm", "gru", "bilstm", "bigru"),
+    ("labelling", "text"): ("lstm", "gru", "bilstm", "bigru", "bilstm_crf"),
     ("labelling", "video"): ("cnn_lstm", "cnn_bilstm", "conv_lstm"),
     "transduction": ("lstm", "lstm_attention"),
     ("transduction", "audio"): ("stacked_bilstm_ctc", "stacked_bilstm_forward"),

@@ -33,6 +33,7 @@ GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over 
     "lengths": "Quality by length",
     "decoding": "Ways of writing, the best variant’s",
     "gates": "Gates over one sequence",
+    "transitions": "Which label follows which",
     "gradients": "How far back gradients reach",
     "curves": "Learning curves",
     "tuning": "Would more trials help?",

@@ -30,6 +30,7 @@ from seqarena.models.variant import Variant
 from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
 
+NO_STEPS = "labels steps by a CRF, and no steps are labelled here"
 Predicted = TypeVar("Predicted", bound=Output)
 
 
@@ -72,6 +73,8 @@ class Task(ABC, Generic[Predicted, Scored]):
 
     def incompatibility(self, variant: Variant) -> str | None:
         """Return why a variant does not fit this task, or None if it does."""
+        if variant.crf:
+            return NO_STEPS
         if variant.decoder == "ctc":
             return "writes by CTC, and nothing is written here"
         return (

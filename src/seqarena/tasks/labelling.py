@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.data.targets import NO_LABEL
 from seqarena.decode import Decoding
+from seqarena.models.attention import Attention
+from seqarena.models.crf import CRFHead, CRFLogits
+from seqarena.models.heads import Head, StepHead
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variant import Variant
@@ -26,14 +31,19 @@ def _truth(batch: Batch) -> Tensor:
     return batch.targets.long() - 1
 
 
+def _said(output: Logits) -> Tensor:
+    """Return the class ``(B, T)`` that is answered at each step."""
+    return output.likeliest if isinstance(output, CRFLogits) else output.logits.argmax(2)
+
+
 def _classes(output: Logits, batch: Batch) -> tuple[Tensor, Tensor]:
-    return output.logits.argmax(2), _truth(batch)
+    return _said(output), _truth(batch)
 
 
 class Labelling(StepTask[StepLabels, Logits]):
     """One of K classes per step; cross-entropy over the steps that have a label.
 
-    The metrics are over such steps.
+    The metrics are over such steps. A CRF has the cross-entropy of all labels together.
     """
 
     metrics: ClassVar = {
@@ -48,7 +58,18 @@ class Labelling(StepTask[StepLabels, Logits]):
     def incompatibility(self, variant: Variant) -> str | None:
         if variant.context == "pooled":
             return "has one state for all steps"
-        return super().incompatibility(variant)
+        return super().incompatibility(replace(variant, crf=False))
+
+    def head(
+        self,
+        variant: Variant,
+        width: int,
+        attention: Attention | None,
+        spec: DataSpec,
+        hyperparameters: Mapping[str, Any],
+    ) -> Head:
+        kind = CRFHead if variant.crf else StepHead
+        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)
@@ -59,8 +80,13 @@ class Labelling(StepTask[StepLabels, Logits]):
         output, mask = run(model, batch, decoding), None
         if spec.labelled_tokens:
             mask = torch.isin(batch.inputs, batch.inputs.new_tensor(spec.labelled_tokens))
+        logits = output.log_marginals() if isinstance(output, CRFLogits) else output.logits
         return StepLabels(
-            logits=output.logits, lengths=output.lengths, weights=output.weights, label_mask=mask
+            logits=logits,
+            labels=_said(output),
+            lengths=output.lengths,
+            weights=output.weights,
+            label_mask=mask,
         )
 
     def forward_with_targets(
@@ -69,26 +95,37 @@ class Labelling(StepTask[StepLabels, Logits]):
         return run(model, batch)
 
     def predictions(self, output: Logits) -> list[Any]:
-        return list(trimmed(output.logits, output.lengths))
+        """Return a number for each class at each step ``(T, K)``, the greatest of what is said.
+
+        Of a CRF 1 for that, 0 for others: what is likeliest together may not be step by step.
+        """
+        scores = output.logits
+        if isinstance(output, CRFLogits):
+            scores = F.one_hot(output.likeliest, scores.shape[2])
+        return list(trimmed(scores, output.lengths))
 
     def output_from_predictions(self, predictions: list[Any], batch: Batch) -> Logits:
         return Logits(logits=padded(predictions), lengths=batch.lengths)
 
     def loss(self, output: Logits, batch: Batch) -> tuple[Tensor, int]:
         truth = _truth(batch)
-        loss = cross_entropies(output.logits, truth, UNLABELLED).sum()
-        return loss, int((truth != UNLABELLED).sum())
+        if isinstance(output, CRFLogits):
+            losses = output.nll(truth)
+        else:
+            losses = cross_entropies(output.logits, truth, UNLABELLED)
+        return losses.sum(), int((truth != UNLABELLED).sum())
 
     def predict(self, output: StepLabels, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         """Return a label per step; where only some need one, all classes for those steps.
 
-        ``alternatives`` are by step, the first is 1, and by falling probability.
+        ``alternatives`` are by step, the first is 1: the label, the others by falling probability.
         """
         predictions: list[dict[str, Any]] = []
         for place, length in enumerate(output.lengths.tolist()):
             chances = torch.softmax(output.logits[place, :length].double(), dim=1)
-            values, best = (part.tolist() for part in chances.max(1))
-            labels = [spec.classes[label] for label in best]
+            said = output.labels[place, :length]
+            values = chances.gather(1, said[:, None]).squeeze(1).tolist()
+            labels = [spec.classes[label] for label in said.tolist()]
             if output.label_mask is None:
                 predictions.append({"labels": labels, "probabilities": values})
                 continue
@@ -98,15 +135,15 @@ class Labelling(StepTask[StepLabels, Logits]):
                     "labels": [s if a else NO_LABEL for s, a in zip(labels, mask, strict=True)],
                     "probabilities": [p if a else None for p, a in zip(values, mask, strict=True)],
                     "alternatives": {
-                        step: _ranked(row, spec.classes)
-                        for step, (row, a) in enumerate(zip(chances, mask, strict=True), start=1)
-                        if a
+                        step: _ranked(chances[step - 1], said[step - 1], spec.classes)
+                        for step, asked in enumerate(mask, start=1)
+                        if asked
                     },
                 }
             )
         return predictions
 
 
-def _ranked(chances: Tensor, classes: tuple[str, ...]) -> dict[str, float]:
-    values, order = chances.sort(descending=True, stable=True)
-    return {classes[label]: p for label, p in zip(order.tolist(), values.tolist(), strict=True)}
+def _ranked(chances: Tensor, said: Tensor, classes: tuple[str, ...]) -> dict[str, float]:
+    order = chances.index_fill(0, said, 2.0).argsort(descending=True, stable=True)
+    return {classes[label]: float(chances[label]) for label in order.tolist()}

@@ -12,9 +12,10 @@ from seqarena.models.outputs import Logits, Output
 
 @dataclass(frozen=True, kw_only=True)
 class StepLabels(Logits):
-    """Logits per step ``(B, T, K)``, and which of the steps need a label."""
+    """Logits of the classes per step ``(B, T, K)``, and what is answered."""
 
-    label_mask: Tensor | None = None  # (B, T), where not all do
+    labels: Tensor  # (B, T): the likeliest of each step or, by a CRF, the likeliest together
+    label_mask: Tensor | None = None  # (B, T), which steps need a label, where not all do
 
 
 @dataclass(frozen=True, kw_only=True)
