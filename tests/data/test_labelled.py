@@ -180,6 +180,25 @@ def test_every_split_has_its_part_of_the_rarest_labels(seed: int) -> None:
         assign_splits(once, valid=0.1, test=0.1, seed=seed, stratify="label_set")
 
 
+def test_what_a_model_sees_alike_is_one_group(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "text,label\nGood,x\nbad,y\ngood,x\nGOOD,y\n")
+    groups = read_manifest(path, "text", content=str.lower).ranks("group")
+    assert groups.tolist() == [0, 1, 0, 0]  # in the order of the texts, as without a content
+    for name, content in (("a.wav", b"1"), ("b.wav", b"2"), ("c.wav", b"1")):
+        (tmp_path / name).write_bytes(content)
+    listed = "file,label,group\nb.wav,x,\nc.wav,x,\na.wav,y,\ngone.wav,y,\nd.wav,y,b.wav\n"
+    groups = read_manifest(manifest(tmp_path, listed, "labels.csv"), "file").ranks("group")
+    assert groups.tolist() == [1, 0, 0, 2, 1]  # by bytes; a group that is given stays
+
+
+def test_a_group_of_two_classes_leaves_the_others_to_their_class() -> None:
+    rows = [Row(f"{n}", f"t{n}", "ab"[n % 10 == 0], None, f"t{n}", "") for n in range(100)]
+    rows += [Row("x", "t", "a", None, "t", ""), Row("y", "t", "b", None, "t", "")]
+    for seed in range(10):
+        splits = assign_splits(Rows(rows), valid=0.1, test=0.1, seed=seed, stratify="label")
+        assert all("b" in {row.target for row in splits.of(name)} for name in SPLITS)
+
+
 def test_groups_that_hold_several_classes_stay_whole() -> None:
     rows = of_classes(*"abcdabcdab" * 10, groups=10)
     splits = assign_splits(rows, valid=0.2, test=0.3, seed=1, stratify="label")

@@ -69,7 +69,7 @@ def test_accuracy_and_macro_f1(classes: int, present: int) -> None:
     accuracy = METRICS["accuracy"].of(rows_of("accuracy", logits, truth))
     assert accuracy == pytest.approx(accuracy_score(truth, said))
     f1 = METRICS["macro_f1"].of(rows_of("macro_f1", logits, truth))
-    assert f1 == pytest.approx(f1_score(truth, said, average="macro", labels=range(present)))
+    assert f1 == pytest.approx(f1_score(truth, said, average="macro"))
 
 
 @pytest.mark.parametrize(("classes", "present"), [(2, 2), (5, 5), (5, 3)])
@@ -155,13 +155,12 @@ def weighted(name: str, logits: Tensor, truth: Tensor, place: int, weight: float
     if name == "accuracy":
         return float(accuracy_score(truth, said, sample_weight=weights))
     if name == "macro_f1":
-        kept: Any = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
-        return float(f1_score(truth, said, **kept))
+        return float(f1_score(truth, said, average="macro", sample_weight=weights))
     if name == "log_loss":
         every, exact = range(logits.shape[1]), torch.softmax(logits, 1).numpy()
         return float(log_loss(truth, exact, sample_weight=weights, labels=every))
     if name == "balanced_accuracy":
-        kept = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
+        kept: Any = {"average": "macro", "labels": np.unique(truth), "sample_weight": weights}
         return float(recall_score(truth, said, **kept))
     return mean_area(name, logits, truth, weights)
 
@@ -181,9 +180,13 @@ def test_how_a_sequence_moves_the_calibration_error() -> None:
         assert float(found[place]) == pytest.approx((values[0] - values[1]) / 2e-4, abs=1e-7)
 
 
-def test_a_class_that_is_never_predicted_scores_zero_and_one_that_is_absent_not_at_all() -> None:
+def test_a_class_that_is_only_true_or_only_predicted_scores_zero_and_an_absent_one_not_at_all() -> (
+    None
+):
     logits = torch.tensor([[9.0, 0, 0], [9.0, 0, 0]])
-    for truth, wanted in (([0, 0], 1.0), ([0, 1], (2 / 3 + 0) / 2)):
+    for truth, wanted in (([0, 0], 1.0), ([0, 1], (2 / 3 + 0) / 2), ([1, 1], 0.0)):
+        said = logits.argmax(1)
+        assert f1_score(truth, said, average="macro", zero_division=0) == pytest.approx(wanted)
         rows = rows_of("macro_f1", logits, torch.tensor(truth))
         assert METRICS["macro_f1"].of(rows) == pytest.approx(wanted)
 

@@ -15,7 +15,7 @@ from seqarena.models.variants import added_space
 from seqarena.predict import Predictor, save_model
 from seqarena.tasks import task_for
 from seqarena.tracking.ledger import Ledger
-from seqarena.tracking.mlflow.logged_model import signature_of
+from seqarena.tracking.mlflow.logged_model import needs_of, signature_of
 from seqarena.tracking.mlflow.projection import Projection, sync
 
 Database = Callable[[str], str]
@@ -139,6 +139,24 @@ def test_it_loads_in_a_process_without_the_project(
     assert shown.stdout.count('"label"') == 2
     assert "/code/seqarena/" in shown.stdout, "the model carries its own code"
     assert list((tmp_path / "mlartifacts").rglob("*.pkl")) == []
+
+
+@pytest.mark.parametrize(
+    ("modality", "options", "needed"),
+    [
+        ("audio", {}, set()),
+        ("text", {"units": "words"}, {"regex"}),
+        ("text", {"units": "subwords", "merges": ["  l"]}, {"regex", "tokenizers"}),
+    ],
+)
+def test_what_splits_a_text_is_installed_where_it_is_served(
+    tmp_path: Path, modality: str, options: dict[str, object], needed: set[str]
+) -> None:
+    spec = DataSpec(
+        modality=modality, feature_shape=(), max_length=1, step="", step_size=1.0, options=options
+    )
+    write_spec(tmp_path / "spec.json", spec)
+    assert set(needs_of(tmp_path)) & {"regex", "tokenizers"} == needed
 
 
 def test_a_second_sync_logs_no_second_model(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -20,10 +21,13 @@ from seqarena.config import Strict
 from seqarena.data.children import Decode, DecodeAll
 from seqarena.data.rows import NO_SPLIT, Row, Rows
 from seqarena.data.store import SPLITS, Array
+from seqarena.data.subwords import PIECES
 from seqarena.data.tables import TableRow, beside, read_records
 from seqarena.data.targets import Labels, Number, Targets, labels_of
+from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, InputWarning, nearest
+from seqarena.files import sha256_of
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 ROUNDING = 1e-6  # rows
@@ -33,6 +37,8 @@ MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of t
 # Makes the steps ``(T, *feature_shape)`` of rows, in their order, or says why it cannot; closed
 # where no more are wanted.
 Encode = Callable[[Iterator[Row]], Generator[Array | InputError]]
+# Digests what a model sees of an item; None where that cannot be told.
+Content = Callable[[str], str | None]
 SKIPPED = 0.01  # of files, where `bad_files: skip` says no more
 
 
@@ -48,15 +54,24 @@ class Splitting(TypedDict):
     stratify: Stratify
 
 
-NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files"}  # options that a model needs not know
+class Writing(TypedDict):
+    """How rows of files are written."""
+
+    bad_share: float
+    pieces: int
+
+
+# Options that a model needs not know.
+NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files", "vocabulary"}
 
 
 class LabelledOptions(Strict):
     """What an item is labelled with, and how much of train is set aside where no split is named."""
 
-    targets: Literal["label", "label_set", "labels", "number", "words", "characters", "next"] = (
-        "label"
-    )
+    targets: Literal[
+        "label", "label_set", "labels", "number", "words", "characters", "subwords", "next"
+    ] = "label"
+    vocabulary: Annotated[int, Field(gt=len(TARGET_SPECIALS))] = PIECES  # subwords, at most
     valid: Fraction = 0.1
     test: Fraction = 0.1
     leaks: Literal["drop", "keep", "refuse"] = "drop"  # what stands in two splits that are named
@@ -69,6 +84,17 @@ class LabelledOptions(Strict):
             "leaks": self.leaks,
             "stratify": self.targets if self.targets in ("label", "label_set") else None,
         }
+
+    @property
+    def learns_pieces(self) -> bool:
+        """Whether there is a vocabulary of subwords."""
+        return self.targets == "subwords"
+
+    @model_validator(mode="after")
+    def _sizes_what_is_there(self) -> LabelledOptions:
+        if self.vocabulary != PIECES and not self.learns_pieces:
+            raise ValueError("vocabulary is of subwords, and neither targets nor units are such")
+        return self
 
     @model_validator(mode="after")
     def _leaves_train(self) -> LabelledOptions:
@@ -89,21 +115,33 @@ class FilesOptions(LabelledOptions):
             return self.bad_files
         return SKIPPED if self.bad_files == "skip" else 0.0
 
+    def writing(self) -> Writing:
+        """Return the options of `write_labelled`."""
+        return {"bad_share": self.bad_share, "pieces": self.vocabulary}
+
 
 def read_manifest(
-    path: Path, column: str, target: str = "label", *, may_be_empty: bool = False
+    path: Path,
+    column: str,
+    target: str = "label",
+    content: Content | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> Rows:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
     Their answers stand in the column `target`, ``label``, ``labels`` or ``target``; `may_be_empty`
     says that an empty one is an answer too.
 
-    Without a group of its own a row is grouped with the rows of the very same item, so that a
-    repeated sentence is never trained on and tested on. Raises `InputError` naming file and line.
+    Without a group of its own a row is grouped with the rows of the same `content`, so that a
+    repeated sentence is never trained on and tested on; of files that is their bytes. Raises
+    `InputError` naming file and line.
     """
+    if content is None and column == "file":
+        content = partial(_bytes_of, path.parent)
     filled = (column,) if may_be_empty else (column, target)
     records = read_records(path, (column, target))
-    rows = Rows(_row(record, column, target, filled) for record in records)
+    rows = Rows(_row(record, column, target, filled, content) for record in records)
     if not len(rows):
         raise InputError(f"{path}: no rows")
     first, again = _places(rows.ranks("id"))
@@ -121,7 +159,17 @@ def _places(ranks: Array) -> tuple[Array, Array]:
     return first[ranks[again]], again
 
 
-def _row(record: TableRow, column: str, target: str, filled: Iterable[str]) -> Row:
+def _bytes_of(folder: Path, file: str) -> str | None:
+    """Digest the bytes of a file: what its decoder makes of them is not known yet."""
+    try:
+        return sha256_of(folder / file)
+    except OSError:
+        return None  # whoever decodes it tells
+
+
+def _row(
+    record: TableRow, column: str, target: str, filled: Iterable[str], content: Content | None
+) -> Row:
     cells, place = record.cells, record.place
     for name in filled:
         if not cells[name]:
@@ -132,7 +180,8 @@ def _row(record: TableRow, column: str, target: str, filled: Iterable[str]) -> R
     item = cells[column]
     name = item if column == "file" else cells.get("id") or str(record.line)
     answer = unicodedata.normalize("NFC", cells[target])  # a label is one, however it is written
-    return Row(name, item, answer, split, cells.get("group") or item, place)
+    alike = None if content is None else content(item)
+    return Row(name, item, answer, split, cells.get("group") or item, place, alike)
 
 
 @dataclass(frozen=True)
@@ -228,15 +277,15 @@ def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) 
     """Draw groups until each split has its fraction of the rows; return the split by group.
 
     `pool` and `classes` hold the group and the class of each row, by their places in the alphabet.
-    Where no group has rows of two classes each split has its fraction of every class, and train
-    keeps a group of each; what a split has too much of one class, it has less of the next.
+    Each split has its fraction of every class, and train keeps a group of each; groups of several
+    classes are drawn as if they were one more. What a split has too much of one class, it has less
+    of the next.
     """
     sizes = np.bincount(pool)
     groups = np.flatnonzero(sizes)
     of_group = np.zeros(len(sizes), np.int64)
     of_group[pool] = classes
-    if (classes != of_group[pool]).any():
-        of_group[:] = 0
+    of_group[pool[classes != of_group[pool]]] = classes.max(initial=0) + 1
     shuffled = groups[np.random.default_rng(seed).permutation(len(groups))]
     carved, owed = dict[int, int](), dict.fromkeys(fractions, 0.0)
     for number in np.unique(of_group[groups]):
@@ -293,16 +342,19 @@ def write_labelled(
     column: str = "file",
     max_length: int | None = None,
     bad_share: float = 0.0,
+    pieces: int = PIECES,
 ) -> dict[str, Any]:
     """Encode and write every row; return the `DataSpec` fields of targets, sizes and lengths.
 
     Steps after `max_length` are cut. Of files that cannot be read this share may be left out, with
-    an `InputWarning`. Raises `InputError` when the targets of train cannot be
-    learned from, another split has one that train lacks, or a row has no steps.
+    an `InputWarning`; a vocabulary of subwords holds so many `pieces`. Raises `InputError` when the
+    targets of train cannot be learned from, another split has one that train lacks, or a row has
+    no steps.
     """
     if targets is Number:
         _check_numbers(splits.rows)
-    learned = targets([sys.intern(row.target) for row in splits.of("train")], MANIFESTS[column])
+    known = [sys.intern(row.target) for row in splits.of("train")]
+    learned = targets(known, MANIFESTS[column], pieces)
     for name, row in splits:
         learned.check(row.target, name, row.place)
     cut = None if max_length is None else max_length + learned.ahead

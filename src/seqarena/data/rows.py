@@ -24,12 +24,15 @@ class Row(NamedTuple):
     split: str | None
     group: str  # rows of one group never come into two splits
     place: str  # in the manifest, for messages
+    content: str | None = None  # of the item, by a digest; without a group, equal ones are one
 
 
-COLUMNS = "id, item, target, split, coalesce(grouped, item), place"
+COLUMNS = "id, item, target, split, coalesce(grouped, item), place, content"
+# What is alike goes by the first of its items: so the order is theirs, not that of digests.
+ALIKE = "min(item) OVER (PARTITION BY coalesce(content, item))"
 IN_ORDER = {
     "id": "SELECT number, id AS key FROM rows ORDER BY key",
-    "group": "SELECT number, coalesce(grouped, item) AS key FROM rows ORDER BY key",
+    "group": f"SELECT number, coalesce(grouped, {ALIKE}) AS key FROM rows ORDER BY key",  # noqa: S608
     "target": "SELECT number, target AS key FROM rows ORDER BY key",
 }
 
@@ -46,9 +49,9 @@ class Rows:
         self._table.execute(f"PRAGMA cache_size = -{CACHE}")
         self._table.execute(
             "CREATE TABLE rows (number INTEGER PRIMARY KEY, "
-            "id TEXT, item TEXT, target TEXT, split TEXT, grouped TEXT, place TEXT)"
+            "id TEXT, item TEXT, target TEXT, split TEXT, grouped TEXT, place TEXT, content TEXT)"
         )
-        insert = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
+        insert = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self._table.execute("BEGIN")
         self._table.executemany(insert, self._numbered(rows))
         self._table.execute("COMMIT")
@@ -57,7 +60,7 @@ class Rows:
         for number, row in enumerate(rows):
             self._named.append(NO_SPLIT if row.split is None else SPLITS.index(row.split))
             group = None if row.group == row.item else row.group  # a text is not kept twice
-            yield number, *row[:4], group, row.place
+            yield number, *row[:4], group, row.place, row.content
 
     def __len__(self) -> int:
         return len(self._named)

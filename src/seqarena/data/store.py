@@ -59,7 +59,7 @@ class DataSpec:
     labelled_tokens: tuple[int, ...] = ()  # labels of steps: the tokens that have one, if few do
     target_vocabulary: tuple[str, ...] = ()  # targets in tokens: index -> token, see data.text
     max_target_length: int = 0  # in tokens, its end among them, of train
-    target_unit: str = ""  # what such a token is: "words", "characters"
+    target_unit: str = ""  # what such a token is: "words", "characters", "subwords"
     pixel_stats: dict[str, list[float]] = field(
         default_factory=dict
     )  # video: mean, std of a channel

@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import Array, Split
-from seqarena.data.tokens import END, PAD, TARGET_SPECIALS, UNITS, ids, learn_vocabulary
+from seqarena.data.subwords import PIECES, Pieces, learn_subwords
+from seqarena.data.tokens import (
+    END,
+    PAD,
+    TARGET_SPECIALS,
+    UNITS,
+    Tokenise,
+    ids,
+    learn_vocabulary,
+)
 from seqarena.errors import InputError
 
 NO_LABEL = "_"  # in `labels`: a step without a label
 BETWEEN = ";"  # the labels of a set
+AGAIN = 2  # times that a piece stands in train, or it teaches nothing that its parts do not
 
 
 class Targets(ABC):
@@ -25,7 +35,8 @@ class Targets(ABC):
     ahead = 0  # steps of a sequence that are targets alone
 
     @abstractmethod
-    def __init__(self, train: Sequence[str], manifest: str) -> None: ...
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
+        """Learn from the targets of train; `pieces` is the most a vocabulary of subwords holds."""
 
     @abstractmethod
     def check(self, target: str, split: str, where: str) -> None:
@@ -48,7 +59,7 @@ class Labels(Targets):
 
     column = "label"
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None:
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
         self.classes = _classes(train, manifest)
         self.index = {label: number for number, label in enumerate(self.classes)}
 
@@ -72,7 +83,7 @@ class LabelSets(Targets):
     column = "labels"
     may_be_empty = True
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None:
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
         labels = [label for target in train for label in labels_of(target)]
         if not labels:
             raise InputError(f"{manifest}: no row of train has a label")
@@ -102,7 +113,7 @@ class StepLabels(Targets):
 
     column = "labels"
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None:
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
         labels = [label for target in train for label in target.split() if label != NO_LABEL]
         if not labels:
             raise InputError(f"{manifest}: no step of train has a label")
@@ -134,7 +145,7 @@ class Number(Targets):
 
     column = "target"
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None:
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
         numbers = [_number(target, f"{manifest}: train") for target in train]
         self.mean, self.std = float(np.mean(numbers)), float(np.std(numbers))
         if self.std == 0:
@@ -157,7 +168,7 @@ class Next(Targets):
     column = "text"
     ahead = 1
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None: ...
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None: ...
 
     def check(self, target: str, split: str, where: str) -> None: ...
 
@@ -173,16 +184,17 @@ class Texts(Targets):
 
     column = "target"
     unit: str
+    split: Tokenise  # a target into tokens
 
-    def __init__(self, train: Sequence[str], manifest: str) -> None:
-        tokens = [self.split(target) for target in train]
-        self.vocabulary = learn_vocabulary(tokens, TARGET_SPECIALS, most=None)
-        self.max_length = max(map(len, tokens)) + 1
+    def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
+        self.vocabulary, self.split = self.learn(train, pieces)
+        self.max_length = max(len(self.split(target)) for target in train) + 1
         self.index = {token: number for number, token in enumerate(self.vocabulary)}
 
-    def split(self, target: str) -> list[str]:
-        """Split a target into tokens."""
-        return UNITS[self.unit](target)
+    def learn(self, train: Sequence[str], pieces: int) -> tuple[tuple[str, ...], Tokenise]:
+        """Return the vocabulary of train, and what splits a target."""
+        split = UNITS[self.unit]
+        return learn_vocabulary(map(split, train), TARGET_SPECIALS, most=None), split
 
     def check(self, target: str, split: str, where: str) -> None:
         if not self.split(target):
@@ -210,6 +222,16 @@ class Characters(Texts):
     """A text character by character."""
 
     unit = "characters"
+
+
+class Subwords(Texts):
+    """A text by its words and pieces of them."""
+
+    unit = "subwords"
+
+    def learn(self, train: Sequence[str], pieces: int) -> tuple[tuple[str, ...], Tokenise]:
+        vocabulary, merges = learn_subwords(train, TARGET_SPECIALS, size=pieces, min_count=AGAIN)
+        return vocabulary, Pieces(vocabulary, merges)
 
 
 def labels_of(cell: str) -> list[str]:
@@ -250,5 +272,6 @@ TARGETS: dict[str, type[Targets]] = {
     "number": Number,
     "words": Words,
     "characters": Characters,
+    "subwords": Subwords,
     "next": Next,
 }

@@ -55,8 +55,19 @@ def characters(text: str) -> list[str]:
     return list(unicodedata.normalize("NFC", text))
 
 
-UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
-JOINTS = {"words": " ", "characters": ""}  # what stands between two tokens of a text
+Tokenise = Callable[[str], list[str]]
+UNITS: dict[str, Tokenise] = {"words": words, "characters": characters}  # those not learned
+# Tokens back to a text; the first piece of a word begins with a blank, see data/subwords.py.
+JOINED: dict[str, Callable[[Iterable[str]], str]] = {
+    "words": " ".join,
+    "characters": "".join,
+    "subwords": lambda pieces: "".join(pieces).removeprefix(" "),
+}
+
+
+def readable(token: str) -> str:
+    """Write a token so that a blank in it can be seen."""
+    return token.replace(" ", "\N{LOWER ONE EIGHTH BLOCK}")
 
 
 def learn_vocabulary(

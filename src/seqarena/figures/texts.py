@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seqarena.data.tokens import readable
 from seqarena.figures.final import Caption, Final, item_of
 from seqarena.tasks.text_scores import written
 
@@ -28,7 +29,7 @@ def draw_texts(final: Final) -> Callable[[int], Caption]:
         tokens = final.predictions[index].tokens
         right = tokens == test.target(index)[:-1].tolist()
         truth = "" if right else f" (the truth: {examples[index]['target']})"
-        names = [spec.target_vocabulary[token] for token in tokens]
+        names = [readable(spec.target_vocabulary[token]) for token in tokens]
         return Caption(f"{final.variant} writes: {predicted[index]}{truth}", names)
 
     return caption

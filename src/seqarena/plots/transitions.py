@@ -40,5 +40,6 @@ def transition_scores(scores: Array, classes: Sequence[str], title: str, path: P
             if np.isfinite(scores[place]):
                 ink = "white" if abs(scores[place]) > 0.6 * size else INK
                 at: dict[str, Any] = {"ha": "center", "va": "center", "size": 8, "color": ink}
-                axes.text(*place[::-1], f"{scores[place]:z.1f}", **at).set_in_layout(False)
+                row, column = place
+                axes.text(column, row, f"{scores[place]:z.1f}", **at).set_in_layout(False)
         figure.colorbar(image, ax=axes, shrink=0.7, aspect=28, label="score, in nats")

@@ -51,11 +51,14 @@ class ClassCounts(Additive[Logits]):
 
 
 class MacroF1(ClassCounts):
-    """The mean F1 of the classes that occur in the truth, each counting alike."""
+    """The mean F1 of the classes that are true or predicted anywhere, each counting alike.
+
+    So scikit-learn takes it: one that is only predicted counts 0.
+    """
 
     def score(self, sums: Tensor) -> Tensor:
         true, said, both = sums.view(3, -1)
-        present = true > 0
+        present = true + said > 0
         f1: Tensor = 2 * both[present] / (true + said)[present]  # 2 TP / (2 TP + FP + FN)
         return f1.mean()
 

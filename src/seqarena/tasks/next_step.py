@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch, mask_of
 from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
-from seqarena.data.tokens import END, PAD, UNKNOWN
+from seqarena.data.tokens import END, JOINED, PAD, UNKNOWN
 from seqarena.decode import Decoding
 from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
@@ -124,9 +124,10 @@ class LanguageModelling(NextStep):
     ) -> list[dict[str, Any]]:
         (hypotheses,) = decoding(LMStepper(model, torch.from_numpy(steps)[None].long()), max_length)
         before = [spec.vocabulary[int(token)] for token in steps[1:]]
+        joined = JOINED[spec.options.get("units", "words")]
         return [
             {
-                "text": " ".join([*before, *(spec.vocabulary[token] for token in one.tokens)]),
+                "text": joined([*before, *(spec.vocabulary[token] for token in one.tokens)]),
                 "log_probability": one.log_probability,
                 "score": one.score,
             }

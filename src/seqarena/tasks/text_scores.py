@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
-from seqarena.data.tokens import END, JOINTS, UNKNOWN
+from seqarena.data.tokens import END, JOINED, UNKNOWN, words
 from seqarena.tasks.metric import ERROR, PERCENT, SHARE, Additive
 from seqarena.tasks.outputs import Written
 
@@ -25,15 +25,23 @@ Texts = Sequence[str]
 
 
 class TextScore(Additive[Written]):
-    """One score; by default the first of two sums over the second."""
+    """One score; by default the first of two sums over the second.
+
+    Those of words take them as `words` splits a text, whatever the unit in which it was written.
+    """
+
+    of_words = False
 
     @abstractmethod
     def compare(self, hypotheses: Texts, truth: Texts) -> Array:
         """Return the statistics of each text, ``(N, K)``."""
 
     def statistics(self, output: Written, batch: Batch, spec: DataSpec) -> Tensor:
-        hypotheses = [written(one.tokens, spec) for one in output.hypotheses]
-        return torch.from_numpy(self.compare(hypotheses, _truth(batch, spec))).double()
+        hypotheses: Texts = [written(one.tokens, spec) for one in output.hypotheses]
+        truth = _truth(batch, spec)
+        if self.of_words and spec.target_unit != "words":
+            hypotheses, truth = _in_words(hypotheses), _in_words(truth)
+        return torch.from_numpy(self.compare(hypotheses, truth)).double()
 
     def score(self, sums: Tensor) -> Tensor:
         return sums[0] / sums[1]
@@ -41,10 +49,14 @@ class TextScore(Additive[Written]):
 
 def written(tokens: Sequence[int], spec: DataSpec) -> str:
     """Write tokens of the target vocabulary as a text."""
-    return JOINTS[spec.target_unit].join(spec.target_vocabulary[token] for token in tokens)
+    return JOINED[spec.target_unit](spec.target_vocabulary[token] for token in tokens)
 
 
-def _truth(batch: Batch, spec: DataSpec) -> list[str]:
+def _in_words(texts: Texts) -> Texts:
+    return [" ".join(words(text)) for text in texts]
+
+
+def _truth(batch: Batch, spec: DataSpec) -> Texts:
     unknown = spec.target_vocabulary[UNKNOWN]
     texts = (written(row[: row.index(END)], spec) for row in batch.targets.tolist())
     return [text.replace(unknown, UNKNOWN_TEXT) for text in texts]
@@ -74,6 +86,8 @@ class SacreBLEU(TextScore):
 
 class BLEU(SacreBLEU):
     """BLEU of a corpus (Papineni et al. 2002)."""
+
+    of_words = True
 
     @cached_property
     def metric(self) -> Any:
@@ -136,6 +150,8 @@ class ExactMatch(TextScore):
 class WordF1(TextScore):
     """F1 of the words of a text, whatever their order (Rajpurkar et al. 2016); mean over texts."""
 
+    of_words = True
+
     def compare(self, hypotheses: Texts, truth: Texts) -> Array:
         return np.array(
             [(_f1(a.split(), b.split()), 1) for a, b in zip(hypotheses, truth, strict=True)]
@@ -148,6 +164,7 @@ class ErrorRate(TextScore):
     def __init__(self, unit: str) -> None:
         super().__init__(ERROR)
         self.unit = unit  # "words" or "characters"
+        self.of_words = unit == "words"
 
     def compare(self, hypotheses: Texts, truth: Texts) -> Array:
         import jiwer

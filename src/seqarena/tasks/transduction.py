@@ -58,7 +58,7 @@ class Transduction(Task[Written, Taught]):
         "perplexity": Mean(PERPLEXITY, nats, torch.exp, needs=Taught),  # no baseline gives it
     }
     modalities = frozenset({"text", "audio", "signal", "video", "image"})
-    targets = frozenset({"words", "characters"})
+    targets = frozenset({"words", "characters", "subwords"})
     space: ClassVar = {
         "embedding": 64,
         "embedding_std": 1.0,

@@ -75,6 +75,28 @@ def test_the_same_sentence_is_never_in_two_splits(tmp_path: Path) -> None:
     assert not texts[0] & texts[1]
 
 
+def test_what_is_read_alike_is_never_in_two_splits(tmp_path: Path) -> None:
+    """Case, how an accent is written and what is cut are not seen by a model."""
+    ways = [
+        "the caf\u00e9 {0} was good",
+        "The cafe\u0301  {0} was good",
+        "the caf\u00e9 {0} WAS, too",
+    ]
+    lines = [f'"{way.format(n)}",{"xy"[n % 2]}' for n in range(20) for way in ways]
+    (tmp_path / "examples.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    out, _ = prepared(tmp_path, valid=0.2, test=0.2, max_length=4)
+    for split in (Split(out / name) for name in ("train", "valid", "test")):
+        places = [int(example["id"]) - 2 for example in split.examples()]
+        counts = [sum(place // 3 == n for place in places) for n in range(20)]
+        assert set(counts) == {0, 3}
+    whole = {"max_length": 9, "lowercase": False}
+    out = tmp_path / "whole"
+    out.mkdir()
+    Text().prepare(tmp_path, out, TextOptions(valid=0.3, test=0.3, **whole), seed=0)
+    places = [int(example["id"]) - 2 for example in Split(out / "test").examples()]
+    assert any(place // 3 * 3 + 1 not in places for place in places), "other tokens, other groups"
+
+
 def test_long_text_is_cut(raw: Path) -> None:
     out, spec = prepared(raw, max_length=2)
     assert spec.max_length == 2

@@ -63,7 +63,7 @@ class Audio(Modality):
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(features, options=options), raw)
-        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
+        written = write_labelled(out, splits, encode, targets, **options.writing())
         mean, std = scale_by_train(out, least_std=LEAST_STD)
         encoding = options.model_dump(exclude=NOT_OF_MODEL)
         return DataSpec(

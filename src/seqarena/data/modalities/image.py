@@ -72,7 +72,7 @@ class Images(Modality):
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(decode, options=options), raw)
-        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
+        written = write_labelled(out, splits, encode, targets, **options.writing())
         return DataSpec(
             modality="image",
             dtype="uint8",

@@ -64,7 +64,7 @@ class Signal(Modality):
                 else:
                     yield steps[: options.max_length]
 
-        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
+        written = write_labelled(out, splits, encode, targets, **options.writing())
         for name in SPLITS:
             turn_columns(out / name / "inputs.npy")
         mean, std = scale_by_train(out) if options.scale else _unscaled(len(channels))

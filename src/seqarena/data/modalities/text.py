@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Generator, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqarena.config import Strict
 from seqarena.data.labelled import (
@@ -22,6 +24,7 @@ from seqarena.data.labelled import (
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
 from seqarena.data.store import Array, DataSpec, Split
+from seqarena.data.subwords import Pieces, learn_subwords
 from seqarena.data.tables import SUFFIXES, read_records
 from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import (
@@ -31,8 +34,11 @@ from seqarena.data.tokens import (
     TARGET_SPECIALS,
     UNITS,
     UNKNOWN,
+    Tokenise,
     ids,
     learn_vocabulary,
+    readable,
+    words,
 )
 from seqarena.errors import InputError, InputWarning, few
 
@@ -44,7 +50,19 @@ class TextOptions(LabelledOptions):
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
     lowercase: bool = True
-    units: Literal["words", "characters"] = "words"  # of a step
+    units: Literal["words", "characters", "subwords"] = "words"  # of a step
+
+    @property
+    def learns_pieces(self) -> bool:
+        return self.units == "subwords" or super().learns_pieces
+
+    @model_validator(mode="after")
+    def _fits_subwords(self) -> TextOptions:
+        if self.units == "subwords" and self.targets == "labels":
+            raise ValueError("units subwords: labels are of words, not of pieces; expected words")
+        if self.units == "subwords" and "max_vocabulary" in self.model_fields_set:
+            raise ValueError("max_vocabulary is of words; of subwords it is `vocabulary`")
+        return self
 
 
 class Text(Modality):
@@ -60,25 +78,34 @@ class Text(Modality):
         assert isinstance(options, TextOptions)
         targets = TARGETS[options.targets]
         rows = read_manifest(
-            raw / MANIFESTS["text"], "text", targets.column, may_be_empty=targets.may_be_empty
+            raw / MANIFESTS["text"],
+            "text",
+            targets.column,
+            partial(_content, options=options),
+            may_be_empty=targets.may_be_empty,
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
-        vocabulary = learn_vocabulary(
-            (_tokens(row.item, options.lowercase, options.units) for row in splits.of("train")),
-            TARGET_SPECIALS if options.targets == "next" else SPECIALS,
-            min_count=options.min_count,
-            most=options.max_vocabulary,
-        )
+        texts = (_cased(row.item, options.lowercase) for row in splits.of("train"))
+        vocabulary, merges = _learned(texts, options)
+        tokenise = _tokeniser(options.units, vocabulary, merges)
         index = {token: number for number, token in enumerate(vocabulary)}
         between_ends = options.targets == "next"
 
         def encode(rows: Iterator[Row]) -> Generator[Array | InputError]:
             for row in rows:
-                tokens = ids(_tokens(row.item, options.lowercase, options.units), index)
+                tokens = ids(tokenise(_cased(row.item, options.lowercase)), index)
                 yield np.pad(tokens, 1, constant_values=END) if between_ends else tokens
 
-        max_length = options.max_length
-        written = write_labelled(out, splits, encode, targets, column="text", max_length=max_length)
+        written = write_labelled(
+            out,
+            splits,
+            encode,
+            targets,
+            column="text",
+            max_length=options.max_length,
+            pieces=options.vocabulary,
+        )
+        labelled = options.targets == "labels"
         return DataSpec(
             modality="text",
             dtype="int32",
@@ -86,13 +113,10 @@ class Text(Modality):
             step="token",
             step_size=1.0,
             vocabulary=vocabulary,
-            labelled_tokens=_labelled_tokens(Split(out / "train"))
-            if options.targets == "labels"
-            else (),
-            options=options.model_dump(
-                include={"lowercase", "max_length", "targets"}
-                | ({"units"} if options.units != "words" else set())
-            ),
+            labelled_tokens=_labelled_tokens(Split(out / "train")) if labelled else (),
+            options=options.model_dump(include={"lowercase", "max_length", "targets"})
+            | ({"units": options.units} if options.units != "words" else {})
+            | ({"merges": list(merges)} if merges else {}),
             **written,
         )
 
@@ -105,9 +129,11 @@ class Text(Modality):
         lowercase, max_length, targets = (
             spec.options[key] for key in ("lowercase", "max_length", "targets")
         )
+        units, merges = spec.options.get("units", "words"), spec.options.get("merges", ())
+        tokenise = _tokeniser(units, spec.vocabulary, tuple(merges))
         encoded, strange, cut = [], {}, 0
         for name, where, text in _sentences(source):
-            tokens = _tokens(text, lowercase, spec.options.get("units", "words"))
+            tokens = tokenise(_cased(text, lowercase))
             if not tokens:
                 raise InputError(f"{where}: an empty sentence; expected some words")
             cut += len(tokens) > max_length
@@ -132,11 +158,34 @@ class Text(Modality):
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its token; a token outside the vocabulary shows as ``<unk>``."""
-        return [spec.vocabulary[int(step)] for step in steps]
+        return [readable(spec.vocabulary[int(step)]) for step in steps]
 
 
-def _tokens(text: str, lowercase: bool, units: str) -> list[str]:
-    return UNITS[units](text.lower() if lowercase else text)
+def _cased(text: str, lowercase: bool) -> str:
+    return text.lower() if lowercase else text
+
+
+def _learned(texts: Iterator[str], options: TextOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the vocabulary of the texts of train, and the merges of its subwords, if any."""
+    specials = TARGET_SPECIALS if options.targets == "next" else SPECIALS
+    fewest = options.min_count
+    if options.units == "subwords":
+        return learn_subwords(texts, specials, size=options.vocabulary, min_count=fewest)
+    tokens = map(UNITS[options.units], texts)
+    most = options.max_vocabulary
+    return learn_vocabulary(tokens, specials, min_count=fewest, most=most), ()
+
+
+@lru_cache(maxsize=4)  # a server asks with every text
+def _tokeniser(units: str, vocabulary: tuple[str, ...], merges: tuple[str, ...]) -> Tokenise:
+    return Pieces(vocabulary, merges) if units == "subwords" else UNITS[units]
+
+
+def _content(text: str, options: TextOptions) -> str:
+    """Digest the tokens that a model will see; of subwords the words, for pieces come of train."""
+    tokens = UNITS.get(options.units, words)(_cased(text, options.lowercase))
+    seen = "\0".join(tokens[: options.max_length])
+    return hashlib.blake2b(seen.encode(), digest_size=16).hexdigest()
 
 
 def _labelled_tokens(train: Split) -> tuple[int, ...]:

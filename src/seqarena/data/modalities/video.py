@@ -52,7 +52,7 @@ class Video(Modality):
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, as_asked(options), raw)
-        written = write_labelled(out, splits, encode, targets, bad_share=options.bad_share)
+        written = write_labelled(out, splits, encode, targets, **options.writing())
         return DataSpec(
             modality="video",
             dtype="uint8",

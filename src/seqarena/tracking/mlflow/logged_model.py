@@ -56,9 +56,16 @@ def _save(target: Path, folder: Path, serve: Path, about: Model) -> None:
         code_paths=[str(Path(seqarena.__file__).parent)],  # so that it loads anywhere
         signature=signature_of(folder),
         # A "+cpu" build is not on the index; the release that it is a build of is.
-        pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in NEEDS],
+        pip_requirements=[f"{name}=={version(name).split('+')[0]}" for name in needs_of(folder)],
         mlflow_model=about,
     )
+
+
+def needs_of(folder: Path) -> tuple[str, ...]:
+    """List what a server must have installed: a text is split into its tokens there."""
+    spec = read_json(folder / "spec.json")
+    of_text = ("regex",) if spec["modality"] == "text" else ()
+    return (*NEEDS, *of_text, *(("tokenizers",) if "merges" in spec["options"] else ()))
 
 
 def signature_of(folder: Path) -> ModelSignature:
