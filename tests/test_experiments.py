@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,11 @@ def test_what_reads_no_order_stands_beside_what_does_on_whole_sequences() -> Non
             {"variants": ["lstm_attention_feeding"]},
             r"\.variants: 'lstm_attention_feeding' feeds on what it writes, and nothing is written",
         ),
+        (
+            {"variants": ["bilstm_crf"]},
+            r"\.variants: 'bilstm_crf' labels steps by a CRF, and no steps are labelled here; "
+            r"classification takes ",
+        ),
         ({"baselines": ["majorty"]}, r"\.baselines: no baseline named .*'majority'"),
         (
             {"baselines": ["linear"]},
@@ -126,6 +133,17 @@ def test_a_mistake_is_told_by_its_place(
     with pytest.raises(InputError, match=rf"experiments\.toy{message}") as error:
         load("toy", write(tmp_path, **change))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("crf", "refused"), [(False, False), (True, True)])
+def test_a_chain_of_labels_is_not_cut_into_windows(
+    crf: bool, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VARIANTS, "mine", replace(VARIANTS["lstm"], crf=crf))
+    change = {"task": "labelling", "variants": ["mine"], "baselines": []}
+    path = write(tmp_path, **change, prepare={"targets": "labels"}, protocol={"truncate": 5})
+    with pytest.raises(InputError, match="mine on labelling carries") if refused else nullcontext():
+        load("toy", path)
 
 
 def test_an_unknown_experiment_names_the_nearest(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ GAPS = {
     "task": "labelling",
     "metric": "accuracy",
     "prepare": {"targets": "labels", "min_count": 1},
-    "variants": ["lstm", "lstm_attention"],
+    "variants": ["lstm", "lstm_attention", "bilstm_crf"],
     "space": {**SPACE, "embedding_std": 1.0},
     "protocol": PROTOCOL,
 }
@@ -329,6 +329,8 @@ def test_labels_are_told_where_they_are_asked_for(
         assert prediction["alternatives"].keys() == {"4"}
         assert list(prediction["alternatives"]["4"]) == [right, wrong]
         assert [p is None for p in prediction["probabilities"]] == [True] * 3 + [False] + [True] * 2
+        chained = seqarena(*arguments, "--variant", "bilstm_crf").out
+        assert f"step 4: {right} 0." in chained or f"step 4: {right} 1." in chained
     picture, steps = tmp_path / "a.png", ("--variant", "lstm_attention")
     code, out, _ = seqarena(*arguments, *steps, "--attention", str(picture))
     assert code == 0 and out.startswith(f"{picture}: what lstm_attention looked at in he has")
