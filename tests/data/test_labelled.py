@@ -12,12 +12,11 @@ import pytest
 from seqarena.config import parse
 from seqarena.data.labelled import (
     LabelledOptions,
-    Splits,
-    assign_splits,
     read_manifest,
     write_labelled,
 )
 from seqarena.data.rows import Row, Rows
+from seqarena.data.splits import Splits, assign_splits
 from seqarena.data.store import SPLITS, Array, Split
 from seqarena.data.targets import LabelSets
 from seqarena.errors import InputError, InputWarning

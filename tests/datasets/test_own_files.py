@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from seqarena.config import OwnData, parse
-from seqarena.data.labelled import assign_splits, read_manifest
+from seqarena.data.labelled import read_manifest
 from seqarena.data.modalities import MODALITIES
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS
 from seqarena.datasets import DATASETS, dataset
 from seqarena.errors import InputError, InputWarning

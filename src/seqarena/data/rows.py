@@ -86,3 +86,8 @@ class Rows:
             rank += key != before
             ranks[number], before = rank, key
         return ranks
+
+
+def shortened(text: str) -> str:
+    """Cut what a row holds, for a message."""
+    return text if len(text) <= 40 else f"{text[:39]}…"

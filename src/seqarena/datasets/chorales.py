@@ -11,10 +11,10 @@ from scipy.io import loadmat
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from seqarena.data.labelled import assign_splits
 from seqarena.data.midi import TICKS, Note, write_notes
 from seqarena.data.rows import Row, Rows
 from seqarena.data.sound import TEMPO, write_midi
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS
 from seqarena.datasets import sources
 from seqarena.datasets.base import Dataset

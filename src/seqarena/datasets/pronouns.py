@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqarena.data.labelled import assign_splits
 from seqarena.data.rows import Row, Rows
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS
 from seqarena.data.targets import NO_LABEL
 from seqarena.data.tokens import words

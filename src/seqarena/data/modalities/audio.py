@@ -17,7 +17,6 @@ from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     NOT_OF_MODEL,
     FilesOptions,
-    assign_splits,
     encode_files,
     read_manifest,
     write_labelled,
@@ -25,6 +24,7 @@ from seqarena.data.labelled import (
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.modalities.recordings import read_samples
 from seqarena.data.scaling import scale_by_train
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.targets import TARGETS
 from seqarena.errors import InputError

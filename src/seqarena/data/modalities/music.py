@@ -17,7 +17,6 @@ from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     MANIFESTS,
     Fraction,
-    assign_splits,
     encode_files,
     read_manifest,
 )
@@ -25,6 +24,7 @@ from seqarena.data.midi import read_notes
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.pitches import KEYS, LOWEST
 from seqarena.data.rows import Row
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError

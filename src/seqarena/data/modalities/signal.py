@@ -17,13 +17,13 @@ from seqarena.data.folders import files_at
 from seqarena.data.labelled import (
     MANIFESTS,
     FilesOptions,
-    assign_splits,
     read_manifest,
     write_labelled,
 )
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
 from seqarena.data.scaling import scale_by_train
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS, Array, DataSpec
 from seqarena.data.tables import read_records
 from seqarena.data.targets import TARGETS

@@ -17,12 +17,12 @@ from seqarena.config import Strict
 from seqarena.data.labelled import (
     MANIFESTS,
     LabelledOptions,
-    assign_splits,
     read_manifest,
     write_labelled,
 )
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.subwords import Pieces, learn_subwords
 from seqarena.data.tables import SUFFIXES, read_records

@@ -14,7 +14,6 @@ from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     NOT_OF_MODEL,
     FilesOptions,
-    assign_splits,
     encode_files,
     read_manifest,
     write_labelled,
@@ -22,6 +21,7 @@ from seqarena.data.labelled import (
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.modalities.clips import decode
 from seqarena.data.pixels import mean_and_std
+from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.targets import TARGETS
 

@@ -1,0 +1,178 @@
+"""Which split each row of a manifest comes to: whole groups, and of each class a part."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+import numpy as np
+
+from seqarena.data.rows import NO_SPLIT, Row, Rows, shortened
+from seqarena.data.store import SPLITS, Array
+from seqarena.data.tables import beside
+from seqarena.data.targets import labels_of
+from seqarena.errors import InputError, InputWarning
+
+ROUNDING = 1e-6  # rows
+Stratify = Literal["label", "label_set"] | None  # of what each split has its part
+
+
+class Splitting(TypedDict):
+    """How rows come to their splits."""
+
+    valid: float
+    test: float
+    leaks: Literal["drop", "keep", "refuse"]
+    stratify: Stratify
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows, and the split of each."""
+
+    rows: Rows
+    places: Array  # in SPLITS, int8 (N,)
+
+    def __iter__(self) -> Iterator[tuple[str, Row]]:
+        """Give the rows in their order, each with the name of its split."""
+        return ((SPLITS[place], row) for place, row in zip(self.places, self.rows, strict=True))
+
+    def of(self, split: str) -> Iterator[Row]:
+        """Give the rows of one split in their order."""
+        return (row for name, row in self if name == split)
+
+
+def assign_splits(
+    rows: Rows,
+    *,
+    valid: float,
+    test: float,
+    seed: int,
+    leaks: Literal["drop", "keep", "refuse"] = "refuse",
+    stratify: Stratify = None,
+) -> Splits:
+    """Divide rows into train, valid and test, whole groups at a time, and keep their order.
+
+    A split that the manifest names stays as it is; a row without one follows its group, else it
+    belongs to train; a split that no row names is carved out of train, with its part of each class
+    if `stratify` says that targets are classes, or sets of them: then of each row's rarest.
+    Where a group lies in two named splits, it stays in test, else in valid, and what other splits
+    have of it is left out, with an `InputWarning`; or all is kept as it is named, or refused.
+    Raises `InputError` when that is so, and when a split ends up empty.
+    """
+    if leaks == "drop":
+        rows = _without_leaks(rows)
+    groups = rows.ranks("group")
+    named = _follow_groups(rows, groups, refuses=leaks != "keep")
+    train = SPLITS.index("train")
+    fractions = {SPLITS.index("test"): test, SPLITS.index("valid"): valid}
+    missing = {split: part for split, part in fractions.items() if not (named == split).any()}
+    in_pool = (named == NO_SPLIT) | (named == train)
+    carved = np.full(groups.max() + 1, train, np.int8)  # by group
+    pool = groups[in_pool]
+    classes = _strata(rows, stratify)
+    for group, split in _carve(pool, classes[in_pool], missing, seed).items():
+        carved[group] = split
+    places = np.where(in_pool, carved[groups], named)
+    for split, name in enumerate(SPLITS):
+        if not (places == split).any():
+            count = f"{len(rows)} rows in {groups.max() + 1} groups"
+            raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
+    if stratify:
+        _tell_absent(rows, places, stratify)
+    return Splits(rows, places)
+
+
+def _strata(rows: Rows, stratify: Stratify) -> Array:
+    """Number what each row is taken for where splits get their part of each, ``(N,)``."""
+    if stratify is None:
+        return np.zeros(len(rows), np.int64)
+    if stratify == "label":
+        return rows.ranks("target")
+    # Of several labels the rarest: of one that stands elsewhere too a split gets some anyway.
+    counts = Counter(label for row in rows for label in labels_of(row.target))
+    order = {label: rank for rank, (label, _) in enumerate(counts.most_common(), start=1)}
+    ranks = (max(map(order.__getitem__, labels_of(row.target)), default=0) for row in rows)
+    return np.fromiter(ranks, np.int64, len(rows))
+
+
+def _tell_absent(rows: Rows, places: Array, stratify: Stratify) -> None:
+    """Warn of classes that no row of valid or of test has."""
+    found: list[set[str]] = [set() for _ in SPLITS]
+    for place, row in zip(places, rows, strict=True):
+        found[place].update(labels_of(row.target) if stratify == "label_set" else (row.target,))
+    for split, name in enumerate(SPLITS[1:], start=1):
+        absent = sorted(set().union(*found) - found[split])
+        if absent:
+            first, others = absent[0], ""
+            if len(absent) > 1:
+                others = f" and {len(absent) - 1:,} other labels"
+            warnings.warn(
+                f"no row of {name} has the label '{shortened(first)}'{others}: "
+                "more rows would have it judged",
+                InputWarning,
+                stacklevel=2,
+            )
+
+
+def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) -> dict[int, int]:
+    """Draw groups until each split has its fraction of the rows; return the split by group.
+
+    `pool` and `classes` hold the group and the class of each row, by their places in the alphabet.
+    Each split has its fraction of every class, and train keeps a group of each; groups of several
+    classes are drawn as if they were one more. What a split has too much of one class, it has less
+    of the next.
+    """
+    sizes = np.bincount(pool)
+    groups = np.flatnonzero(sizes)
+    of_group = np.zeros(len(sizes), np.int64)
+    of_group[pool] = classes
+    of_group[pool[classes != of_group[pool]]] = classes.max(initial=0) + 1
+    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))]
+    carved, owed = dict[int, int](), dict.fromkeys(fractions, 0.0)
+    for number in np.unique(of_group[groups]):
+        left = shuffled[of_group[shuffled] == number].tolist()
+        rows = int(sizes[left].sum())
+        for split, fraction in fractions.items():
+            owed[split] += fraction * rows
+            while owed[split] > ROUNDING and len(left) > 1:
+                group = left.pop()
+                carved[group] = split
+                owed[split] -= int(sizes[group])
+    return carved
+
+
+def _without_leaks(rows: Rows) -> Rows:
+    """Leave out what train has of groups in valid or test, and valid of groups in test."""
+    groups = rows.ranks("group")
+    strictest = np.full(groups.max() + 1, NO_SPLIT, np.int8)  # by group; SPLITS are in that order
+    np.maximum.at(strictest, groups, rows.named)
+    leaking = (rows.named != NO_SPLIT) & (rows.named != strictest[groups])
+    if not leaking.any():
+        return rows
+    counts = ((name, int((leaking & (rows.named == n)).sum())) for n, name in enumerate(SPLITS))
+    told = " and ".join(f"{count:,} rows of {name}" for name, count in counts if count)
+    kept = "what they hold is also in a split that judges; `prepare: {leaks: keep}` keeps them"
+    warnings.warn(f"{told} are left out: {kept}", InputWarning, stacklevel=2)
+    return Rows(row for row, leaks in zip(rows, leaking, strict=True) if not leaks)
+
+
+def _follow_groups(rows: Rows, groups: Array, refuses: bool) -> Array:
+    """Give every row without a split the one that its group's rows name, int8 ``(N,)``."""
+    naming = np.flatnonzero(rows.named != NO_SPLIT)
+    first = np.full(len(rows), NO_SPLIT)  # row that names a split, by group
+    first[groups[naming[::-1]]] = naming[::-1]  # of equal places the last one assigned stays
+    odd = naming[rows.named[naming] != rows.named[first[groups[naming]]]]
+    if refuses and len(odd):
+        row, earlier = rows[odd[0]], rows[first[groups[odd[0]]]]
+        what = "item" if row.group == row.item else "group"
+        raise InputError(
+            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} of the same "
+            f"{what} '{shortened(row.group)}' is in '{earlier.split}'; `prepare: {{leaks: drop}}` "
+            "leaves it out of train"
+        )
+    follows = (rows.named == NO_SPLIT) & (first[groups] != NO_SPLIT)
+    return np.where(follows, rows.named[first[groups]], rows.named)
