@@ -36,10 +36,11 @@ def transition_scores(scores: Array, classes: Sequence[str], title: str, path: P
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("is followed by")
-        for place in np.ndindex(*scores.shape) if written else ():
-            if np.isfinite(scores[place]):
-                ink = "white" if abs(scores[place]) > 0.6 * size else INK
-                at: dict[str, Any] = {"ha": "center", "va": "center", "size": 8, "color": ink}
-                row, column = place
-                axes.text(column, row, f"{scores[place]:z.1f}", **at).set_in_layout(False)
+        for row, column in np.argwhere(np.isfinite(scores)) if written else ():
+            score = float(scores[row, column])
+            color = "white" if abs(score) > 0.7 * size else INK
+            label = axes.text(
+                column, row, f"{score:z.1f}", ha="center", va="center", size=8, color=color
+            )
+            label.set_in_layout(False)
         figure.colorbar(image, ax=axes, shrink=0.7, aspect=28, label="score, in nats")
