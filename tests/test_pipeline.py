@@ -127,7 +127,7 @@ def test_the_summary_has_the_keys_that_other_tools_read(project: Project) -> Non
     for name, entry in summary.items():
         config = EXPERIMENTS[name]
         keys = {"metric", "greater_is_better", "baselines", "variants"}
-        keys |= {"verdict", "ending", "cost", "remarks"}
+        keys |= {"verdict", "ending", "cost", "remarks", "series"}
         assert entry.keys() == keys
         assert entry["metric"] == config["metric"]
         assert entry["greater_is_better"] is (name == "reviews")

@@ -227,6 +227,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
     assert re.match(r"# \d variants, \d repetitions\n# \d+ studies of \d+ trials: ", out)
     assert shown["prepare"] == {
         "targets": "label",
+        "vocabulary": 8_000,
         "valid": 0.1,
         "test": 0.1,
         "leaks": "drop",
