@@ -36,7 +36,7 @@ class Counts:
     stopped: int = 0  # of the refused: their decoder crashed, hung or grew, and was replaced
     tracebacks: int = 0
     hangs: int = 0
-    memory: int = 0  # bytes that the reader held at most
+    memory: int = 0  # bytes that the reader took at most, beside what it was born with
     told: list[str] = field(default_factory=list)  # of each that is not allowed
 
     @property
@@ -99,6 +99,7 @@ def _read_all(name: str, numbers: range, folder: Path, answers: Connection) -> N
     form = FORMATS[name]
     work = folder / str(os.getpid())
     work.mkdir()
+    born = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # with what its parent holds
     valid = _valid(form, work)
     for number in numbers:
         path = work / form.name
@@ -107,7 +108,7 @@ def _read_all(name: str, numbers: range, folder: Path, answers: Connection) -> N
         if seconds > HANG:  # on a busy machine any process may have to wait: once more
             outcome, line, seconds = _read(form, path)
         kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        held = 1024 * max(resource.getrusage(kind).ru_maxrss for kind in kinds)
+        held = 1024 * (max(resource.getrusage(kind).ru_maxrss for kind in kinds) - born)
         answers.send_bytes(json.dumps((outcome, line, seconds, held)).encode())
     answers.close()
 
