@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import pandas as pd
 
 from seqarena.config import Reading
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
+from seqarena.data.store import SPLITS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
-from seqarena.proposal.columns import Column, Lengths, columns_of
+from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
+from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 
 INPUTS = ("text", "sentence", "input", "source")
@@ -29,6 +31,8 @@ VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
 FEWEST_LOOKBACKS = 12  # that a series is long
 LONGEST_WORD = 12  # letters, on average over a text
 RARE = 2_000  # rows from which on a word must stand twice to be learned
+SAME = "4 words in 5 the same"
+SPLITS_IN_ORDER = ("", *SPLITS)  # what stands in two is of the later one
 HOUR = 3600.0
 WEEK = 168  # hours
 LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season
@@ -94,7 +98,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task in OF_SERIES or (asked.task is None and times and not texts):
         return Look(found, _series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    return Look(found, proposal, _of_header(named, asked) + _leaks(path, proposal))
+    warnings = [_of_header(named, asked), _leaks(path, proposal), _near_duplicates(path, proposal)]
+    return Look(found, proposal, [*chain.from_iterable(warnings)])
 
 
 def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
@@ -248,15 +253,48 @@ def _has_no_words(text: Column) -> bool:
 
 
 def _leaks(path: Path, proposal: Proposal) -> list[str]:
-    """Tell which texts of given splits stand in two of them."""
+    """Tell which texts of given splits stand in two of them, whatever their case."""
     text = proposal.columns.get("text", "text")
     split = proposal.columns.get("split", "split")
     seen: dict[int, set[str]] = {}  # by the hash of a text: a table may not fit in memory
     for row in rows_of(path, proposal.reading):
         if split not in row.cells:
             return []
-        name = row.cells[split].lower()
-        key = hash(row.cells[text].lower())
-        seen.setdefault(key, set()).add(SPLIT_NAMES.get(name, name))
+        key = _key(row.cells[text])
+        seen.setdefault(key, set()).add(_split(row.cells[split]))
     leaks = sum(len(splits) > 1 for splits in seen.values())
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
+
+
+def _near_duplicates(path: Path, proposal: Proposal) -> list[str]:
+    """Tell how many of the first texts are nearly another one, and of test one of train."""
+    text = proposal.columns.get("text", "text")
+    split = proposal.columns.get("split", "split")
+    texts: dict[int, Hashes] = {}  # the different ones, and the split of each; test is the last
+    splits: dict[int, str] = {}
+    for row in islice(rows_of(path, proposal.reading), SAMPLE):
+        if hashes := hashed_words(row.cells[text]):
+            key = _key(row.cells[text])
+            texts[key] = hashes
+            named = _split(row.cells.get(split, ""))
+            splits[key] = max(named, splits.get(key, ""), key=SPLITS_IN_ORDER.index)
+    hashed, told = list(texts.values()), []
+    if found := int(near(hashed, np.arange(len(hashed))).sum()):
+        told.append(f"{found:,} of {len(hashed):,} different texts are nearly another's: {SAME}")
+    of = {name: np.flatnonzero([one == name for one in splits.values()]) for name in SPLITS}
+    if len(of["train"]) and len(of["test"]):
+        leaks = int(near(hashed, of["train"])[of["test"]].sum())
+        if leaks:
+            told.append(
+                f"{leaks:,} of {len(of['test']):,} texts of test are nearly one of train: {SAME}"
+            )
+    return told
+
+
+def _key(text: str) -> int:
+    return hash(tuple(text.lower().split()))
+
+
+def _split(cell: str) -> str:
+    """Return the split that a cell names; none where it names no split."""
+    return SPLIT_NAMES.get(cell.lower(), "")
