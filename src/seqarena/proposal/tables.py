@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from seqarena.data.store import SPLITS
 from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look, one
 from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
+from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
 
@@ -45,6 +49,8 @@ ANSWERED_BY = {  # what a text is labelled with, where it is no class
     "language_modelling": "next",
 }
 LONGEST_WORD = 12  # letters, on average over a text
+SAME = "4 words in 5 the same"
+SPLITS_IN_ORDER = ("", *SPLITS)  # what stands in two is of the later one
 VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
 RARE = 2_000  # rows from which on a word must stand twice to be learned
 
@@ -71,7 +77,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task in OF_SERIES or (asked.task is None and timed):
         return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    return Look(found, proposal, _of_header(named, asked) + _leaks(path, proposal))
+    warnings = [_of_header(named, asked), _leaks(path, proposal), _near_duplicates(path, proposal)]
+    return Look(found, proposal, [*chain.from_iterable(warnings)])
 
 
 def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
@@ -174,15 +181,48 @@ def _has_no_words(text: Column) -> bool:
 
 
 def _leaks(path: Path, proposal: Proposal) -> list[str]:
-    """Tell which texts of given splits stand in two of them."""
+    """Tell which texts of given splits stand in two of them, whatever their case."""
     text = proposal.columns.get("text", "text")
     split = proposal.columns.get("split", "split")
     seen: dict[int, set[str]] = {}  # by the hash of a text: a table may not fit in memory
     for row in rows_of(path, proposal.reading):
         if split not in row.cells:
             return []
-        name = row.cells[split].lower()
-        key = hash(row.cells[text].lower())
-        seen.setdefault(key, set()).add(SPLIT_NAMES.get(name, name))
+        key = _key(row.cells[text])
+        seen.setdefault(key, set()).add(_split(row.cells[split]))
     leaks = sum(len(splits) > 1 for splits in seen.values())
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
+
+
+def _near_duplicates(path: Path, proposal: Proposal) -> list[str]:
+    """Tell how many of the first texts are nearly another one, and of test one of train."""
+    text = proposal.columns.get("text", "text")
+    split = proposal.columns.get("split", "split")
+    texts: dict[int, Hashes] = {}  # the different ones, and the split of each; test is the last
+    splits: dict[int, str] = {}
+    for row in islice(rows_of(path, proposal.reading), SAMPLE):
+        if hashes := hashed_words(row.cells[text]):
+            key = _key(row.cells[text])
+            texts[key] = hashes
+            named = _split(row.cells.get(split, ""))
+            splits[key] = max(named, splits.get(key, ""), key=SPLITS_IN_ORDER.index)
+    hashed, told = list(texts.values()), []
+    if found := int(near(hashed, np.arange(len(hashed))).sum()):
+        told.append(f"{found:,} of {len(hashed):,} different texts are nearly another's: {SAME}")
+    of = {name: np.flatnonzero([one == name for one in splits.values()]) for name in SPLITS}
+    if len(of["train"]) and len(of["test"]):
+        leaks = int(near(hashed, of["train"])[of["test"]].sum())
+        if leaks:
+            told.append(
+                f"{leaks:,} of {len(of['test']):,} texts of test are nearly one of train: {SAME}"
+            )
+    return told
+
+
+def _key(text: str) -> int:
+    return hash(tuple(text.lower().split()))
+
+
+def _split(cell: str) -> str:
+    """Return the split that a cell names; none where it names no split."""
+    return SPLIT_NAMES.get(cell.lower(), "")
