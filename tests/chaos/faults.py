@@ -239,6 +239,7 @@ def _running(arena: Arena) -> bool:
 def _await_both(arena: Arena) -> None:
     """Wait until both machines, which have a core each, are at work on a training."""
     while arena.nodes.busy() < 2:
+        arena.nodes.add_again()
         if not _running(arena):
             arena.moment()
         time.sleep(0.02)
@@ -271,6 +272,7 @@ def _expect_use(arena: Arena, joined: float) -> None:
     """
     end = time.monotonic() + PARTITION
     while _running(arena) and all(w.create_time() < joined for w in arena.nodes.training()):
+        arena.nodes.add_again()
         assert time.monotonic() < end, f"{arena.root}: the new machine is not used"
         time.sleep(0.1)
 

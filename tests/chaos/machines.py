@@ -81,6 +81,11 @@ class Nodes:
         else:
             self._order("add")
 
+    def add_again(self) -> None:
+        """Have it join again where the cluster gave it up, as it does one that is too slow."""
+        if self.network and self.network.machine and self.network.machine.poll() is not None:
+            self.add()
+
     def kill(self) -> None:
         """Kill the second machine."""
         if self.network:

@@ -83,13 +83,13 @@ def test_real_captchas_are_named_after_their_answers(
 ) -> None:
     mirror = tmp_path / "mirror" / "captcha_v2"
     mirror.mkdir(parents=True)
-    picture = io.BytesIO()
-    Image.new("L", (200, 50), 200).save(picture, "PNG")
     texts = [f"{number:02}abc" for number in range(20)]
     with zipfile.ZipFile(mirror / "images.zip", "w") as archive:
         top = f"{CaptchaV2.REPOSITORY}-{CaptchaV2.COMMIT}"
         archive.writestr(f"{top}/LICENSE", "MIT")
-        for text in texts:
+        for grey, text in enumerate(texts, 200):
+            picture = io.BytesIO()
+            Image.new("L", (200, 50), grey).save(picture, "PNG")
             archive.writestr(f"{top}/{CaptchaV2.FOLDER}{text}.png", picture.getvalue())
     monkeypatch.setenv("SEQARENA_MIRROR", str(mirror.parent))
     raw = tmp_path / "raw"
