@@ -57,4 +57,12 @@ def test_other_warnings_pass(tmp_path: Path) -> None:
         warnings.warn("something else", UserWarning, stacklevel=1)
 
     with pytest.warns(UserWarning, match="something else"):
-        assert not fonts._lacking(draw)
+        assert not fonts.letters_lacking(draw)
+
+
+def test_what_lies_beyond_the_figure_is_told_once_too(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with picture(tmp_path / "a.png", 2, 1) as figure:
+            figure.text(-0.2, 0.5, "中文 a label that is longer than its figure", size=20)
+    assert [each.category for each in caught] == [InputWarning]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqarena.baselines.logistic import log_odds
 from seqarena.data.store import Array, Prepared
 from seqarena.data.targets import class_counts
 from seqarena.data.tokens import END
@@ -21,9 +22,7 @@ def majority(prepared: Prepared) -> Array:
 def common_labels(prepared: Prepared) -> Array:
     """Each label as probable as it is in train, whatever was read."""
     train, classes = prepared.split("train"), len(prepared.spec.classes)
-    smallest = np.finfo(np.float32).eps  # of what every row of train has, or none
-    shares = np.clip(class_counts(train, classes) / len(train), smallest, 1 - smallest)
-    odds = np.log(shares / (1 - shares)).astype(np.float32)
+    odds = log_odds(class_counts(train, classes) / len(train))
     return np.tile(odds, (len(prepared.split("test")), 1))
 
 

@@ -72,8 +72,13 @@ def _logistic(
 
 def _odds(model: Any, features: Any, classes: int) -> Array:
     """Return the log odds of each class against its absence."""
-    smallest = np.finfo(np.float32).eps  # a label that all rows of train have is certain
-    chances = np.clip(model.predict_proba(features), smallest, 1 - smallest)
+    return log_odds(model.predict_proba(features))
+
+
+def log_odds(chances: Array) -> Array:
+    """Return the logarithms of odds; what all rows of train have, or none, is all but certain."""
+    smallest = np.finfo(np.float32).eps
+    chances = np.clip(chances, smallest, 1 - smallest)
     return np.asarray(np.log(chances / (1 - chances)), np.float32)
 
 

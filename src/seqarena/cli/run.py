@@ -80,8 +80,8 @@ class Job:
 
     @property
     def goes_on(self) -> bool:
-        """Whether DVC gave up for its lock alone, so that the same command goes on."""
-        return self.process.poll() is not None and LOCKED in self.reason and self.tries < TRIES
+        """Whether it failed for the lock of DVC alone, so that the same command goes on."""
+        return bool(self.process.returncode) and LOCKED in self.reason and self.tries < TRIES
 
     def signal(self, number: int) -> bool:
         """Send a signal to the whole group; return whether there was anyone left to take it."""

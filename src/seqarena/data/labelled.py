@@ -166,8 +166,9 @@ def _row(
     item = cells[column]
     name = item if column == "file" else cells.get("id") or str(record.line)
     answer = unicodedata.normalize("NFC", cells[target])  # a label is one, however it is written
-    alike = None if content is None else content(item)
-    return Row(name, item, answer, split, cells.get("group") or item, place, alike)
+    group = cells.get("group")
+    alike = content(item) if content is not None and not group else None
+    return Row(name, item, answer, split, group or item, place, alike)
 
 
 def write_labelled(

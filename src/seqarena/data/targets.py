@@ -74,7 +74,7 @@ class Labels(Targets):
         return {"classes": self.classes}
 
 
-class LabelSets(Targets):
+class LabelSets(Labels):
     """Any of the classes that train has, several or none: ``(K,)`` of 0 and 1.
 
     They are separated by `BETWEEN`, in any order.
@@ -87,22 +87,17 @@ class LabelSets(Targets):
         labels = [label for target in train for label in labels_of(target)]
         if not labels:
             raise InputError(f"{manifest}: no row of train has a label")
-        self.classes = _classes(labels, manifest)
-        self.index = {label: number for number, label in enumerate(self.classes)}
+        super().__init__(labels, manifest)
 
     def check(self, target: str, split: str, where: str) -> None:
         for label in labels_of(target):
-            if label not in self.index:
-                raise InputError(f"{where}: label '{label}' of {split} does not occur in train")
+            super().check(label, split, where)
 
     def encode(self, targets: Sequence[str], sequences: Sequence[Array]) -> Array:
         sets = np.zeros((len(targets), len(self.classes)), np.uint8)
         for row, target in zip(sets, targets, strict=True):
             row[[self.index[label] for label in labels_of(target)]] = 1
         return sets
-
-    def fields(self) -> dict[str, Any]:
-        return {"classes": self.classes}
 
 
 class StepLabels(Targets):

@@ -31,19 +31,19 @@ def draw_all_letters(figure: Figure, draw: Callable[[], None]) -> None:
 
     What none of them has is told once for each script, with the package to install.
     """
-    lacking = _lacking(draw)
+    lacking = letters_lacking(draw)
     if not lacking:
         return
     families, left = _families(frozenset(lacking))
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_fontfamily([USUAL, *families])
-    _lacking(draw)
+    letters_lacking(draw)
     for script in sorted(set(map(_script, left))):
         _tell(script)
 
 
-def _lacking(draw: Callable[[], None]) -> set[str]:
+def letters_lacking(draw: Callable[[], None]) -> set[str]:
     """Draw; return the letters for which there was no glyph. Other warnings pass."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops, ImageOps
 
 from seqarena.files import new_file
-from seqarena.plots.fonts import USUAL, draw_all_letters
+from seqarena.plots.fonts import USUAL, draw_all_letters, letters_lacking
 
 # Okabe and Ito (2008), "Color Universal Design": told apart with any colour vision.
 BLUE, ORANGE = "#0072B2", "#C04E00"
@@ -81,7 +82,8 @@ def _drawn(figure: Figure) -> Image.Image:
 def _drawn_whole(figure: Figure) -> Image.Image:
     """Measure every label and draw all of them, wherever they lie; takes three times as long."""
     png = BytesIO()
-    figure.savefig(png, format="png", bbox_inches="tight")
+    # What is lacking still was told when the figure was drawn for the first time.
+    letters_lacking(partial(figure.savefig, png, format="png", bbox_inches="tight"))
     return Image.open(png).convert("RGB")
 
 

@@ -97,11 +97,10 @@ def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int]:
     """Look at the first rows of a table; return its columns, and how many rows it has in all."""
     rows = iter(rows)
     cells: dict[str, list[str]] = {}
-    first = list(islice(rows, SAMPLE))
-    for row in first:
+    for row in islice(rows, SAMPLE):
         for name, cell in row.cells.items():
             cells.setdefault(name, []).append(cell)
-    count = len(first) + sum(1 for _ in rows)
+    count = max(map(len, cells.values()), default=0) + sum(1 for _ in rows)
     return [_column(name, found) for name, found in cells.items()], count
 
 

@@ -20,23 +20,19 @@ from seqarena.files import new_file
 from seqarena.models.variants import VARIANTS
 from seqarena.tasks import task_for
 
+OF_CLASSES = ("window_mlp", "conv1d", "gru", "lstm", "bilstm", "lstm_attention")
+OF_NUMBERS = ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention")
+OF_CLIPS = ("window_mlp", "gru", "cnn_lstm", "conv_lstm")
 # What is worth comparing first, the costliest last: by task and modality, or by task alone.
 CONTENDERS: dict[tuple[str, str] | str, tuple[str, ...]] = {
-    "classification": ("window_mlp", "conv1d", "gru", "lstm", "bilstm", "lstm_attention"),
-    ("classification", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
-    "multi_label_classification": (
-        "window_mlp",
-        "conv1d",
-        "gru",
-        "lstm",
-        "bilstm",
-        "lstm_attention",
-    ),
-    ("multi_label_classification", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
-    "regression": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
-    ("regression", "video"): ("window_mlp", "gru", "cnn_lstm", "conv_lstm"),
-    "forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
-    "quantile_forecasting": ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention"),
+    "classification": OF_CLASSES,
+    ("classification", "video"): OF_CLIPS,
+    "multi_label_classification": OF_CLASSES,
+    ("multi_label_classification", "video"): OF_CLIPS,
+    "regression": OF_NUMBERS,
+    ("regression", "video"): OF_CLIPS,
+    "forecasting": OF_NUMBERS,
+    "quantile_forecasting": OF_NUMBERS,
     "labelling": ("lstm", "gru", "bilstm", "bigru"),
     ("labelling", "text"): ("lstm", "gru", "bilstm", "bigru", "bilstm_crf"),
     ("labelling", "video"): ("cnn_lstm", "cnn_bilstm", "conv_lstm"),

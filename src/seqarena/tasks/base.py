@@ -162,6 +162,10 @@ AnyTask = Task[Any, Any]
 class PooledTask(Task[Logits, Logits]):
     """One prediction for a whole sequence."""
 
+    def head_type(self, variant: Variant) -> type[PooledHead]:
+        """Return what tells the answers of a variant from its states."""
+        return PooledHead
+
     def head(
         self,
         variant: Variant,
@@ -170,7 +174,8 @@ class PooledTask(Task[Logits, Logits]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        return PooledHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+        kind = self.head_type(variant)
+        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
@@ -192,6 +197,10 @@ class PooledTask(Task[Logits, Logits]):
 class StepTask(Task[Predicted, Scored]):
     """A prediction at every step: targets are as long as the sequence."""
 
+    def head_type(self, variant: Variant) -> type[StepHead]:
+        """Return what tells the answers of a variant from its states."""
+        return StepHead
+
     def head(
         self,
         variant: Variant,
@@ -200,7 +209,8 @@ class StepTask(Task[Predicted, Scored]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        return StepHead(width, attention, self.outputs(spec), hyperparameters["dropout"])
+        kind = self.head_type(variant)
+        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
 
 
 def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:

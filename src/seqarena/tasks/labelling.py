@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,9 +14,8 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.data.targets import NO_LABEL
 from seqarena.decode import Decoding
-from seqarena.models.attention import Attention
 from seqarena.models.crf import CRFHead, CRFLogits
-from seqarena.models.heads import Head, StepHead
+from seqarena.models.heads import StepHead
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variant import Variant
@@ -60,16 +59,8 @@ class Labelling(StepTask[StepLabels, Logits]):
             return "has one state for all steps"
         return super().incompatibility(replace(variant, crf=False))
 
-    def head(
-        self,
-        variant: Variant,
-        width: int,
-        attention: Attention | None,
-        spec: DataSpec,
-        hyperparameters: Mapping[str, Any],
-    ) -> Head:
-        kind = CRFHead if variant.crf else StepHead
-        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
+    def head_type(self, variant: Variant) -> type[StepHead]:
+        return CRFHead if variant.crf else StepHead
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.models.attention import Attention
-from seqarena.models.heads import Head, PooledHead
+from seqarena.models.heads import PooledHead
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variant import Variant
@@ -105,10 +105,10 @@ class QuantileHead(PooledHead):
     margins: Tensor  # (H, 4), in the unit of the scaled target
 
     def __init__(
-        self, width: int, attention: Attention | None, horizon: int, dropout: float
+        self, width: int, attention: Attention | None, outputs: int, dropout: float
     ) -> None:
-        super().__init__(width, attention, horizon * len(LEVELS), dropout)
-        self.register_buffer("margins", torch.zeros(horizon, len(LEVELS) // 2))
+        super().__init__(width, attention, outputs, dropout)
+        self.register_buffer("margins", torch.zeros(outputs // len(LEVELS), len(LEVELS) // 2))
 
 
 class QuantileForecasting(WindowTask, Calibrates):
@@ -129,15 +129,8 @@ class QuantileForecasting(WindowTask, Calibrates):
     def outputs(self, spec: DataSpec) -> int:
         return spec.horizon * len(LEVELS)
 
-    def head(
-        self,
-        variant: Variant,
-        width: int,
-        attention: Attention | None,
-        spec: DataSpec,
-        hyperparameters: Mapping[str, Any],
-    ) -> Head:
-        return QuantileHead(width, attention, spec.horizon, hyperparameters["dropout"])
+    def head_type(self, variant: Variant) -> type[PooledHead]:
+        return QuantileHead
 
     def forward(
         self, model: SequenceModel, batch: Batch, spec: DataSpec, decoding: Decoding | None = None
