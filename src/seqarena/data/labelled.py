@@ -88,7 +88,7 @@ class LabelledOptions(Strict):
 
     @model_validator(mode="after")
     def _sizes_what_is_there(self) -> LabelledOptions:
-        if "vocabulary" in self.model_fields_set and not self.learns_pieces:
+        if self.vocabulary != PIECES and not self.learns_pieces:
             raise ValueError("vocabulary is of subwords, and neither targets nor units are such")
         return self
 
@@ -293,11 +293,12 @@ def _follow_groups(rows: Rows, groups: Array, refuses: bool) -> Array:
     odd = naming[rows.named[naming] != rows.named[first[groups[naming]]]]
     if refuses and len(odd):
         row, earlier = rows[odd[0]], rows[first[groups[odd[0]]]]
-        what = "item" if row.group == row.item else "group"
+        before = beside(row.place, earlier.place)
+        alike = "content" if row.group == row.item else "group"
         raise InputError(
-            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} of the same "
-            f"{what} '{_short(row.group)}' is in '{earlier.split}'; `prepare: {{leaks: drop}}` "
-            "leaves it out of train"
+            f"{row.place}: split '{row.split}', but {before} of the same {alike} is in "
+            f"'{earlier.split}': '{_short(earlier.group)}'; `prepare: {{leaks: drop}}` leaves it "
+            "out of train"
         )
     follows = (rows.named == NO_SPLIT) & (first[groups] != NO_SPLIT)
     return np.where(follows, rows.named[first[groups]], rows.named)
