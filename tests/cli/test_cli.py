@@ -235,6 +235,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
         "max_length": 64,
         "lowercase": True,
         "units": "words",
+        "vocabulary": 8_000,
     }
     assert shown["protocol"]["clip"] == 1.0 and shown["protocol"]["precision"] == "auto"
     assert shown["space"]["gru_attention"]["attention"] == [32, 64]
