@@ -207,7 +207,9 @@ def test_groups_that_hold_several_classes_stay_whole() -> None:
 
 
 def test_divided_groups_and_empty_splits_are_refused() -> None:
-    with pytest.raises(InputError, match="line 3: split 'test', but line 2 of the same group 'g'"):
+    with pytest.raises(
+        InputError, match="line 3: split 'test', but line 2 of the same group is in 'train': 'g'"
+    ):
         assign_splits(rows_of(("g", "train"), ("g", "test")), valid=0.1, test=0.1, seed=0)
     rows = rows_of(("g", None), ("g", None), ("h", None), ("h", None))
     with pytest.raises(InputError, match="split 'valid' is empty: 4 rows in 2 groups"):

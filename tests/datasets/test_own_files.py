@@ -81,7 +81,7 @@ def test_class_folders_become_a_manifest(tmp_path: Path, raw: Path) -> None:
 
 
 def test_split_folders_are_honoured(tmp_path: Path, raw: Path) -> None:
-    for name in ("train/cat/1.mp4", "train/dog/1.mp4", "valid/cat/1.mp4", "test/dog/1.avi"):
+    for name in ("train/cat/1.mp4", "train/dog/2.mp4", "valid/cat/3.mp4", "test/dog/1.avi"):
         touch(tmp_path / "own" / name)
         (tmp_path / "own" / name).write_bytes(name.encode())  # the same bytes would be a leak
     dataset(str(tmp_path / "own"), "video").write(raw)

@@ -17,15 +17,16 @@ from sklearn.metrics import mean_absolute_error, mean_pinball_loss, mean_squared
 from seqarena.data.batches import Batch
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.store import DataSpec, Split, write_split
-from seqarena.data.tokens import END
+from seqarena.data.tokens import END, TARGET_SPECIALS, words
 from seqarena.decode import Hypothesis
 from seqarena.errors import InputError
 from seqarena.models.outputs import CTCLogits, Logits, Output
 from seqarena.tasks import TASKS, AnyTask, StepTask, task_for
 from seqarena.tasks.conformal import Calibrated, Calibrates
 from seqarena.tasks.next_step import NextStep
-from seqarena.tasks.outputs import RivalLikelihood, StepLabels, Taught
+from seqarena.tasks.outputs import RivalLikelihood, StepLabels, Taught, Written
 from seqarena.tasks.quantile_forecasting import LEVELS, quantiles_of
+from seqarena.tasks.text_scores import TEXT_SCORES
 from support import scores_of
 
 TOKENS = {"modality": "text", "feature_shape": (), "max_length": 4, "step": "token"}
@@ -321,6 +322,25 @@ def test_texts_are_scored_as_sacrebleu_scores_them() -> None:
     chosen = log_probabilities.gather(2, batch.targets.long()[..., None]).squeeze(2)
     mean = float(chosen[batch.targets != 0].mean())
     assert scores["perplexity"] == pytest.approx(math.exp(-mean), rel=1e-5)
+
+
+def test_scores_of_words_do_not_depend_on_the_unit_that_was_written() -> None:
+    said, truth = "isn't it 9:30, or 10?", "isn't it 9:30, or 11!"
+    pieces = {"words": words, "characters": list}
+    pieces["subwords"] = lambda text: [p for w in words(text) for p in (f" {w[:2]}", w[2:]) if p]
+    found = {}
+    for unit, split in pieces.items():
+        vocabulary = (*TARGET_SPECIALS, *sorted({*split(said), *split(truth)}))
+        spec = replace(SPECS["transduction"], target_vocabulary=vocabulary, target_unit=unit)
+        tokens, other = ([vocabulary.index(t) for t in split(text)] for text in (said, truth))
+        batch = Batch(torch.empty(1), torch.ones(1), torch.tensor([[*other, END]]))
+        output = Written(lengths=torch.ones(1), hypotheses=[Hypothesis(tokens, 0.0, 0.0, None)])
+        found[unit] = [
+            TEXT_SCORES[name].of(TEXT_SCORES[name].statistics(output, batch, spec))
+            for name in ("wer", "word_f1", "bleu", "chrf")
+        ]
+    assert found["words"][:2] == [2 / 7, 10 / 14]  # of isn't, it, 9:30, a comma, or, 11 and a mark
+    assert found["characters"] == found["subwords"] == found["words"]
 
 
 def test_a_text_that_ctc_cannot_spell_has_no_finite_perplexity() -> None:

@@ -168,10 +168,11 @@ def _follow_groups(rows: Rows, groups: Array, refuses: bool) -> Array:
     odd = naming[rows.named[naming] != rows.named[first[groups[naming]]]]
     if refuses and len(odd):
         row, earlier = rows[odd[0]], rows[first[groups[odd[0]]]]
-        what = "item" if row.group == row.item else "group"
+        before = beside(row.place, earlier.place)
+        alike = "content" if row.group == row.item else "group"
         raise InputError(
-            f"{row.place}: split '{row.split}', but {beside(row.place, earlier.place)} of the same "
-            f"{what} '{shortened(row.group)}' is in '{earlier.split}'; `prepare: {{leaks: drop}}` "
+            f"{row.place}: split '{row.split}', but {before} of the same {alike} is in "
+            f"'{earlier.split}': '{shortened(earlier.group)}'; `prepare: {{leaks: drop}}` "
             "leaves it out of train"
         )
     follows = (rows.named == NO_SPLIT) & (first[groups] != NO_SPLIT)

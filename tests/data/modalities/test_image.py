@@ -276,3 +276,8 @@ def test_own_pictures_with_a_text_each(raw: Path, tmp_path: Path) -> None:
     options = ImageOptions(targets="characters")
     spec = Images().prepare(tmp_path / "copy", tmp_path / "out", options, seed=0)
     assert (spec.target_unit, spec.max_target_length) == ("characters", 8)
+    (tmp_path / "pieces").mkdir()
+    pieces = ImageOptions(targets="subwords", vocabulary=20)
+    spec = Images().prepare(tmp_path / "copy", tmp_path / "pieces", pieces, seed=0)
+    assert (spec.target_unit, " shade" in spec.target_vocabulary) == ("subwords", True)
+    assert "vocabulary" not in spec.options

@@ -42,11 +42,13 @@ from seqarena.data.tokens import (
 )
 from seqarena.errors import InputError, InputWarning, few
 
+MOST_TOKENS = 10_000  # of a vocabulary, where nothing else is asked for
+
 
 class TextOptions(LabelledOptions):
     """The `prepare:` section of an experiment on text."""
 
-    max_vocabulary: Annotated[int, Field(gt=len(SPECIALS))] = 10_000  # the two specials included
+    max_vocabulary: Annotated[int, Field(gt=len(SPECIALS))] = MOST_TOKENS  # specials included
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
     lowercase: bool = True
@@ -60,7 +62,7 @@ class TextOptions(LabelledOptions):
     def _fits_subwords(self) -> TextOptions:
         if self.units == "subwords" and self.targets == "labels":
             raise ValueError("units subwords: labels are of words, not of pieces; expected words")
-        if self.units == "subwords" and "max_vocabulary" in self.model_fields_set:
+        if self.units == "subwords" and self.max_vocabulary != MOST_TOKENS:
             raise ValueError("max_vocabulary is of words; of subwords it is `vocabulary`")
         return self
 
