@@ -299,9 +299,9 @@ def test_a_signal_ends_every_process_of_a_run(
     long = {**EXPERIMENTS["hours"], "protocol": {**PROTOCOL, "epochs": 10**5 + code}}
     ledger = Ledger(project.root / "results/hours/ledger.jsonl", "hours")
     known = set(ledger.runs())
+    write_params(project.root, {**EXPERIMENTS, "hours": long})
+    run = project.start("seqarena", "run", "hours")
     try:
-        write_params(project.root, {**EXPERIMENTS, "hours": long})
-        run = project.start("seqarena", "run", "hours")
         _wait(lambda: any(r.kind == "trial" for k, r in ledger.runs().items() if k not in known))
         family = psutil.Process(run.pid).children(recursive=True)
         assert len(family) > 3
@@ -317,6 +317,9 @@ def test_a_signal_ends_every_process_of_a_run(
         ledger.close_orphans()  # as the next command does
     finally:
         write_params(project.root, EXPERIMENTS)
+        if run.poll() is None:
+            run.terminate()
+            run.communicate()
     assert run.returncode == code and "Traceback" not in printed, printed
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     ended = {record.status for key, record in ledger.runs().items() if key not in known}
@@ -332,7 +335,7 @@ def test_a_lock_that_a_killed_command_left_half_written_is_removed(project: Proj
     assert project.stages(project("dvc", "repro")) == []
 
 
-def _wait(until: Callable[[], bool], seconds: float = 60.0) -> None:
+def _wait(until: Callable[[], bool], seconds: float = 150.0) -> None:
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline

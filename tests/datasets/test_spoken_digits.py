@@ -60,13 +60,14 @@ def test_free_spoken_digits_keep_the_official_split(
 ) -> None:
     folder = tmp_path / "free_spoken_digits"
     folder.mkdir()
-    sound = io.BytesIO()
-    soundfile.write(sound, 0.1 * np.sin(np.arange(2400)), 8000, format="WAV")
     with zipfile.ZipFile(folder / "recordings.zip", "w") as archive:
         top = f"free-spoken-digit-dataset-{FreeSpokenDigits.COMMIT}"
         archive.writestr(f"{top}/README.md", "about")
         for digit in range(10):
             for take in (0, 4, 5, 6, 7, 49):
+                sound = io.BytesIO()
+                wave = 0.1 * np.sin((1 + 0.01 * digit) * np.arange(2400 + take))
+                soundfile.write(sound, wave, 8000, format="WAV")
                 name = f"{top}/recordings/{digit}_theo_{take}.wav"
                 archive.writestr(name, sound.getvalue())
     monkeypatch.setenv("SEQARENA_MIRROR", str(tmp_path))

@@ -99,7 +99,9 @@ def test_outside_training_it_reads_the_truth(attention: str | None, input_feedin
 
 def test_the_share_grows_with_progress_and_repeats_itself_for_a_seed() -> None:
     decoder, (encoded, batch) = build("additive", False, sampling=0.5).train(), given()
-    many = Batch(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in batch))
+    many = Batch(
+        *(None if part is None else part.repeat(800, *[1] * (part.dim() - 1)) for part in batch)
+    )
     wide = Encoded(*(part.repeat(800, *[1] * (part.dim() - 1)) for part in encoded[:3]))
     said = after_begin(decoder(encoded, batch).logits.argmax(-1)).repeat(800, 1)
     truth = after_begin(many.targets)

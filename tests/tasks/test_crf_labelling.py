@@ -94,12 +94,12 @@ def test_what_stands_in_padding_changes_neither_loss_nor_answer(
     batch = collate(items)
     labels = torch.tensor([[1, 2, 3, 3, 1, 2], [1, 0, 0, 0, 0, 0], [3, 1, 2, 0, 0, 0]])
     batch = batch._replace(targets=labels, target_lengths=batch.lengths)
-    together, alone = TASK.predict(TASK.forward(model, batch, spec), spec), []
+    together, alone = TASK.predict(TASK.forward(model, batch, spec), batch, spec), []
     losses = 0.0
     for item, row in zip(items, labels, strict=True):
         own = collate([item])._replace(targets=row[None, : len(item)])
         losses += float(TASK.loss(model(own), own)[0].detach())
-        alone += TASK.predict(TASK.forward(model, own, spec), spec)
+        alone += TASK.predict(TASK.forward(model, own, spec), own, spec)
     assert float(TASK.loss(model(batch), batch)[0].detach()) == pytest.approx(losses, rel=1e-5)
     for one, other in zip(together, alone, strict=True):
         assert one["labels"] == other["labels"]
@@ -213,7 +213,7 @@ def test_labels_are_ranked_behind_the_one_that_is_said() -> None:
         lengths=torch.tensor([2]),
         label_mask=torch.tensor([[True, False]]),
     )
-    (answer,) = TASK.predict(output, spec)
+    (answer,) = TASK.predict(output, collate([np.array([3, 4], np.int32)]), spec)
     assert answer["labels"] == ["c", "_"]
     assert answer["probabilities"] == [pytest.approx(0.4), None]
     assert list(answer["alternatives"]) == [1]

@@ -17,7 +17,7 @@ STAGE = """
 import signal, sys, time
 from seqarena.errors import exit_with_one_line
 from seqarena.tracking import follower
-follower.LOOK, follower.GRACE = 0.1, 0.5
+follower.LOOK, follower.GRACE = 0.1, 0.5 if sys.argv[2] == "deaf" else 20
 
 def main():
     follower.end_with(sys.argv[1])

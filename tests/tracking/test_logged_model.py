@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -87,8 +87,10 @@ def _logged(ledger: Ledger, uri: str, folder: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_pickle(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    yield
+    mlflow.set_tracking_uri(None)  # which would be another test's too
 
 
 def test_features_of_any_length(ledger: Ledger, database: Database, tmp_path: Path) -> None:
