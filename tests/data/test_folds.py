@@ -24,6 +24,7 @@ from seqarena.data.splits import NO_FOLD, assign_splits
 from seqarena.data.store import SPLITS, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
+from seqarena.figures.look import look_over
 from seqarena.parallel import ALONE
 from seqarena.runs import Job
 from seqarena.search.worker import Worker
@@ -156,6 +157,16 @@ def test_without_folds_nothing_of_them_is_written(tmp_path: Path) -> None:
     assert "fold" not in prepared.split("train").examples()[0]
     assert of_repetition(prepared, 2) is prepared
     assert named(learned_from(prepared)) == named(prepared.split("train"))
+
+
+def test_the_page_of_prepared_data_says_that_there_are_folds(tmp_path: Path) -> None:
+    for folds, told in ((None, []), (4, ["4 of train and valid; valid is the first of them"])):
+        raw, out, page = (tmp_path / f"{name}{folds}" for name in ("raw", "out", "page"))
+        raw.mkdir()
+        page.mkdir()
+        kind, options = texts(raw, folds=folds)
+        looked = look_over("tickets", prepare_raw(kind, raw, out, options), page)
+        assert [value for name, value in looked.facts if name == "folds"] == told
 
 
 def rows_of(*pairs: tuple[str, str]) -> Rows:
