@@ -7,7 +7,7 @@ from pathlib import Path
 from seqarena.cluster.access import has_machines
 from seqarena.data.children import Decode, decoded
 from seqarena.data.modalities import modality, options_of
-from seqarena.data.store import Array, write_spec
+from seqarena.data.store import Array
 from seqarena.errors import InputError, exit_with_one_line
 from seqarena.experiments import inspect_prepared, load
 from seqarena.files import new_folder
@@ -19,8 +19,7 @@ def main() -> None:
     options = options_of(config, experiment.where)
     kind = modality(config.modality, decode_all=_on_cluster if has_machines() else decoded)
     with new_folder(experiment.prepared) as out:
-        spec = kind.prepare(experiment.raw, out, options, config.protocol.seed)
-        write_spec(out / "spec.json", spec)
+        spec = kind.write(experiment.raw, out, options, config.protocol.seed)
     inspect_prepared(experiment)
     sizes = ", ".join(f"{count} {split}" for split, count in spec.sizes.items())
     print(f"{experiment.name}: {sizes}; up to {spec.max_length} steps of {spec.feature_shape}")

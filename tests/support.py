@@ -13,7 +13,7 @@ from torch import Tensor
 from seqarena.config import Strict
 from seqarena.data.batches import Batch
 from seqarena.data.modalities.base import Modality
-from seqarena.data.store import DataSpec, Prepared, write_spec
+from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Epoch, Training
 from seqarena.models.outputs import Logits
 from seqarena.predict import save_model
@@ -33,7 +33,7 @@ def rows_of(folder: Path, table: str = "labels.csv") -> list[dict[str, str]]:
 def prepare_raw(modality: Modality, raw: Path, out: Path, options: Strict) -> Prepared:
     """Do what the stage prepare does."""
     out.mkdir(parents=True, exist_ok=True)
-    write_spec(out / "spec.json", modality.prepare(raw, out, options, seed=0))
+    modality.write(raw, out, options, seed=0)
     prepared = Prepared(out)
     assert prepared.spec.dtype == str(prepared.split("train").inputs.dtype)
     return prepared

@@ -40,6 +40,9 @@ def validate(experiment: ResolvedExperiment) -> None:
     _check_variants(experiment, task)
     for baseline in config.baselines:
         baseline_for(baseline, config.task, kind, config.metric, f"{where}.baselines")
+    if "folds" in config.prepare and kind == "series":
+        reason = "a series is split by time, so that what validates comes after what is learned"
+        raise InputError(f"{where}.prepare.folds: {reason}; expected `valid`, its share")
     options = options_of(experiment.config, experiment.where)
     if isinstance(options, LabelledOptions) and options.targets not in task.targets:
         fitting = " or ".join(sorted(task.targets))

@@ -130,7 +130,8 @@ def test_nlls(length, tmp_path):
 def test_predicted_beside_true_numbers(tmp_path):
     truth = RANDOM.normal(size=80)
     path = tmp_path / "scatter.png"
-    scatter(truth, truth + 0.2 * RANDOM.normal(size=80), path)
+    said = truth + 0.2 * RANDOM.normal(size=80)
+    scatter(truth, said, said - 0.3, said + 0.3, path)
     assert_picture(path)
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from seqarena.config import Experiment, parse
 from seqarena.data.modalities import modality, options_of
-from seqarena.data.store import Prepared, write_spec
+from seqarena.data.store import Prepared
 from seqarena.datasets import dataset_of
 from seqarena.experiments import load
 from seqarena.proposal.section import Proposal
@@ -41,6 +41,5 @@ def prepared_for(config: Experiment, where: str) -> Iterator[Prepared]:
         raw, prepared = Path(name, "raw"), Path(name, "prepared")
         raw.mkdir()
         dataset_of(config, where).write(raw)
-        spec = kind.prepare(raw, prepared, options, config.protocol.seed)
-        write_spec(prepared / "spec.json", spec)
+        kind.write(raw, prepared, options, config.protocol.seed)
         yield Prepared(prepared)

@@ -48,6 +48,10 @@ def _numbers(values: Any) -> str:
     return " ".join(f"{value:.1f}" for value in values)
 
 
+def _number(value: Any) -> str:
+    return f"{value:.4g}"
+
+
 def _outer(quantiles: Any) -> str:
     low, high = min(quantiles, key=float), max(quantiles, key=float)
     return f"{low}: {_numbers(quantiles[low])}\n{high}: {_numbers(quantiles[high])}"
@@ -68,7 +72,9 @@ def _terms(terms: Any) -> str:
 SHOWN: dict[str, Callable[[Any], str]] = {
     "forecast": _numbers,
     "quantiles": _outer,
-    "value": lambda value: f"{value:.4g}",
+    "value": _number,
+    "lower": _number,
+    "upper": _number,
     "frames": str,
     "label": str,
     "label_set": lambda likely: _shares(likely) or "(none)",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -51,15 +51,29 @@ class Writing(TypedDict):
 NOT_OF_MODEL = {*Splitting.__annotations__, "bad_files", "vocabulary"}
 
 
-class LabelledOptions(Strict):
-    """What an item is labelled with, and how much of train is set aside where no split is named."""
+class DrawnOptions(Strict):
+    """How much of train is set aside where no split is named."""
+
+    valid: Fraction = 0.1
+    test: Fraction = 0.1
+    folds: Annotated[int, Field(ge=2)] | None = None  # of train: they validate in turns
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> Self:
+        if self.folds and self.valid != type(self).model_fields["valid"].default:
+            raise ValueError(f"folds {self.folds} says how much validates; leave out valid")
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid {self.valid} and test {self.test} leave nothing to train on")
+        return self
+
+
+class LabelledOptions(DrawnOptions):
+    """What an item is labelled with, and how it comes to its split."""
 
     targets: Literal[
         "label", "label_set", "labels", "number", "words", "characters", "subwords", "next"
     ] = "label"
     vocabulary: Annotated[int, Field(gt=len(TARGET_SPECIALS))] = PIECES  # subwords, at most
-    valid: Fraction = 0.1
-    test: Fraction = 0.1
     leaks: Literal["drop", "keep", "refuse"] = "drop"  # what stands in two splits that are named
 
     def splitting(self) -> Splitting:
@@ -67,6 +81,7 @@ class LabelledOptions(Strict):
         return {
             "valid": self.valid,
             "test": self.test,
+            "folds": self.folds,
             "leaks": self.leaks,
             "stratify": self.targets if self.targets in ("label", "label_set") else None,
         }
@@ -80,12 +95,6 @@ class LabelledOptions(Strict):
     def _sizes_what_is_there(self) -> LabelledOptions:
         if self.vocabulary != PIECES and not self.learns_pieces:
             raise ValueError("vocabulary is of subwords, and neither targets nor units are such")
-        return self
-
-    @model_validator(mode="after")
-    def _leaves_train(self) -> LabelledOptions:
-        if self.valid + self.test >= 1:
-            raise ValueError(f"valid {self.valid} and test {self.test} leave nothing to train on")
         return self
 
 
@@ -198,7 +207,7 @@ def write_labelled(
     cut = None if max_length is None else max_length + learned.ahead
     encoded = encode(iter(splits.rows))
     bad = BadFiles(len(splits.rows), bad_share)
-    with split_writers(out) as writers, closing(encoded):
+    with split_writers(out, splits.names) as writers, closing(encoded):
         for (name, row), steps in zip(splits, encoded, strict=True):
             if isinstance(steps, InputError):
                 bad.add(steps)
@@ -256,6 +265,11 @@ def _check_numbers(rows: Rows) -> None:
             raise InputError(f"{row.place}: the cell '{Number.column}': {found}")
 
 
-def _example(row: Row, column: str, target: str) -> dict[str, str]:
+def _example(row: Row, column: str, target: str) -> dict[str, Any]:
     grouped = {} if row.group == row.item else {"group": row.group}
-    return {"id": row.id, target: row.target, column: row.item, **grouped}
+    return {"id": row.id, target: row.target, column: row.item, **grouped, **fold_of(row)}
+
+
+def fold_of(row: Row) -> dict[str, int]:
+    """Return what an example says of its fold, where train is divided into such."""
+    return {} if row.fold is None else {"fold": row.fold}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import starmap
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Row(NamedTuple):
     group: str  # rows of one group never come into two splits
     place: str  # in the manifest, for messages
     content: str | None = None  # of the item, by a digest; without a group, equal ones are one
+    fold: int | None = None  # of train, where it is divided
 
 
 COLUMNS = "id, item, target, split, coalesce(grouped, item), place, content"
@@ -67,11 +69,11 @@ class Rows:
 
     def __iter__(self) -> Iterator[Row]:
         found = self._table.execute(f"SELECT {COLUMNS} FROM rows ORDER BY number")  # noqa: S608
-        return map(Row._make, found)
+        return starmap(Row, found)
 
     def __getitem__(self, number: int) -> Row:
         query = f"SELECT {COLUMNS} FROM rows WHERE number = ?"  # noqa: S608
-        return Row._make(self._table.execute(query, [int(number)]).fetchone())
+        return Row(*self._table.execute(query, [int(number)]).fetchone())
 
     @property
     def named(self) -> Array:

@@ -53,8 +53,8 @@ def scale_by_train(out: Path, *, least_std: float = 0.0) -> tuple[Array, Array]:
     std = np.sqrt(np.maximum(squares / len(train) - mean**2, least_std**2))
     std = np.where(std > CONSTANT * np.abs(mean), std, 1.0)
     mean, std = mean.astype(np.float32), std.astype(np.float32)
-    for split in SPLITS:
-        inputs = np.load(out / split / "inputs.npy", mmap_mode="r+")
+    for split in filter(Path.is_dir, map(out.joinpath, SPLITS)):
+        inputs = np.load(split / "inputs.npy", mmap_mode="r+")
         for chunk in _chunks(inputs):
             chunk -= mean
             chunk /= std

@@ -17,6 +17,7 @@ from seqarena.data.targets import labels_of
 from seqarena.errors import InputError, InputWarning
 
 ROUNDING = 1e-6  # rows
+NO_FOLD = -1  # of a row that no repetition validates on
 Stratify = Literal["label", "label_set"] | None  # of what each split has its part
 
 
@@ -25,6 +26,7 @@ class Splitting(TypedDict):
 
     valid: float
     test: float
+    folds: int | None
     leaks: Literal["drop", "keep", "refuse"]
     stratify: Stratify
 
@@ -35,10 +37,20 @@ class Splits:
 
     rows: Rows
     places: Array  # in SPLITS, int8 (N,)
+    folds: Array | None = None  # of train's rows (N,), where it is divided into such, or `NO_FOLD`
+
+    @property
+    def names(self) -> list[str]:
+        """The splits that have rows: where train is divided into folds, there is no valid."""
+        return [SPLITS[place] for place in np.unique(self.places)]
 
     def __iter__(self) -> Iterator[tuple[str, Row]]:
         """Give the rows in their order, each with the name of its split."""
-        return ((SPLITS[place], row) for place, row in zip(self.places, self.rows, strict=True))
+        rows = iter(self.rows)
+        if self.folds is not None:
+            folds = self.folds.tolist()
+            rows = (row._replace(fold=fold) for row, fold in zip(rows, folds, strict=True))
+        return ((SPLITS[place], row) for place, row in zip(self.places, rows, strict=True))
 
     def of(self, split: str) -> Iterator[Row]:
         """Give the rows of one split in their order."""
@@ -51,6 +63,7 @@ def assign_splits(
     valid: float,
     test: float,
     seed: int,
+    folds: int | None = None,
     leaks: Literal["drop", "keep", "refuse"] = "refuse",
     stratify: Stratify = None,
 ) -> Splits:
@@ -59,16 +72,22 @@ def assign_splits(
     A split that the manifest names stays as it is; a row without one follows its group, else it
     belongs to train; a split that no row names is carved out of train, with its part of each class
     if `stratify` says that targets are classes, or sets of them: then of each row's rarest.
+    With `folds`, no valid is carved: train is divided into so many, each with its part of a class.
     Where a group lies in two named splits, it stays in test, else in valid, and what other splits
     have of it is left out, with an `InputWarning`; or all is kept as it is named, or refused.
-    Raises `InputError` when that is so, and when a split ends up empty.
+    Raises `InputError` when that is so, when a split ends up empty, and for folds where a valid
+    split is named or groups are fewer.
     """
+    if folds:
+        _refuse_named_valid(rows, folds)
     if leaks == "drop":
         rows = _without_leaks(rows)
     groups = rows.ranks("group")
     named = _follow_groups(rows, groups, refuses=leaks != "keep")
     train = SPLITS.index("train")
     fractions = {SPLITS.index("test"): test, SPLITS.index("valid"): valid}
+    if folds:
+        del fractions[SPLITS.index("valid")]
     missing = {split: part for split, part in fractions.items() if not (named == split).any()}
     in_pool = (named == NO_SPLIT) | (named == train)
     carved = np.full(groups.max() + 1, train, np.int8)  # by group
@@ -77,13 +96,25 @@ def assign_splits(
     for group, split in _carve(pool, classes[in_pool], missing, seed).items():
         carved[group] = split
     places = np.where(in_pool, carved[groups], named)
-    for split, name in enumerate(SPLITS):
+    for split in sorted((train, *fractions)):
         if not (places == split).any():
-            count = f"{len(rows)} rows in {groups.max() + 1} groups"
-            raise InputError(f"split '{name}' is empty: {count}, valid={valid}, test={test}")
+            count, asked = f"{len(rows)} rows in {groups.max() + 1} groups", f"test={test}"
+            asked = asked if folds else f"valid={valid}, {asked}"
+            raise InputError(f"split '{SPLITS[split]}' is empty: {count}, {asked}")
     if stratify:
         _tell_absent(rows, places, stratify)
-    return Splits(rows, places)
+    if not folds:
+        return Splits(rows, places)
+    of_train, dealt = places == train, np.full(len(rows), NO_FOLD)
+    dealt[of_train] = _deal(groups[of_train], classes[of_train], folds, seed)
+    return Splits(rows, places, dealt)
+
+
+def _refuse_named_valid(rows: Rows, folds: int) -> None:
+    naming = np.flatnonzero(rows.named == SPLITS.index("valid"))
+    if len(naming):
+        reason = f"split 'valid', and `prepare: {{folds: {folds}}}` draws what validates"
+        raise InputError(f"{rows[naming[0]].place}: {reason}; leave out one of them")
 
 
 def _strata(rows: Rows, stratify: Stratify) -> Array:
@@ -104,8 +135,8 @@ def _tell_absent(rows: Rows, places: Array, stratify: Stratify) -> None:
     found: list[set[str]] = [set() for _ in SPLITS]
     for place, row in zip(places, rows, strict=True):
         found[place].update(labels_of(row.target) if stratify == "label_set" else (row.target,))
-    for split, name in enumerate(SPLITS[1:], start=1):
-        absent = sorted(set().union(*found) - found[split])
+    for split in np.unique(places)[1:]:
+        name, absent = SPLITS[split], sorted(set().union(*found) - found[split])
         if absent:
             first, others = absent[0], ""
             if len(absent) > 1:
@@ -122,19 +153,11 @@ def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) 
     """Draw groups until each split has its fraction of the rows; return the split by group.
 
     `pool` and `classes` hold the group and the class of each row, by their places in the alphabet.
-    Each split has its fraction of every class, and train keeps a group of each; groups of several
-    classes are drawn as if they were one more. What a split has too much of one class, it has less
-    of the next.
+    Each split has its fraction of every class, and train keeps a group of each. What a split has
+    too much of one class, it has less of the next.
     """
-    sizes = np.bincount(pool)
-    groups = np.flatnonzero(sizes)
-    of_group = np.zeros(len(sizes), np.int64)
-    of_group[pool] = classes
-    of_group[pool[classes != of_group[pool]]] = classes.max(initial=0) + 1
-    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))]
-    carved, owed = dict[int, int](), dict.fromkeys(fractions, 0.0)
-    for number in np.unique(of_group[groups]):
-        left = shuffled[of_group[shuffled] == number].tolist()
+    sizes, carved, owed = np.bincount(pool), dict[int, int](), dict.fromkeys(fractions, 0.0)
+    for left in _shuffled(pool, classes, seed):
         rows = int(sizes[left].sum())
         for split, fraction in fractions.items():
             owed[split] += fraction * rows
@@ -143,6 +166,41 @@ def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) 
                 carved[group] = split
                 owed[split] -= int(sizes[group])
     return carved
+
+
+def _deal(pool: Array, classes: Array, folds: int, seed: int) -> Array:
+    """Deal groups to folds of about equal size; return the fold of each row.
+
+    `pool` and `classes` are as `_carve` has them. The largest group is dealt first, each to the
+    fold that has the fewest rows of its class: a class is in several folds. One of a single group
+    is in none, so that all repetitions learn it. Raises `InputError` for a fold without a group.
+    """
+    sizes = np.bincount(pool)
+    dealt, rows = np.full(len(sizes), NO_FOLD), np.zeros(folds, np.int64)
+    for groups in _shuffled(pool, classes, seed):
+        mine = np.zeros(folds, np.int64)
+        for group in sorted(groups, key=lambda group: -sizes[group]) if len(groups) > 1 else ():
+            dealt[group] = fold = np.lexsort((rows, mine))[0]
+            mine[fold] += sizes[group]
+            rows[fold] += sizes[group]
+    if not rows.all():
+        count = f"{folds} folds of {(dealt != NO_FOLD).sum()} groups that may validate"
+        raise InputError(f"prepare.folds: {count}; expected no more folds than groups")
+    return dealt[pool]
+
+
+def _shuffled(pool: Array, classes: Array, seed: int) -> Iterator[list[int]]:
+    """Yield the groups of each class in an order by chance.
+
+    Groups of several classes come last, as if theirs were one more.
+    """
+    groups = np.unique(pool)
+    of_group = np.zeros(pool.max(initial=-1) + 1, np.int64)
+    of_group[pool] = classes
+    of_group[pool[classes != of_group[pool]]] = classes.max(initial=0) + 1
+    shuffled = groups[np.random.default_rng(seed).permutation(len(groups))]
+    for number in np.unique(of_group[groups]):
+        yield shuffled[of_group[shuffled] == number].tolist()
 
 
 def _without_leaks(rows: Rows) -> Rows:

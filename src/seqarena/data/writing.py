@@ -6,13 +6,15 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from seqarena.data.store import SPLITS, Array
+from seqarena.data.folds import POOL
+from seqarena.data.store import SPLITS, Array, DataSpec, Split
 from seqarena.files import new_file
 
 CHUNK = 1 << 16  # rows at once
@@ -115,15 +117,38 @@ def write_sequences(
 
 
 @contextmanager
-def split_writers(out: Path) -> Iterator[dict[str, SplitWriter]]:
+def split_writers(out: Path, splits: Iterable[str] = SPLITS) -> Iterator[dict[str, SplitWriter]]:
     """Yield a writer for each split; they are complete if the block succeeds."""
     with ExitStack() as stack:
-        writers = {name: SplitWriter(out / name) for name in SPLITS}
+        writers = {name: SplitWriter(out / name) for name in splits}
         for writer in writers.values():
             stack.callback(writer.close)
         yield writers
         for writer in writers.values():
             writer.finish()
+
+
+def divide_train(out: Path, spec: DataSpec) -> DataSpec:
+    """Divide prepared data of which no valid was written by the ``fold`` of train's examples.
+
+    What is there as train becomes the `POOL`, with ``folds.npy`` ``(N,)``; what the first
+    repetition learns from and validates on is written as train and valid, for all that knows no
+    repetitions.
+    """
+    if (out / "valid").is_dir():
+        return spec
+    pool = Split((out / "train").rename(out / POOL))
+    examples = pool.examples()
+    folds = np.array([example["fold"] for example in examples])
+    np.save(pool.folder / "folds.npy", folds)
+    with split_writers(out, ("train", "valid")) as writers:
+        for place, example in enumerate(examples):
+            own = pool.target_starts is not None
+            target = [pool.target(place)] if own else pool.targets[place : place + 1]
+            name = "valid" if folds[place] == 0 else "train"
+            writers[name].add(pool.sequence(place), target, example)
+    sizes = {name: len(writer) for name, writer in writers.items()}
+    return replace(spec, sizes={**sizes, "test": spec.sizes["test"]})
 
 
 def turn_columns(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqarena.data.folds import folds_of
 from seqarena.data.modalities import modality
 from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, Split, in_unit, scales_of
 from seqarena.data.targets import class_counts
@@ -43,6 +44,8 @@ def look_over(name: str, prepared: Prepared, out: Path) -> LookPage:
     spec = prepared.spec
     splits = {split: prepared.split(split) for split in SPLITS}
     facts = [("sequences", ", ".join(f"{len(s):,} {n}" for n, s in splits.items()))]
+    if (folds := len(folds_of(prepared))) > 1:
+        facts.append(("folds", f"{folds} of train and valid; valid is the first of them"))
     facts.append(("one step", f"{spec.step_size:g} {spec.step}, {_shape(spec)}"))
     pictures: list[tuple[str, str]] = []
 

@@ -58,18 +58,18 @@ def _draw(final: Final, values: Array, quantiles: Array | None) -> Callable[[int
 
 
 def draw_numbers(final: Final) -> Callable[[int], Caption]:
-    """Draw predicted over true values."""
-    values, truth = (
-        in_unit(numbers, scales_of(final.test, final.spec))[:, 0]
+    """Draw predicted over true values, each with its interval."""
+    (values, lower, upper), (truth,) = (
+        in_unit(numbers, scales_of(final.test, final.spec)).T
         for numbers in (np.stack(final.predictions), final.test.targets)
     )
-    scatter(truth, values, final.out / "scatter.png")
-    examples = final.test.examples()
+    scatter(truth, values, lower, upper, final.out / "scatter.png")
+    examples, columns = final.test.examples(), (truth, values, lower, upper)
     rows = [
-        [example["id"], item_of(example), f"{truth[n]:.6g}", f"{values[n]:.6g}"]
+        [example["id"], item_of(example), *(f"{column[n]:.6g}" for column in columns)]
         for n, example in enumerate(examples)
     ]
-    final.write_rows(["id", "input", "truth", "predicted"], rows)
+    final.write_rows(["id", "input", "truth", "predicted", "lower", "upper"], rows)
     return lambda index: Caption(
         f"{final.variant} says {values[index]:.4g}, the truth is {truth[index]:.4g}"
     )

@@ -69,12 +69,16 @@ def nlls(
         figure.supylabel("nll (nats)", size=10, color=SOFT)
 
 
-def scatter(truth: Array, predicted: Array, path: Path) -> None:
-    """Draw predicted over true values ``(N,)``, with the line on which a right one lies."""
+def scatter(truth: Array, predicted: Array, lower: Array, upper: Array, path: Path) -> None:
+    """Draw predicted over true values ``(N,)``, with the line on which a right one lies.
+
+    Each stands in its interval, from `lower` to `upper`: one that crosses the line holds the truth.
+    """
     low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
     with picture(path, 4.6, 4.4) as figure:
         axes = figure.subplots()
         axes.plot([low, high], [low, high], color=ORANGE, lw=1, ls=(0, (4, 3)))
+        axes.vlines(truth, lower, upper, color=BLUE, lw=0.8, alpha=0.15)
         axes.plot(truth, predicted, "o", color=BLUE, ms=3, alpha=0.5)
         axes.set_xlabel("true")
         axes.set_ylabel("predicted")

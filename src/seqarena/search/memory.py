@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqarena.config import Dimension, Experiment
 from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.folds import learned_from
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError, InputWarning, in_one_line
 from seqarena.models.model import SequenceModel
@@ -44,7 +45,7 @@ def check_memory(
     Raises `InputError` at `where` for a variant that does not fit. Warns of an embedding so large
     that its optimiser's steps take longer than its model's.
     """
-    steps = int(prepared.split("train").lengths.max())
+    steps = int(learned_from(prepared).lengths.max())
     steps = min(steps, experiment.protocol.truncate or steps)
     for variant, space in spaces.items():
         hyperparameters = _costliest(experiment, variant, dict(space))
@@ -77,7 +78,7 @@ def _bytes_of(
     experiment: Experiment, prepared: Prepared, model: SequenceModel, chosen: dict[str, Any]
 ) -> Callable[[int], float]:
     """Return what one sequence of so many steps takes, a parabola through what was measured."""
-    train = prepared.split("train")
+    train = learned_from(prepared)
     longest = Batches(train, 1).gather(np.array([train.lengths.argmax()]))
     measured = [_kept(experiment, model, chosen, longest, steps) for steps in STEPS]
     coefficients = np.polyfit(STEPS, measured, 2)

@@ -11,6 +11,7 @@ import torch
 
 from seqarena.config import Dimension, Experiment
 from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.folds import folds_of, learned_from
 from seqarena.data.spelling import warn_of_unspellable
 from seqarena.data.store import Prepared
 from seqarena.errors import InputError
@@ -35,7 +36,7 @@ def rehearse(
     variant that cannot learn, naming its hyperparameters, and for a metric that is not defined.
     """
     _check_defined(experiment, prepared, where)
-    train = prepared.split("train")
+    train = learned_from(prepared)
     batch = Batches(train, 2).gather(np.array([train.lengths.argmin(), train.lengths.argmax()]))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(experiment.protocol.seed)
@@ -99,7 +100,7 @@ def _check_contracts(
     experiment: Experiment, prepared: Prepared, variant: str, hyperparameters: dict[str, Any]
 ) -> None:
     """Raise `InputError` where a variant of the user's does what none may."""
-    train = prepared.split("train")
+    train = learned_from(prepared)
     by_length = np.argsort(train.lengths, kind="stable")
     chosen = by_length[np.linspace(0, len(by_length) - 1, 4).astype(int)]
     model = task_for(experiment.task).model(variant, prepared.spec, hyperparameters)
@@ -112,8 +113,9 @@ def _check_contracts(
 def _check_defined(experiment: Experiment, prepared: Prepared, where: str) -> None:
     """Raise `InputError` if the metric cannot be told on valid or test, whatever is predicted."""
     metric = task_for(experiment.task).metrics[experiment.metric]
-    for name in ("valid", "test"):
-        reason = metric.undefined(prepared.split(name), prepared.spec)
+    judged = [("valid", fold.split("valid")) for fold in folds_of(prepared)]
+    for name, split in (*judged, ("test", prepared.split("test"))):
+        reason = metric.undefined(split, prepared.spec)
         if reason is not None:
             found = f"{experiment.metric} is not defined on {name}: {reason}"
             raise InputError(f"{where}.metric: {found}; expected another metric or other splits")

@@ -15,6 +15,7 @@ from seqarena.cluster.delivery import DataAddress
 from seqarena.cluster.member import Member
 from seqarena.cluster.slot import Slot
 from seqarena.config import Experiment
+from seqarena.data.folds import of_repetition
 from seqarena.device import default_device
 from seqarena.fit import Epoch, Training
 from seqarena.inference import predict_split
@@ -57,7 +58,7 @@ class Worker(Member):
         self.training = None  # the memory of the last one is free before this one needs it
         self.training = Training(
             self.config,
-            self.prepared,
+            of_repetition(self.prepared, job.repetition),
             job.variant,
             dict(job.hyperparameters),
             job.seed,

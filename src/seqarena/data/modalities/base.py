@@ -19,7 +19,8 @@ from typing import ClassVar, NamedTuple
 
 from seqarena.config import Strict
 from seqarena.data.children import DecodeAll, decoded
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import Array, DataSpec, write_spec
+from seqarena.data.writing import divide_train
 
 
 class Input(NamedTuple):
@@ -43,9 +44,16 @@ class Modality(ABC):
     def prepare(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
         """Write ``train``, ``valid`` and ``test`` under `out` and return their spec.
 
-        Everything learned from data (vocabulary, means) is learned from train alone.
+        Everything learned from data (vocabulary, means) is learned from train alone. Where that is
+        to be divided into folds it is left whole, without ``valid``, see `write`.
         Raises `InputError` naming the file and row that cannot be read.
         """
+
+    def write(self, raw: Path, out: Path, options: Strict, seed: int) -> DataSpec:
+        """Write prepared data whole: what `prepare` does, folds of train, and ``spec.json``."""
+        spec = divide_train(out, self.prepare(raw, out, options, seed))
+        write_spec(out / "spec.json", spec)
+        return spec
 
     @abstractmethod
     def read(self, source: str, spec: DataSpec) -> list[Input]:

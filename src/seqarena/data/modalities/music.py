@@ -16,8 +16,10 @@ from seqarena.data.children import readable
 from seqarena.data.folders import decoded_at
 from seqarena.data.labelled import (
     MANIFESTS,
+    DrawnOptions,
     Fraction,
     encode_files,
+    fold_of,
     read_manifest,
 )
 from seqarena.data.midi import read_notes
@@ -32,7 +34,7 @@ from seqarena.errors import InputError
 MAX_STEPS = 100_000  # frames; beyond, a file is taken for damaged
 
 
-class MusicOptions(Strict):
+class MusicOptions(DrawnOptions):
     """How a piece becomes frames.
 
     A step is half a quarter note: of the chorales' notes 1.3 % begin between two such steps,
@@ -59,10 +61,11 @@ class Music(Modality):
         assert isinstance(options, MusicOptions)
         # The notes are the answer: the manifest has no column for one.
         rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
-        splits = assign_splits(rows, seed=seed, valid=options.valid, test=options.test)
+        drawn = options.model_dump(include=set(DrawnOptions.model_fields))
+        splits = assign_splits(rows, seed=seed, **drawn)
         decode = partial(piano_roll, steps_per_quarter=options.steps_per_quarter)
         rolls = encode_files(self.decode_all, decode, raw)(iter(rows))
-        with split_writers(out) as writers, closing(rolls):
+        with split_writers(out, splits.names) as writers, closing(rolls):
             for (name, row), roll in zip(splits, rolls, strict=True):
                 for example, inputs, target in _parts(readable(roll), row, options.max_length):
                     writers[name].add(inputs, [target], example)
@@ -133,6 +136,6 @@ def _parts(roll: Array, row: Row, max_length: int) -> Iterator[tuple[dict[str, A
     inputs = shifted(roll)[:-1]
     for start in range(0, len(roll), max_length):
         place = f" from frame {start + 1}" if start else ""
-        example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group}
+        example = {"id": f"{row.id}{place}", "file": row.item, "group": row.group, **fold_of(row)}
         span = slice(start, start + max_length)
         yield example, inputs[span], roll[span]

@@ -24,7 +24,7 @@ from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.rows import Row
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.splits import assign_splits
-from seqarena.data.store import SPLITS, Array, DataSpec
+from seqarena.data.store import Array, DataSpec
 from seqarena.data.tables import read_records
 from seqarena.data.targets import TARGETS
 from seqarena.data.writing import turn_columns
@@ -65,7 +65,7 @@ class Signal(Modality):
                     yield steps[: options.max_length]
 
         written = write_labelled(out, splits, encode, targets, **options.writing())
-        for name in SPLITS:
+        for name in splits.names:
             turn_columns(out / name / "inputs.npy")
         mean, std = scale_by_train(out) if options.scale else _unscaled(len(channels))
         return DataSpec(
