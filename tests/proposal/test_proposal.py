@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mido
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from PIL import Image
@@ -55,6 +56,26 @@ def test_cells_of_several_short_names_that_recur_are_sets(tmp_path: Path, separa
     assert proposal.section(None)["baselines"] == ["common_labels", "tfidf_logistic_by_label"]
     asked = look(tmp_path / "a.csv", task="classification").proposal
     assert (asked.task, asked.columns) == ("classification", {"label": "topics"})
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_lists_of_short_names_that_recur_are_sets(tmp_path: Path, name: str) -> None:
+    sets = [["late", "damaged"], ["late"], [], ["damaged", "rude"], ["rude"], ["late"]]
+    table = pd.DataFrame(
+        {
+            "text": [f"{GOOD} no. {n} of year {2000 + n}".split() for n in range(60)],
+            "topics": [sets[n % 6] for n in range(60)],
+        }
+    )
+    if name == "a.jsonl":
+        table.to_json(tmp_path / name, orient="records", lines=True)
+    else:
+        table.to_parquet(tmp_path / name)
+    found = look(tmp_path / name)
+    assert found.proposal.task == "multi_label_classification"
+    assert found.proposal.columns == {"labels": "topics"}
+    assert any("labels: late 50%, damaged 33%, rude 33%; 10 missing" in f for f in found.found)
+    assert any("text: 11 words" in line for line in found.found)
 
 
 @pytest.mark.parametrize(

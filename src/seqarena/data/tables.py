@@ -6,7 +6,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TextIO, cast
@@ -17,6 +17,7 @@ SUFFIXES = (".csv", ".tsv")
 DELIMITERS = (",", ";", "\t", "|")
 PLACE = "_place"  # the column of raw data that says where a row stands in the user's own file
 ROW = re.compile(r"(line|row) \d+$")  # the end of a place
+ITEM = "\N{SYMBOL FOR UNIT SEPARATOR}"  # ends each item of a cell that holds a list
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 
 csv.field_size_limit(1 << 30)  # a cell may hold a whole document
@@ -27,7 +28,23 @@ class TableRow(NamedTuple):
 
     line: int  # at which it begins
     place: str  # for messages
-    cells: dict[str, str]  # by column, stripped
+    cells: dict[str, str]  # by column, stripped; a list as `listed` writes it
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return a list as a cell, in which it stays one until it is known what it is a list of."""
+    return "".join(f"{item}{ITEM}" for item in items)
+
+
+def items_of(cell: str) -> list[str] | None:
+    """Return the items of a cell that holds a list, None of any other."""
+    return cell.split(ITEM)[:-1] if cell.endswith(ITEM) else None
+
+
+def spaced(cell: str) -> str:
+    """Return a cell as a text: the items of a list are its words."""
+    items = items_of(cell)
+    return cell if items is None else " ".join(items).strip()
 
 
 def opened_bytes(path: Path) -> BinaryIO:

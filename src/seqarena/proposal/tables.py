@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import SPLITS
+from seqarena.data.tables import spaced
 from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
@@ -188,7 +189,7 @@ def _leaks(path: Path, proposal: Proposal) -> list[str]:
     for row in rows_of(path, proposal.reading):
         if split not in row.cells:
             return []
-        key = _key(row.cells[text])
+        key = _key(spaced(row.cells[text]))
         seen.setdefault(key, set()).add(_split(row.cells[split]))
     leaks = sum(len(splits) > 1 for splits in seen.values())
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
@@ -201,8 +202,8 @@ def _near_duplicates(path: Path, proposal: Proposal) -> list[str]:
     texts: dict[int, Hashes] = {}  # the different ones, and the split of each; test is the last
     splits: dict[int, str] = {}
     for row in islice(rows_of(path, proposal.reading), SAMPLE):
-        if hashes := hashed_words(row.cells[text]):
-            key = _key(row.cells[text])
+        if hashes := hashed_words(spaced(row.cells[text])):
+            key = _key(spaced(row.cells[text]))
             texts[key] = hashes
             named = _split(row.cells.get(split, ""))
             splits[key] = max(named, splits.get(key, ""), key=SPLITS_IN_ORDER.index)

@@ -58,7 +58,7 @@ class Music(Modality):
         """Read every piece of ``labels.csv`` (``file[,split,group]``); see `Modality.prepare`."""
         assert isinstance(options, MusicOptions)
         # The notes are the answer: the manifest has no column for one.
-        rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
+        rows = read_manifest(raw / MANIFESTS["file"], "file", None)
         splits = assign_splits(rows, seed=seed, valid=options.valid, test=options.test)
         decode = partial(piano_roll, steps_per_quarter=options.steps_per_quarter)
         rolls = encode_files(self.decode_all, decode, raw)(iter(rows))

@@ -82,9 +82,8 @@ class Text(Modality):
         rows = read_manifest(
             raw / MANIFESTS["text"],
             "text",
-            targets.column,
+            targets,
             partial(_content, options=options),
-            may_be_empty=targets.may_be_empty,
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         texts = (_cased(row.item, options.lowercase) for row in splits.of("train"))
