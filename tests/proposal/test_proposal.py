@@ -97,6 +97,12 @@ def test_what_holds_a_semicolon_is_not_always_a_set(
     assert look(tmp_path / "a.csv", input="text").proposal.task == task
 
 
+def test_a_text_longer_than_a_name_of_a_file_is_no_file(tmp_path: Path) -> None:
+    rows = [f"{f'{GOOD} {n} ' * 20},{n % 2}\n" for n in range(30)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    assert look(tmp_path / "a.csv").proposal.task == "classification"
+
+
 def test_classes_may_be_asked_for_as_sets(tmp_path: Path) -> None:
     reviews(tmp_path / "a.csv")
     proposal = look(tmp_path / "a.csv", task="multi_label_classification").proposal

@@ -151,13 +151,14 @@ def look_at(path: Path, asked: Asked) -> Look:
 
 def _lists_files(path: Path, asked: Asked) -> bool:
     """Tell whether a table names files that lie beside it."""
+    from seqarena.datasets.own.folders import is_file_in
     from seqarena.datasets.own.tables import rows_of
 
     if not path.is_file():
         return False
     first = next(rows_of(path, asked.reading)).cells
     named = [asked.input] if asked.input in first else list(first)
-    return any(first[name] and (path.parent / first[name]).is_file() for name in named if name)
+    return any(first[name] and is_file_in(path.parent, first[name]) for name in named if name)
 
 
 def _print(look: Look) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
-from seqarena.datasets.own.folders import manifest_of, named_rows
+from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
@@ -178,7 +178,7 @@ def _task(
 
 def _names_files(folder: Path, column: Column) -> bool:
     sample = list(column.values)[:20]
-    return bool(sample) and all((folder / name).is_file() for name in sample)
+    return bool(sample) and all(is_file_in(folder, name) for name in sample)
 
 
 def _shares(classes: Counter[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import warnings
@@ -29,6 +30,11 @@ def manifest_of(path: Path) -> Path | None:
     return found[0] if found else None
 
 
+def is_file_in(folder: Path, name: str) -> bool:
+    """Tell whether a folder has a file, of whatever a cell of a table may hold as its name."""
+    return os.path.isfile(folder / name)  # noqa: PTH113  # Path.is_file raises for a long text
+
+
 def copy_listed(rows: Iterable[TableRow], folder: Path, raw: Path) -> None:
     """Copy the files that the rows of a table list, relative to a folder, and the table itself."""
     write_table(_copied(rows, folder, raw), raw / LABELS)
@@ -39,7 +45,7 @@ def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[Table
         name = PurePosixPath(row.cells["file"])
         if name.is_absolute() or ".." in name.parts:
             raise InputError(f"{row.place}: '{name}' lies outside {folder}")
-        if not (folder / name).is_file():
+        if not is_file_in(folder, str(name)):
             raise InputError(f"{row.place}: no file '{name}' in {folder}")
         _copy(folder, raw, name)
         yield row
