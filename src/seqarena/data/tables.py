@@ -7,6 +7,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TextIO, cast
@@ -59,6 +60,20 @@ def opened(path: Path, encoding: str) -> TextIO:
     return TextIOWrapper(opened_bytes(path), encoding=marked, newline="")
 
 
+@contextmanager
+def opened_to_read(path: Path, encoding: str) -> Iterator[TextIO]:
+    """Open a text as `opened` does; what cannot be read of it raises `InputError`."""
+    try:
+        with opened(path, encoding) as file:
+            yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged, not what gzip packs: {in_one_line(error)}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise InputError(_undecodable(path, encoding, error)) from error
+
+
 def ending_of(path: Path) -> str:
     """Return the ending of a name in small letters, without that of gzip."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
@@ -83,7 +98,7 @@ def read_records(
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     begins = line = 1
     try:
-        with opened(path, encoding) as file:
+        with opened_to_read(path, encoding) as file:
             delimiter = _delimiter(path, file.readline())
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
@@ -109,12 +124,6 @@ def read_records(
                     stripped = map(_with_point, stripped)
                 found_cells = dict(zip(names, stripped, strict=True))
                 yield TableRow(begins, found_cells.pop(PLACE, where), found_cells)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged, not what gzip packs: {in_one_line(error)}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeError as error:
-        raise InputError(_undecodable(path, encoding, error)) from error
     except csv.Error as error:
         fix = "a quote within a cell is written twice; `quotes: false` reads it as it stands"
         raise InputError(f"{path} line {line + 1}: {in_one_line(error)}; {fix}") from error

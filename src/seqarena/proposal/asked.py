@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seqarena.config import Reading
 from seqarena.errors import InputError, few
@@ -31,6 +32,17 @@ class Asked:
     def reading(self) -> Reading:
         """How a table is read."""
         return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the texts of a table, by which columns."""
+
+    task: str
+    text: str
+    target: str | None  # where something answers
+    metric: str
+    prepare: dict[str, Any]
 
 
 @dataclass(frozen=True)

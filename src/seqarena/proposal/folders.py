@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.duplicates import same_bytes
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
+from seqarena.proposal.tags import metric_of
 
 SAMPLE = 200  # files that are opened
 COMPARED = 20_000  # files that are compared
@@ -167,7 +169,7 @@ def _task(
         return task, METRICS[task], "labels"
     if task == "labelling":
         prepare["targets"] = "labels"
-        return task, "accuracy", "labels"
+        return task, metric_of(chain.from_iterable(map(str.split, target.values))), "labels"
     if task == "regression":
         prepare["targets"] = "number"
         return task, "mae", "target"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
-from seqarena.proposal.asked import Asked, Look, one
+from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
+from seqarena.proposal.tags import FEWEST, question_of_steps
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = (
@@ -78,14 +79,15 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task in OF_SERIES or (asked.task is None and timed):
         return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    warnings = [_of_header(named, asked), _leaks(path, proposal), _near_duplicates(path, proposal)]
-    return Look(found, proposal, [*chain.from_iterable(warnings)])
+    told = [*_of_header([*named], asked), *_leaks(path, proposal)]
+    return Look(found, proposal, [*told, *_near_duplicates(path, proposal)])
 
 
-def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
+def _of_header(names: Sequence[str], asked: Asked) -> list[str]:
     """Tell where a header looks like a row of data: sentences or numbers."""
     odd = [name for name in names if name.endswith((".", "!", "?")) or name.isdecimal()]
-    if not odd or not asked.header:
+    numbered = [*names] == [str(number) for number, _ in enumerate(names, start=1)]
+    if not odd or numbered or not asked.header:
         return []
     return [f"the first row, '{odd[0]}', looks like data; --no-header reads it as such"]
 
@@ -93,43 +95,48 @@ def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
 def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
     group = asked.group or named_group(columns)
-    free = [c for c in columns if c.name not in (split, group, asked.target)]
-    texts = [c for c in free if c.kind == "text"]
+    free = [c for c in columns if c.name not in (split, group)]
+    question = question_of_steps(path, free, asked) or _question(path, free, asked)
+    answer = TARGETS[question.prepare.get("targets", "label")].column
+    answered = {answer: question.target} if question.target else {}  # by none: what comes next
+    columns_ = {"text": question.text, **answered, "split": split, "group": group}
+    prepare = {"min_count": 2 if count >= RARE else 1, **question.prepare}
+    if split is None:
+        drawn = {"valid": VALID, "test": TEST}
+        prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
+    return Proposal(
+        data=str(path),
+        modality="text",
+        task=question.task,
+        metric=question.metric,
+        examples=count,
+        columns={ours: theirs for ours, theirs in columns_.items() if theirs and ours != theirs},
+        reading=asked.reading,
+        prepare=prepare,
+    )
+
+
+def _question(path: Path, columns: Sequence[Column], asked: Asked) -> Question:
+    """Decide what is asked of a text as a whole."""
+    texts = [c for c in columns if c.kind == "text" and c.name != asked.target]
     text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
-    answers = [c for c in columns if c.name not in (split, group, text.name)]
-    task, target = _task(path, answers, asked)
-    reading = {"text": text.name}
-    prepare: dict[str, Any] = {"min_count": 2 if count >= RARE else 1}
-    assert text.lengths is not None
-    if _has_no_words(text):
-        letters = Lengths.of([len(value) for value in text.values], "characters")
-        prepare |= {"units": "characters", "max_length": int(letters.most)}
-    else:
-        prepare["max_length"] = max(8, int(text.lengths.most))
+    task, target = _task(path, [c for c in columns if c is not text], asked)
     metric = METRICS.get(task, "bleu")
+    prepare = _units(text)
     if task in ANSWERED_BY:
         prepare["targets"] = ANSWERED_BY[task]
     elif target is not None and is_uneven(target.values):
         metric = "macro_f1"
-    if target is not None:
-        reading[TARGETS[prepare.get("targets", "label")].column] = target.name
-    for name, column in (("split", split), ("group", group)):
-        if column:
-            reading[name] = column
-    if split is None:
-        drawn = {"valid": VALID, "test": TEST}
-        prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
-    columns_ = {ours: theirs for ours, theirs in reading.items() if ours != theirs}
-    return Proposal(
-        data=str(path),
-        modality="text",
-        task=task,
-        metric=metric,
-        examples=count,
-        columns=columns_,
-        reading=asked.reading,
-        prepare=prepare,
-    )
+    return Question(task, text.name, target.name if target else None, metric, prepare)
+
+
+def _units(text: Column) -> dict[str, Any]:
+    """Return what a step of a text is, and how many of them are read."""
+    assert text.lengths is not None
+    if _has_no_words(text):
+        letters = Lengths.of([len(value) for value in text.values], "characters")
+        return {"units": "characters", "max_length": int(letters.most)}
+    return {"max_length": max(FEWEST, int(text.lengths.most))}
 
 
 def named_group(columns: Iterable[Column]) -> str | None:
@@ -147,7 +154,7 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
         "language_modelling": [],
     }
     if asked.task is not None and asked.task not in fitting:
-        raise unknown("--task", "task of a table", asked.task, fitting)
+        raise unknown("--task", "task of a table", asked.task, [*fitting, "labelling"])
     if asked.task == "language_modelling":
         return asked.task, None
     if asked.task is not None:

@@ -27,6 +27,7 @@ from seqarena.data.tables import (
     opened_bytes,
     read_records,
 )
+from seqarena.datasets.own.conll import CONLL, are_sentences, sentence_rows
 from seqarena.datasets.own.parallel import Parallel, parallel_texts
 from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import read_json
@@ -34,7 +35,7 @@ from seqarena.files import read_json
 SEPARATED = (".csv", ".tsv", ".txt")
 ARROW = (".parquet", ".pq", ".arrow")
 JSON = (".jsonl", ".ndjson", ".json")
-TABLES = (*SEPARATED, *ARROW, *JSON)
+TABLES = (*SEPARATED, *ARROW, *JSON, *CONLL)
 OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -145,6 +146,8 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
     suffix = ending_of(path)
     if path.is_dir():
         yield from _saved_rows(path)
+    elif suffix in CONLL or (suffix == ".txt" and are_sentences(path, reading.encoding)):
+        yield from sentence_rows(path, reading.encoding)
     elif suffix in SEPARATED:
         yield from _separated_rows(path, reading, numbers)
     elif suffix in ARROW:
