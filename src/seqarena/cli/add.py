@@ -16,7 +16,7 @@ from seqarena.config import (
     read_params,
     with_named_protocol,
 )
-from seqarena.errors import InputError
+from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ Names = Annotated[
     str | None,
     typer.Option(metavar="PATTERN", help="what the names of files say: '{label}_{group}_*'"),
 ]
+Units = Annotated[
+    str | None, typer.Option(help="what texts are read by: words, subwords, characters, tokens")
+]
 
 PICTURES = Path("inspected")  # pages, each in a folder of its own
 
@@ -67,6 +70,7 @@ def inspect(
     header: Header = True,
     quotes: Quotes = True,
     names: Names = None,
+    units: Units = None,
 ) -> None:
     """Tell what own files, or an experiment's data, hold, and draw them as models will see them."""
     from seqarena.cli.inspect import page_of_experiment, page_of_files
@@ -74,9 +78,8 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    look = look_at(path, asked)
     _print(look)
     print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
 
@@ -94,6 +97,7 @@ def add(
     header: Header = True,
     quotes: Quotes = True,
     names: Names = None,
+    units: Units = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the section alone")] = False,
 ) -> None:
     """Look at own files, and write an experiment over them into params.yaml."""
@@ -105,9 +109,8 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    look = look_at(path, asked)
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)
@@ -141,12 +144,19 @@ def look_at(path: Path, asked: Asked) -> Look:
     from seqarena.datasets.own.tables import is_of_tables
     from seqarena.proposal.folders import look_at_folder
     from seqarena.proposal.tables import look_at_table
+    from seqarena.proposal.units import UNITS
 
     if not path.exists() and "*" not in str(path):
         raise InputError(f"{path}: no such file or folder; expected a table, or {MEDIA}")
-    if is_of_tables(path) and not _lists_files(path, asked):
-        return look_at_table(path, asked)
-    return look_at_folder(path, asked)
+    if asked.units is not None and asked.units not in UNITS:
+        raise unknown("--units", "unit of texts", asked.units, UNITS)
+    of_tables = is_of_tables(path) and not _lists_files(path, asked)
+    look = (look_at_table if of_tables else look_at_folder)(path, asked)
+    proposal = look.proposal
+    if proposal.modality != "text" and asked.units not in (None, proposal.prepare.get("targets")):
+        found = f"{proposal.task} of {proposal.modality}"
+        raise InputError(f"{path}: --units {asked.units}: of texts, and this is {found}")
+    return look
 
 
 def _lists_files(path: Path, asked: Asked) -> bool:

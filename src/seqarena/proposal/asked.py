@@ -27,6 +27,7 @@ class Asked:
     header: bool = True
     quotes: bool = True
     names: str | None = None  # what the names of files say
+    units: str | None = None  # what texts are read by, and written
 
     @property
     def reading(self) -> Reading:

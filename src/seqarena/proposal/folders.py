@@ -18,6 +18,7 @@ from PIL import Image
 from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
+from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
@@ -173,8 +174,10 @@ def _task(
     if task == "regression":
         prepare["targets"] = "number"
         return task, "mae", "target"
-    spelled = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
-    prepare["targets"] = "characters" if spelled else "words"
+    is_short = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
+    unit = asked.units if asked.units in TARGETS else None
+    prepare["targets"] = unit or ("characters" if is_short else "words")
+    spelled = prepare["targets"] == "characters"
     return task, {"audio": "wer"}.get(modality, "cer" if spelled else "bleu"), "target"
 
 

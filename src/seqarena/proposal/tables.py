@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqarena.data.store import SPLITS
 from seqarena.data.tables import spaced
 from seqarena.data.targets import TARGETS
-from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
-from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
+from seqarena.proposal.columns import SAMPLE, Column, columns_of
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
-from seqarena.proposal.tags import FEWEST, question_of_steps
+from seqarena.proposal.tags import question_of_steps
+from seqarena.proposal.units import RARE, steps_of, unknown_words
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = (
@@ -50,11 +48,9 @@ ANSWERED_BY = {  # what a text is labelled with, where it is no class
     "transduction": "words",
     "language_modelling": "next",
 }
-LONGEST_WORD = 12  # letters, on average over a text
 SAME = "4 words in 5 the same"
 SPLITS_IN_ORDER = ("", *SPLITS)  # what stands in two is of the later one
 VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
-RARE = 2_000  # rows from which on a word must stand twice to be learned
 
 
 def look_at_table(path: Path, asked: Asked) -> Look:
@@ -79,6 +75,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task in OF_SERIES or (asked.task is None and timed):
         return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
+    if count >= RARE and asked.units is None and proposal.prepare.get("units") is None:
+        found += [unknown_words(named[proposal.columns.get("text", "text")])]
     told = [*_of_header([*named], asked), *_leaks(path, proposal)]
     return Look(found, proposal, [*told, *_near_duplicates(path, proposal)])
 
@@ -122,21 +120,14 @@ def _question(path: Path, columns: Sequence[Column], asked: Asked) -> Question:
     text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
     task, target = _task(path, [c for c in columns if c is not text], asked)
     metric = METRICS.get(task, "bleu")
-    prepare = _units(text)
+    prepare = steps_of(text, asked.units)
     if task in ANSWERED_BY:
         prepare["targets"] = ANSWERED_BY[task]
+        if task == "transduction" and asked.units in TARGETS:
+            prepare["targets"] = asked.units
     elif target is not None and is_uneven(target.values):
         metric = "macro_f1"
     return Question(task, text.name, target.name if target else None, metric, prepare)
-
-
-def _units(text: Column) -> dict[str, Any]:
-    """Return what a step of a text is, and how many of them are read."""
-    assert text.lengths is not None
-    if _has_no_words(text):
-        letters = Lengths.of([len(value) for value in text.values], "characters")
-        return {"units": "characters", "max_length": int(letters.most)}
-    return {"max_length": max(FEWEST, int(text.lengths.most))}
 
 
 def named_group(columns: Iterable[Column]) -> str | None:
@@ -178,14 +169,6 @@ def usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) ->
     """Keep the one column that has a usual name, where none is asked for."""
     found = [column for column in columns if column.name.lower() in names]
     return found if len(found) == 1 and asked is None else columns
-
-
-def _has_no_words(text: Column) -> bool:
-    """Tell what has no words, such as a sequence of genes: what is taken for one is very long."""
-    counts = Counter[bool]()
-    for value in islice(text.values, 500):
-        counts[len(value) > LONGEST_WORD * max(1, len(words(value)))] += 1
-    return counts[True] > counts[False]
 
 
 def _leaks(path: Path, proposal: Proposal) -> list[str]:

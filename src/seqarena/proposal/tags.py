@@ -18,10 +18,10 @@ from seqarena.errors import InputError
 from seqarena.proposal.asked import Asked, Question, one
 from seqarena.proposal.columns import MOST_CLASSES, MOSTLY, ROWS_OF_A_CLASS, SAMPLE, Column
 from seqarena.proposal.section import METRICS
+from seqarena.proposal.units import FEWEST
 from seqarena.tasks.spans import OUTSIDE
 
 MARKS = ("B-", "I-", "E-", "S-")  # with which a tag of a span begins
-FEWEST = 8  # steps that a model reads, at least
 
 
 @dataclass
@@ -64,7 +64,7 @@ def question_of_steps(path: Path, columns: Sequence[Column], asked: Asked) -> Qu
     tags = one(path, fitting, asked.target, "target", "their tags").name
     _check(path, text, tags, asked.reading)
     longest = max(FEWEST, *parts[text].lengths)  # of what is cut no tag would be judged
-    prepare = {"targets": "labels", "units": "tokens", "max_length": longest}
+    prepare = {"targets": "labels", "units": asked.units or "tokens", "max_length": longest}
     return Question("labelling", text, tags, metric_of(parts[tags].items), prepare)
 
 
