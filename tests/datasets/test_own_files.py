@@ -14,7 +14,7 @@ from seqarena.data.labelled import read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS
-from seqarena.data.targets import Characters
+from seqarena.data.targets import Characters, LabelSets
 from seqarena.datasets import DATASETS, dataset
 from seqarena.errors import InputError, InputWarning
 
@@ -205,6 +205,16 @@ def test_names_of_files_say_what_they_are(tmp_path: Path, raw: Path) -> None:
         dataset(asked, "audio", targets="characters").write(raw)
     with pytest.raises(InputError, match=r"names: no part 'lable' is read; did you mean 'label'"):
         parse(OwnData, {"path": "own", "names": "{lable}_*"}, "data")
+
+
+def test_names_of_files_may_say_several_labels(tmp_path: Path, raw: Path) -> None:
+    names = {"rain+cars_1.wav": "rain;cars", "rain_2.wav": "rain", "_3.wav": "", "a,b_4.wav": "a;b"}
+    for name in names:
+        touch(tmp_path / "own" / name)
+    asked = OwnData(path=str(tmp_path / "own"), names="{labels}_*")
+    dataset(asked, "audio", targets="label_set").write(raw)
+    rows = read_manifest(raw / "labels.csv", "file", LabelSets)
+    assert {row.item: row.target for row in rows} == names
 
 
 def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:

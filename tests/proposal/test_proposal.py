@@ -150,6 +150,9 @@ def test_names_of_files_that_say_their_class_or_their_text(tmp_path: Path) -> No
         "classification",
         "{label}_{group}_*",
     )
+    several = look(tmp_path, names="{labels}_{group}_*").proposal
+    assert (several.task, several.prepare["targets"]) == ("multi_label_classification", "label_set")
+    assert several.columns == {}
     spelled = look(tmp_path, names="{target}").proposal
     assert (spelled.task, spelled.metric) == ("transduction", "cer")
 

@@ -47,7 +47,7 @@ Quotes = Annotated[
 ]
 Names = Annotated[
     str | None,
-    typer.Option(metavar="PATTERN", help="what the names of files say: '{label}_{group}_*'"),
+    typer.Option(metavar="PATTERN", help="what names of files say: '{label}_{group}_*'"),
 ]
 Units = Annotated[
     str | None, typer.Option(help="what texts are read by: words, subwords, characters, tokens")

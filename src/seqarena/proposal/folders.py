@@ -111,8 +111,10 @@ def _said(asked: Asked) -> Asked:
     """Return what the pattern of names says of the columns."""
     fields = re.findall(r"\{(\w+)\}", asked.names or "")
     of = {field: field if field in fields else None for field in NAMED}
-    target = asked.target or of["label"] or of["target"]
-    return replace(asked, input="file", target=target, split=of["split"], group=of["group"])
+    target = asked.target or of["label"] or of["labels"] or of["target"]
+    task = asked.task or ("multi_label_classification" if target == "labels" else None)
+    said = replace(asked, task=task, input="file", target=target)
+    return replace(said, split=of["split"], group=of["group"])
 
 
 def _listed(

@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.labelled import MANIFESTS
-from seqarena.data.tables import TableRow
+from seqarena.data.tables import TableRow, listed
 from seqarena.datasets.own.tables import SPLIT_NAMES, TABLES, write_table
 from seqarena.errors import InputError, InputWarning
 from seqarena.files import write_csv
 
 LABELS = MANIFESTS["file"]
+APART = "[+,;&]"  # between labels in the name of a file
 
 
 def manifest_of(path: Path) -> Path | None:
@@ -54,8 +55,9 @@ def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[Table
 def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:
     """Yield the files below a folder with what their names say, by a pattern.
 
-    In ``{label}_{group}_*`` a part in braces is a column, and a star is anything. The ending of a
-    name is no part of it. Raises `InputError` for a file of another name.
+    In ``{label}_{group}_*`` a part in braces is a column, and a star is anything. ``{labels}`` are
+    several, a sign of `APART` between two, or none. The ending of a name is no part of it. Raises
+    `InputError` for a file of another name.
     """
     parts = (_part(part) for part in re.split(r"(\{\w+\}|\*)", names))
     pattern = re.compile("".join(parts))
@@ -63,12 +65,17 @@ def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:
         found = pattern.fullmatch(name.stem)
         if not found:
             raise InputError(f"{path}: expected a name like '{names}{name.suffix}'")
-        yield TableRow(number, str(path), {"file": str(name), **found.groupdict()})
+        said = found.groupdict()
+        if "labels" in said:
+            said["labels"] = listed(filter(None, re.split(APART, said["labels"])))
+        yield TableRow(number, str(path), {"file": str(name), **said})
 
 
 def _part(part: str) -> str:
     if part == "*":
         return ".*"
+    if part == "{labels}":
+        return "(?P<labels>.*?)"
     return f"(?P<{part[1:-1]}>.+?)" if part.startswith("{") else re.escape(part)
 
 
