@@ -81,7 +81,8 @@ def inspect(
     asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
     look = look_at(path, asked)
     _print(look)
-    print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
+    page, of = page_of_files(path, look.proposal, PICTURES)
+    print(f"Drawn: {page}" + (f", of {of}" if of else ""))
 
 
 def add(
@@ -131,11 +132,13 @@ def _tried(experiment: ResolvedExperiment, look: Look) -> Seconds | None:
     """Return how long trainings take, where data are so few that preparing them costs little."""
     from seqarena.cli.inspect import prepared_for
     from seqarena.cli.trying import tried
+    from seqarena.datasets import dataset_of
 
     of_tables = look.proposal.modality in ("text", "series")
     if look.proposal.examples > (FEW if of_tables else FEW_FILES):
         return None
-    with prepared_for(experiment.config, experiment.where) as prepared:
+    config, where = experiment.config, experiment.where
+    with prepared_for(config, dataset_of(config, where), where) as prepared:
         return tried(experiment, prepared)
 
 

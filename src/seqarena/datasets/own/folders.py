@@ -15,7 +15,6 @@ from seqarena.data.labelled import MANIFESTS
 from seqarena.data.tables import TableRow, listed
 from seqarena.datasets.own.tables import SPLIT_NAMES, TABLES, write_table
 from seqarena.errors import InputError, InputWarning
-from seqarena.files import write_csv
 
 LABELS = MANIFESTS["file"]
 APART = "[+,;&]"  # between labels in the name of a file
@@ -79,33 +78,26 @@ def _part(part: str) -> str:
     return f"(?P<{part[1:-1]}>.+?)" if part.startswith("{") else re.escape(part)
 
 
-def copy_unlabelled(folder: Path, raw: Path, modality: str) -> None:
-    """Copy the files below a folder, and write the ``labels.csv`` that lists them."""
-    names = [name for name, _ in _found(folder, modality)]
-    for name in names:
-        _copy(folder, raw, name)
-    write_csv(raw / LABELS, ["file"], ([name] for name in names))
+def unlabelled_rows(folder: Path, modality: str) -> Iterator[TableRow]:
+    """Yield the files below a folder."""
+    for number, (name, path) in enumerate(_found(folder, modality), start=1):
+        yield TableRow(number, str(path), {"file": str(name)})
 
 
-def copy_classes(folder: Path, raw: Path, modality: str) -> None:
-    """Copy the files below class folders, and write the ``labels.csv`` that they amount to."""
-    rows = list(_classes(folder, modality))
-    for name, _, _ in rows:
-        _copy(folder, raw, name)
-    write_csv(raw / LABELS, ["file", "label", "split"], rows)
+def class_rows(folder: Path, modality: str) -> Iterator[TableRow]:
+    """Yield the files in CLASS/ or SPLIT/CLASS/ below a folder, with their class and split.
 
-
-def _classes(folder: Path, modality: str) -> Iterator[tuple[PurePosixPath, str, str]]:
-    """Yield name, class and split (or '') of the files in CLASS/ or SPLIT/CLASS/."""
+    Raises `InputError` for a file that lies elsewhere.
+    """
     for path in folder.rglob(f"{MANIFEST}.*"):
         if path.suffix.lower() in TABLES:  # no signal, though a CSV
             raise InputError(f"{path}: expected at {folder / path.name}")
-    for name, path in _found(folder, modality):
+    for number, (name, path) in enumerate(_found(folder, modality), start=1):
         *splits, label = name.parts[:-1] or ("",)
         split = "".join(SPLIT_NAMES.get(part.lower(), "") for part in splits)
         if not label or len(splits) > 1 or (splits and not split):
             raise InputError(f"{path}: expected CLASS/FILE or SPLIT/CLASS/FILE below {folder}")
-        yield name, label, split
+        yield TableRow(number, str(path), {"file": str(name), "label": label, "split": split})
 
 
 def _found(folder: Path, modality: str) -> list[tuple[PurePosixPath, Path]]:
