@@ -139,7 +139,7 @@ class Reading(Strict):
 
 
 DIGEST = r"^[0-9a-f]{64}$"  # sha256 in hexadecimal
-NAMED = ("label", "target", "group", "split")  # what the name of a file may say
+NAMED = ("label", "labels", "target", "group", "split")  # what the name of a file may say
 
 
 class OwnData(Reading):

@@ -18,7 +18,7 @@ from seqarena.data.labelled import (
 from seqarena.data.rows import Row, Rows
 from seqarena.data.splits import Splits, assign_splits
 from seqarena.data.store import SPLITS, Array, Split
-from seqarena.data.targets import LabelSets
+from seqarena.data.targets import LabelSets, StepLabels
 from seqarena.errors import InputError, InputWarning
 
 
@@ -259,8 +259,8 @@ def test_a_cell_may_hold_several_labels_or_none(tmp_path: Path) -> None:
     rows = [f"t{n},{cell},{splits_of[n]}\n" for n, cell in enumerate(cells)]
     path = manifest(tmp_path, "text,labels,split\n" + "".join(rows))
     with pytest.raises(InputError, match="line 3: the cell 'labels' is empty"):
-        read_manifest(path, "text", "labels")
-    read = read_manifest(path, "text", "labels", may_be_empty=True)
+        read_manifest(path, "text", StepLabels)
+    read = read_manifest(path, "text", LabelSets)
     splits = assign_splits(read, valid=0.2, test=0.2, seed=0)
     fields = write_labelled(tmp_path / "out", splits, encoded, LabelSets, column="text")
     assert fields["classes"] == ("a", "b", "c")

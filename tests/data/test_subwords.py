@@ -94,7 +94,7 @@ def test_targets_of_subwords_are_written_as_their_words(tmp_path: Path) -> None:
     [
         ({"vocabulary": 100}, "vocabulary is of subwords"),
         ({"units": "subwords", "max_vocabulary": 100}, "of subwords it is `vocabulary`"),
-        ({"units": "subwords", "targets": "labels"}, "labels are of words, not of pieces"),
+        ({"units": "subwords", "targets": "labels"}, "labels are of tokens, not of pieces"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

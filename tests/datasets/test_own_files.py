@@ -14,6 +14,7 @@ from seqarena.data.labelled import read_manifest
 from seqarena.data.modalities import MODALITIES
 from seqarena.data.splits import assign_splits
 from seqarena.data.store import SPLITS
+from seqarena.data.targets import Characters, LabelSets
 from seqarena.datasets import DATASETS, dataset
 from seqarena.errors import InputError, InputWarning
 
@@ -156,6 +157,7 @@ def test_text_and_series_load_no_media_library() -> None:
     heavy = {"soundfile", "soxr", "av", "torch", "kaldi_native_fbank"}
     code = f"""
 import sys
+from seqarena.data.targets import Characters
 from seqarena.datasets import dataset
 from seqarena.data.modalities import modality
 for name in ("movie_reviews", "bike_sharing"):
@@ -205,6 +207,16 @@ def test_names_of_files_say_what_they_are(tmp_path: Path, raw: Path) -> None:
         parse(OwnData, {"path": "own", "names": "{lable}_*"}, "data")
 
 
+def test_names_of_files_may_say_several_labels(tmp_path: Path, raw: Path) -> None:
+    names = {"rain+cars_1.wav": "rain;cars", "rain_2.wav": "rain", "_3.wav": "", "a,b_4.wav": "a;b"}
+    for name in names:
+        touch(tmp_path / "own" / name)
+    asked = OwnData(path=str(tmp_path / "own"), names="{labels}_*")
+    dataset(asked, "audio", targets="label_set").write(raw)
+    rows = read_manifest(raw / "labels.csv", "file", LabelSets)
+    assert {row.item: row.target for row in rows} == names
+
+
 def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:
     own = tmp_path / "own"
     touch(own / "clips/1.wav")
@@ -213,7 +225,7 @@ def test_a_list_of_files_may_be_any_table(tmp_path: Path, raw: Path) -> None:
     columns = {"file": "path", "target": "sentence", "group": "who"}
     asked = OwnData(path=str(own / "validated.parquet"), columns=columns)
     dataset(asked, "audio", targets="characters").write(raw)
-    (row,) = read_manifest(raw / "labels.csv", "file", "target")
+    (row,) = read_manifest(raw / "labels.csv", "file", Characters)
     assert (row.item, row.target, row.group) == ("clips/1.wav", "hello", "ann")
     listed.assign(path="gone.wav").to_parquet(own / "validated.parquet")
     with pytest.raises(InputError, match=r"validated\.parquet row 1: no file 'gone\.wav'"):

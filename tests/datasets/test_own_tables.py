@@ -14,6 +14,7 @@ import pytest
 
 from seqarena.config import Experiment, OwnData, parse
 from seqarena.data.labelled import read_manifest
+from seqarena.data.targets import TARGETS
 from seqarena.data.timeline import read_timeline
 from seqarena.datasets import dataset
 from seqarena.errors import InputError
@@ -41,8 +42,13 @@ def as_json(path: Path) -> None:
 
 def as_saved(path: Path) -> None:
     """As the library `datasets` saves a data set: classes are numbers, with names beside."""
+    stars = {"names": ["1", "4"], "_type": "ClassLabel"}
+    save(path, {"review": [text for text, _ in ROWS], "stars": [1, 0, 1, 0]}, {"stars": stars})
+
+
+def save(path: Path, columns: dict[str, list[Any]], features: dict[str, Any]) -> None:
     path.mkdir()
-    table = pa.table({"review": [text for text, _ in ROWS], "stars": [1, 0, 1, 0]})
+    table = pa.table(columns)
     for number in range(2):
         part = table.slice(2 * number, 2)
         name = str(path / f"data-{number}.arrow")
@@ -50,8 +56,7 @@ def as_saved(path: Path) -> None:
             writer.write_table(part)
     files = [{"filename": f"data-{number}.arrow"} for number in range(2)]
     (path / "state.json").write_text(json.dumps({"_data_files": files}))
-    stars = {"names": ["1", "4"], "_type": "ClassLabel"}
-    (path / "dataset_info.json").write_text(json.dumps({"features": {"stars": stars}}))
+    (path / "dataset_info.json").write_text(json.dumps({"features": features}))
 
 
 FORMS: dict[str, Callable[[Path], Any]] = {
@@ -165,6 +170,64 @@ def test_a_split_may_have_its_usual_names(tmp_path: Path, raw: Path) -> None:
     table = frame().assign(split=["Train", "validation", "test", "training"])
     table.to_csv(tmp_path / "a.csv", index=False)
     assert [row[2] for row in read(tmp_path / "a.csv", raw)] == ["train", "valid", "test", "train"]
+
+
+SETS = [["late", "damaged"], [], ["rude"]]
+LIST_FORMS: dict[str, Callable[[pd.DataFrame, Path], Any]] = {
+    "a.jsonl": lambda table, path: table.to_json(path, orient="records", lines=True),
+    "a.json": lambda table, path: table.to_json(path, orient="records"),
+    "a.parquet": lambda table, path: table.to_parquet(path),
+}
+
+
+def lists_read(
+    table: pd.DataFrame, name: str, raw: Path, targets: str, **columns: str
+) -> list[tuple[str, str]]:
+    LIST_FORMS[name](table, raw.parent / name)
+    own = OwnData(path=str(raw.parent / name), columns=columns)
+    dataset(own, "text", targets=targets).write(raw)
+    found = read_manifest(raw / "examples.csv", "text", TARGETS[targets])
+    return [(row.item, row.target) for row in found]
+
+
+@pytest.mark.parametrize("name", LIST_FORMS)
+def test_a_list_is_what_its_column_asks_for(name: str, raw: Path) -> None:
+    words = [["it", "came", "late"], ["all", "is", "well"], ["he", "was", "rude"]]
+    table = pd.DataFrame({"text": words, "labels": SETS})
+    texts = ["it came late", "all is well", "he was rude"]
+    sets = lists_read(table, name, raw, "label_set")
+    assert sets == list(zip(texts, ["late;damaged", "", "rude"], strict=True))
+    steps = lists_read(table.assign(labels=[["O", "O", "B"]] * 3), name, raw, "labels")
+    assert steps == [(text, "O O B") for text in texts]
+    written = lists_read(table, name, raw, "words", target="text", text="text")
+    assert written == list(zip(texts, texts, strict=True))
+
+
+def test_classes_in_lists_have_their_names(tmp_path: Path, raw: Path) -> None:
+    tag = {"feature": {"names": ["O", "B-x"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    rows = {"text": [["a", "b"]] * 4, "labels": [[0, 1], [1, 0], [1, 1], [0, 0]]}
+    save(tmp_path / "saved", rows, {"labels": tag})
+    dataset(str(tmp_path / "saved"), "text", targets="labels").write(raw)
+    found = read_manifest(raw / "examples.csv", "text", TARGETS["labels"])
+    assert [row.target for row in found] == ["O B-x", "B-x O", "B-x B-x", "O O"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "labels", "message"),
+    [
+        ("label_set", ["a;b"], "column 'labels': expected items without ';' in them, found 'a;b'"),
+        ("labels", ["O", "B x"], "column 'labels': .* without ' ' in them, found 'B x'"),
+        ("labels", ["O", ""], "column 'labels': .* found an empty one"),
+        ("label", ["a", "b"], "column 'label': 2 labels, expected one; .*label_set}` takes"),
+    ],
+)
+def test_a_list_that_would_be_read_as_another_is_refused(
+    raw: Path, targets: str, labels: list[str], message: str
+) -> None:
+    column = TARGETS[targets].column
+    table = pd.DataFrame({"text": [["a", "b"]] * 2, column: [["a", "b"][: len(labels)], labels]})
+    with pytest.raises(InputError, match=rf"a\.jsonl line (1|2): {message}"):
+        lists_read(table, "a.jsonl", raw, targets)
 
 
 BAD: dict[str, tuple[bytes, str]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mido
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from PIL import Image
@@ -57,6 +58,26 @@ def test_cells_of_several_short_names_that_recur_are_sets(tmp_path: Path, separa
     assert (asked.task, asked.columns) == ("classification", {"label": "topics"})
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_lists_of_short_names_that_recur_are_sets(tmp_path: Path, name: str) -> None:
+    sets = [["late", "damaged"], ["late"], [], ["damaged", "rude"], ["rude"], ["late"]]
+    table = pd.DataFrame(
+        {
+            "text": [f"{GOOD} no. {n} of year {2000 + n}".split() for n in range(60)],
+            "topics": [sets[n % 6] for n in range(60)],
+        }
+    )
+    if name == "a.jsonl":
+        table.to_json(tmp_path / name, orient="records", lines=True)
+    else:
+        table.to_parquet(tmp_path / name)
+    found = look(tmp_path / name)
+    assert found.proposal.task == "multi_label_classification"
+    assert found.proposal.columns == {"labels": "topics"}
+    assert any("labels: late 50%, damaged 33%, rude 33%; 10 missing" in f for f in found.found)
+    assert any("text: 11 words" in line for line in found.found)
+
+
 @pytest.mark.parametrize(
     ("cells", "task"),
     [
@@ -74,6 +95,12 @@ def test_what_holds_a_semicolon_is_not_always_a_set(
     rows = [f'{GOOD} {n},"{cells[n % 3].format(n=n)}"\n' for n in range(60)]
     (tmp_path / "a.csv").write_text("text,target\n" + "".join(rows))
     assert look(tmp_path / "a.csv", input="text").proposal.task == task
+
+
+def test_a_text_longer_than_a_name_of_a_file_is_no_file(tmp_path: Path) -> None:
+    rows = [f"{f'{GOOD} {n} ' * 20},{n % 2}\n" for n in range(30)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    assert look(tmp_path / "a.csv").proposal.task == "classification"
 
 
 def test_classes_may_be_asked_for_as_sets(tmp_path: Path) -> None:
@@ -123,6 +150,9 @@ def test_names_of_files_that_say_their_class_or_their_text(tmp_path: Path) -> No
         "classification",
         "{label}_{group}_*",
     )
+    several = look(tmp_path, names="{labels}_{group}_*").proposal
+    assert (several.task, several.prepare["targets"]) == ("multi_label_classification", "label_set")
+    assert several.columns == {}
     spelled = look(tmp_path, names="{target}").proposal
     assert (spelled.task, spelled.metric) == ("transduction", "cer")
 

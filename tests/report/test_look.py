@@ -75,3 +75,29 @@ def test_own_files_are_drawn_in_one_command(
     assert result.output.rstrip().endswith("Drawn: inspected/films/index.html")
     assert "48 train, 6 valid, 6 test" in Path("inspected/films/index.html").read_text()
     assert not Path("params.yaml").exists(), "nothing is written but the page"
+
+
+@pytest.mark.parametrize("kind", ["rows", "files"])
+def test_of_many_rows_or_files_some_are_drawn_and_that_is_told(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("seqarena.cli.inspect.MOST_ROWS", 60)
+    monkeypatch.setattr("seqarena.cli.inspect.MOST_FILES", 30)
+    if kind == "rows":
+        rows = "".join(f"a good film {n},pos\na bad film {n},neg\n" for n in range(300))
+        Path("own").write_text("text,label\n" + rows)
+        Path("own").rename("own.csv")
+    for number in range(60 if kind == "files" else 0):
+        path = Path("own", "ab"[number % 2], f"{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number).save(path)
+    result = CliRunner().invoke(app, ["inspect", "own.csv" if kind == "rows" else "own"])
+    assert result.exception is None, result.output
+    told = {"rows": "about 60 of 600 rows", "files": "about 30 of 60 files"}[kind]
+    assert result.output.rstrip().endswith(f"Drawn: inspected/own/index.html, of {told}")
+    page = Path("inspected/own/index.html").read_text()
+    counts = re.search(r"(\d+) train, (\d+) valid, (\d+) test", page)
+    assert told in page and counts
+    of = {"rows": 60, "files": 30}[kind]
+    assert 0.6 * of < sum(map(int, counts.groups())) < 1.4 * of

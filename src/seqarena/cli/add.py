@@ -16,7 +16,7 @@ from seqarena.config import (
     read_params,
     with_named_protocol,
 )
-from seqarena.errors import InputError
+from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ Quotes = Annotated[
 ]
 Names = Annotated[
     str | None,
-    typer.Option(metavar="PATTERN", help="what the names of files say: '{label}_{group}_*'"),
+    typer.Option(metavar="PATTERN", help="what names of files say: '{label}_{group}_*'"),
+]
+Units = Annotated[
+    str | None, typer.Option(help="what texts are read by: words, subwords, characters, tokens")
 ]
 
 PICTURES = Path("inspected")  # pages, each in a folder of its own
@@ -67,6 +70,7 @@ def inspect(
     header: Header = True,
     quotes: Quotes = True,
     names: Names = None,
+    units: Units = None,
 ) -> None:
     """Tell what own files, or an experiment's data, hold, and draw them as models will see them."""
     from seqarena.cli.inspect import page_of_experiment, page_of_files
@@ -74,11 +78,11 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    look = look_at(path, asked)
     _print(look)
-    print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
+    page, of = page_of_files(path, look.proposal, PICTURES)
+    print(f"Drawn: {page}" + (f", of {of}" if of else ""))
 
 
 def add(
@@ -94,6 +98,7 @@ def add(
     header: Header = True,
     quotes: Quotes = True,
     names: Names = None,
+    units: Units = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the section alone")] = False,
 ) -> None:
     """Look at own files, and write an experiment over them into params.yaml."""
@@ -105,9 +110,8 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    look = look_at(path, asked)
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)
@@ -128,11 +132,13 @@ def _tried(experiment: ResolvedExperiment, look: Look) -> Seconds | None:
     """Return how long trainings take, where data are so few that preparing them costs little."""
     from seqarena.cli.inspect import prepared_for
     from seqarena.cli.trying import tried
+    from seqarena.datasets import dataset_of
 
     of_tables = look.proposal.modality in ("text", "series")
     if look.proposal.examples > (FEW if of_tables else FEW_FILES):
         return None
-    with prepared_for(experiment.config, experiment.where) as prepared:
+    config, where = experiment.config, experiment.where
+    with prepared_for(config, dataset_of(config, where), where) as prepared:
         return tried(experiment, prepared)
 
 
@@ -141,23 +147,31 @@ def look_at(path: Path, asked: Asked) -> Look:
     from seqarena.datasets.own.tables import is_of_tables
     from seqarena.proposal.folders import look_at_folder
     from seqarena.proposal.tables import look_at_table
+    from seqarena.proposal.units import UNITS
 
     if not path.exists() and "*" not in str(path):
         raise InputError(f"{path}: no such file or folder; expected a table, or {MEDIA}")
-    if is_of_tables(path) and not _lists_files(path, asked):
-        return look_at_table(path, asked)
-    return look_at_folder(path, asked)
+    if asked.units is not None and asked.units not in UNITS:
+        raise unknown("--units", "unit of texts", asked.units, UNITS)
+    of_tables = is_of_tables(path) and not _lists_files(path, asked)
+    look = (look_at_table if of_tables else look_at_folder)(path, asked)
+    proposal = look.proposal
+    if proposal.modality != "text" and asked.units not in (None, proposal.prepare.get("targets")):
+        found = f"{proposal.task} of {proposal.modality}"
+        raise InputError(f"{path}: --units {asked.units}: of texts, and this is {found}")
+    return look
 
 
 def _lists_files(path: Path, asked: Asked) -> bool:
     """Tell whether a table names files that lie beside it."""
+    from seqarena.datasets.own.folders import is_file_in
     from seqarena.datasets.own.tables import rows_of
 
     if not path.is_file():
         return False
     first = next(rows_of(path, asked.reading)).cells
     named = [asked.input] if asked.input in first else list(first)
-    return any(first[name] and (path.parent / first[name]).is_file() for name in named if name)
+    return any(first[name] and is_file_in(path.parent, first[name]) for name in named if name)
 
 
 def _print(look: Look) -> None:

@@ -10,10 +10,14 @@ from tempfile import TemporaryDirectory
 from seqarena.config import Experiment, parse
 from seqarena.data.modalities import modality, options_of
 from seqarena.data.store import Prepared
-from seqarena.datasets import dataset_of
+from seqarena.datasets.base import Dataset
+from seqarena.datasets.own import OwnFiles
+from seqarena.datasets.own.tables import OF_TABLES
 from seqarena.experiments import load
 from seqarena.proposal.section import Proposal
 from seqarena.report.look import write_look
+
+MOST_ROWS, MOST_FILES = 20_000, 2_000  # that are prepared for a page
 
 
 def page_of_experiment(name: str, out: Path) -> Path:
@@ -26,20 +30,31 @@ def page_of_experiment(name: str, out: Path) -> Path:
     return write_look(name, Prepared(experiment.prepared), out / name)
 
 
-def page_of_files(path: Path, proposal: Proposal, out: Path) -> Path:
-    """Draw own files as an experiment would have them that is suggested for them."""
+def page_of_files(path: Path, proposal: Proposal, out: Path) -> tuple[Path, str]:
+    """Draw own files as an experiment would have them that is suggested for them.
+
+    Of many not all are drawn. Return the page, and of what.
+    """
     config = parse(Experiment, proposal.section(None), "suggested")
-    with prepared_for(config, "suggested") as prepared:
-        return write_look(path.stem, prepared, out / path.stem)
+    of_files = proposal.modality not in OF_TABLES
+    most = MOST_FILES if of_files else MOST_ROWS
+    share, told = 1.0, ""
+    if proposal.examples > most and proposal.modality != "series":  # of which none may be missing
+        share = most / proposal.examples
+        told = f"about {most:,} of {proposal.examples:,} {'files' if of_files else 'rows'}"
+    targets = str(config.prepare.get("targets", "label"))
+    own = OwnFiles(config.own, config.modality, "suggested.data", targets, share)
+    with prepared_for(config, own, "suggested") as prepared:
+        return write_look(path.stem, prepared, out / path.stem, told), told
 
 
 @contextmanager
-def prepared_for(config: Experiment, where: str) -> Iterator[Prepared]:
+def prepared_for(config: Experiment, data: Dataset, where: str) -> Iterator[Prepared]:
     """Prepare the data of an experiment for a moment; raises `InputError` as its stages would."""
     kind, options = modality(config.modality), options_of(config, where)
     with TemporaryDirectory(prefix="seqarena-") as name:
         raw, prepared = Path(name, "raw"), Path(name, "prepared")
         raw.mkdir()
-        dataset_of(config, where).write(raw)
+        data.write(raw)
         kind.write(raw, prepared, options, config.protocol.seed)
         yield Prepared(prepared)

@@ -6,7 +6,7 @@ import math
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,16 @@ from seqarena.data.rows import Row, Rows, shortened
 from seqarena.data.splits import Splits, Splitting
 from seqarena.data.store import SPLITS, Array
 from seqarena.data.subwords import PIECES
-from seqarena.data.tables import TableRow, beside, read_records
-from seqarena.data.targets import Labels, Number, Targets
+from seqarena.data.tables import TableRow, beside, items_of, read_records, spaced
+from seqarena.data.targets import (
+    BETWEEN,
+    Labels,
+    LabelSets,
+    Number,
+    StepLabels,
+    Targets,
+    labels_of,
+)
 from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.data.writing import split_writers
 from seqarena.errors import InputError, InputWarning, nearest
@@ -37,6 +45,11 @@ MANIFESTS = {"text": "examples.csv", "file": "labels.csv"}  # by the column of t
 Encode = Callable[[Iterator[Row]], Generator[Array | InputError]]
 # Digests what a model sees of an item; None where that cannot be told.
 Content = Callable[[str], str | None]
+# Targets that are read out of one text: what stands between them there, and how.
+READ_AGAIN: dict[type[Targets], tuple[str, Callable[[str], list[str]]]] = {
+    LabelSets: (BETWEEN, labels_of),
+    StepLabels: (" ", str.split),
+}
 SKIPPED = 0.01  # of files, where `bad_files: skip` says no more
 
 
@@ -118,15 +131,12 @@ class FilesOptions(LabelledOptions):
 def read_manifest(
     path: Path,
     column: str,
-    target: str = "label",
+    targets: type[Targets] | None = Labels,
     content: Content | None = None,
-    *,
-    may_be_empty: bool = False,
 ) -> Rows:
     """Read the rows of ``examples.csv`` (`column` is ``text``) or ``labels.csv`` (``file``).
 
-    Their answers stand in the column `target`, ``label``, ``labels`` or ``target``; `may_be_empty`
-    says that an empty one is an answer too.
+    Their answers are such `targets`, in the column of these; without, they have none.
 
     Without a group of its own a row is grouped with the rows of the same `content`, so that a
     repeated sentence is never trained on and tested on; of files that is their bytes. Raises
@@ -134,9 +144,8 @@ def read_manifest(
     """
     if content is None and column == "file":
         content = partial(_bytes_of, path.parent)
-    filled = (column,) if may_be_empty else (column, target)
-    records = read_records(path, (column, target))
-    rows = Rows(_row(record, column, target, filled, content) for record in records)
+    records = read_records(path, [column] if targets is None else [column, targets.column])
+    rows = Rows(_row(record, column, targets, content) for record in records)
     if not len(rows):
         raise InputError(f"{path}: no rows")
     first, again = _places(rows.ranks("id"))
@@ -163,10 +172,11 @@ def _bytes_of(folder: Path, file: str) -> str | None:
 
 
 def _row(
-    record: TableRow, column: str, target: str, filled: Iterable[str], content: Content | None
+    record: TableRow, column: str, targets: type[Targets] | None, content: Content | None
 ) -> Row:
-    cells, place = record.cells, record.place
-    for name in filled:
+    place, target = record.place, column if targets is None else targets.column
+    cells = _cells(record, column, targets)
+    for name in (column,) if targets and targets.may_be_empty else (column, target):
         if not cells[name]:
             raise InputError(f"{place}: the cell '{name}' is empty")
     split = cells.get("split") or None
@@ -178,6 +188,31 @@ def _row(
     group = cells.get("group")
     alike = content(item) if content is not None and not group else None
     return Row(name, item, answer, split, group or item, place, alike)
+
+
+def _cells(record: TableRow, column: str, targets: type[Targets] | None) -> dict[str, str]:
+    """Return the cells of a row as texts, a list of answers as such targets are written."""
+    cells = {name: spaced(cell) for name, cell in record.cells.items()}
+    if targets is None:
+        return cells
+    for name in (column, targets.column) if targets is StepLabels else (targets.column,):
+        items = items_of(record.cells[name])
+        if items is not None:
+            cells[name] = _written(items, targets, f"{record.place}: column '{name}'")
+    return cells
+
+
+def _written(items: list[str], targets: type[Targets], where: str) -> str:
+    """Return the items of a list as one text, out of which the targets read the same again."""
+    if targets is Labels and len(items) > 1:
+        fix = "`prepare: {targets: label_set}` takes several"
+        raise InputError(f"{where}: {len(items)} labels, expected one; {fix}")
+    between, read = READ_AGAIN.get(targets, (" ", None))
+    odd = [item for item in items if read is not None and len(read(item)) != 1]
+    if odd:
+        found = f"'{shortened(odd[0])}'" if odd[0] else "an empty one"
+        raise InputError(f"{where}: expected items without '{between}' in them, found {found}")
+    return between.join(items)
 
 
 def write_labelled(

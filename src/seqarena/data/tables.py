@@ -6,7 +6,8 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TextIO, cast
@@ -17,6 +18,7 @@ SUFFIXES = (".csv", ".tsv")
 DELIMITERS = (",", ";", "\t", "|")
 PLACE = "_place"  # the column of raw data that says where a row stands in the user's own file
 ROW = re.compile(r"(line|row) \d+$")  # the end of a place
+ITEM = "\N{SYMBOL FOR UNIT SEPARATOR}"  # ends each item of a cell that holds a list
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 
 csv.field_size_limit(1 << 30)  # a cell may hold a whole document
@@ -27,7 +29,23 @@ class TableRow(NamedTuple):
 
     line: int  # at which it begins
     place: str  # for messages
-    cells: dict[str, str]  # by column, stripped
+    cells: dict[str, str]  # by column, stripped; a list as `listed` writes it
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return a list as a cell, in which it stays one until it is known what it is a list of."""
+    return "".join(f"{item}{ITEM}" for item in items)
+
+
+def items_of(cell: str) -> list[str] | None:
+    """Return the items of a cell that holds a list, None of any other."""
+    return cell.split(ITEM)[:-1] if cell.endswith(ITEM) else None
+
+
+def spaced(cell: str) -> str:
+    """Return a cell as a text: the items of a list are its words."""
+    items = items_of(cell)
+    return cell if items is None else " ".join(items).strip()
 
 
 def opened_bytes(path: Path) -> BinaryIO:
@@ -40,6 +58,20 @@ def opened(path: Path, encoding: str) -> TextIO:
     """Open a text, with its line ends as they are; UTF-8 may begin with the mark of Excel's."""
     marked = "utf-8-sig" if encoding == "utf-8" else encoding
     return TextIOWrapper(opened_bytes(path), encoding=marked, newline="")
+
+
+@contextmanager
+def opened_to_read(path: Path, encoding: str) -> Iterator[TextIO]:
+    """Open a text as `opened` does; what cannot be read of it raises `InputError`."""
+    try:
+        with opened(path, encoding) as file:
+            yield file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: damaged, not what gzip packs: {in_one_line(error)}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise InputError(_undecodable(path, encoding, error)) from error
 
 
 def ending_of(path: Path) -> str:
@@ -66,7 +98,7 @@ def read_records(
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     begins = line = 1
     try:
-        with opened(path, encoding) as file:
+        with opened_to_read(path, encoding) as file:
             delimiter = _delimiter(path, file.readline())
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
@@ -92,12 +124,6 @@ def read_records(
                     stripped = map(_with_point, stripped)
                 found_cells = dict(zip(names, stripped, strict=True))
                 yield TableRow(begins, found_cells.pop(PLACE, where), found_cells)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: damaged, not what gzip packs: {in_one_line(error)}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeError as error:
-        raise InputError(_undecodable(path, encoding, error)) from error
     except csv.Error as error:
         fix = "a quote within a cell is written twice; `quotes: false` reads it as it stands"
         raise InputError(f"{path} line {line + 1}: {in_one_line(error)}; {fix}") from error

@@ -39,11 +39,15 @@ class LookPage:
     examples: list[Example]
 
 
-def look_over(name: str, prepared: Prepared, out: Path) -> LookPage:
-    """Draw prepared data into a folder and return what a page needs."""
+def look_over(name: str, prepared: Prepared, out: Path, drawn: str = "") -> LookPage:
+    """Draw prepared data into a folder and return what a page needs.
+
+    `drawn` says of how much it is, where that is not all.
+    """
     spec = prepared.spec
     splits = {split: prepared.split(split) for split in SPLITS}
-    facts = [("sequences", ", ".join(f"{len(s):,} {n}" for n, s in splits.items()))]
+    facts = [("drawn", drawn)] if drawn else []
+    facts.append(("sequences", ", ".join(f"{len(s):,} {n}" for n, s in splits.items())))
     if (folds := len(folds_of(prepared))) > 1:
         facts.append(("folds", f"{folds} of train and valid; valid is the first of them"))
     facts.append(("one step", f"{spec.step_size:g} {spec.step}, {_shape(spec)}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seqarena.config import Reading
 from seqarena.errors import InputError, few
@@ -26,11 +27,23 @@ class Asked:
     header: bool = True
     quotes: bool = True
     names: str | None = None  # what the names of files say
+    units: str | None = None  # what texts are read by, and written
 
     @property
     def reading(self) -> Reading:
         """How a table is read."""
         return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the texts of a table, by which columns."""
+
+    task: str
+    text: str
+    target: str | None  # where something answers
+    metric: str
+    prepare: dict[str, Any]
 
 
 @dataclass(frozen=True)

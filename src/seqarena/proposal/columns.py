@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from seqarena.data.tables import TableRow
+from seqarena.data.tables import TableRow, items_of, spaced
 from seqarena.data.targets import BETWEEN, labels_of
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES
@@ -105,13 +105,24 @@ def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int]:
 
 
 def _column(name: str, cells: list[str]) -> Column:
-    values = Counter(cell for cell in cells if cell)
-    kind = _kind(values)
+    sets = _sets(cells)
+    values = Counter(cell for cell in sets or map(spaced, cells) if cell)
+    kind = "labels" if sets else _kind(values)
     lengths = None
     if kind == "text":
-        lengths = Lengths.of([len(words(cell)) for cell in cells if cell], "words")
+        lengths = Lengths.of([len(words(cell)) for cell in values.elements()], "words")
     odd = tuple(value for value in values if kind == "number" and not _is_number(value))
     return Column(name, kind, len(cells) - values.total(), values, lengths, odd)
+
+
+def _sets(cells: Iterable[str]) -> list[str]:
+    """Return cells that hold lists as sets of labels are written, none where these are no sets.
+
+    A set has nothing twice, as the words of a text or the tags of its steps have.
+    """
+    lists = [items_of(cell) for cell in cells if cell]
+    sets = [BETWEEN.join(items) for items in lists if items and len(set(items)) == len(items)]
+    return sets if len(sets) == len(lists) and _are_sets(Counter(sets)) else []
 
 
 def _kind(values: Counter[str]) -> Kind:

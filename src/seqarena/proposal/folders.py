@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from PIL import Image
 from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
-from seqarena.datasets.own.folders import manifest_of, named_rows
+from seqarena.data.targets import TARGETS
+from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
@@ -25,6 +27,7 @@ from seqarena.proposal.columns import Column, Lengths, columns_of
 from seqarena.proposal.duplicates import same_bytes
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
+from seqarena.proposal.tags import metric_of
 
 SAMPLE = 200  # files that are opened
 COMPARED = 20_000  # files that are compared
@@ -108,8 +111,10 @@ def _said(asked: Asked) -> Asked:
     """Return what the pattern of names says of the columns."""
     fields = re.findall(r"\{(\w+)\}", asked.names or "")
     of = {field: field if field in fields else None for field in NAMED}
-    target = asked.target or of["label"] or of["target"]
-    return replace(asked, input="file", target=target, split=of["split"], group=of["group"])
+    target = asked.target or of["label"] or of["labels"] or of["target"]
+    task = asked.task or ("multi_label_classification" if target == "labels" else None)
+    said = replace(asked, task=task, input="file", target=target)
+    return replace(said, split=of["split"], group=of["group"])
 
 
 def _listed(
@@ -167,18 +172,20 @@ def _task(
         return task, METRICS[task], "labels"
     if task == "labelling":
         prepare["targets"] = "labels"
-        return task, "accuracy", "labels"
+        return task, metric_of(chain.from_iterable(map(str.split, target.values))), "labels"
     if task == "regression":
         prepare["targets"] = "number"
         return task, "mae", "target"
-    spelled = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
-    prepare["targets"] = "characters" if spelled else "words"
+    is_short = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
+    unit = asked.units if asked.units in TARGETS else None
+    prepare["targets"] = unit or ("characters" if is_short else "words")
+    spelled = prepare["targets"] == "characters"
     return task, {"audio": "wer"}.get(modality, "cer" if spelled else "bleu"), "target"
 
 
 def _names_files(folder: Path, column: Column) -> bool:
     sample = list(column.values)[:20]
-    return bool(sample) and all((folder / name).is_file() for name in sample)
+    return bool(sample) and all(is_file_in(folder, name) for name in sample)
 
 
 def _shares(classes: Counter[str]) -> str:

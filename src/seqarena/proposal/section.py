@@ -48,7 +48,7 @@ METRICS = {
     "regression": "mae",
     "forecasting": "mae",
     "quantile_forecasting": "crps",
-    "labelling": "accuracy",
+    "labelling": "macro_f1",
     "language_modelling": "perplexity",
     "music_modelling": "nll",
 }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqarena.data.store import SPLITS
+from seqarena.data.tables import spaced
 from seqarena.data.targets import TARGETS
-from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
-from seqarena.proposal.asked import Asked, Look, one
-from seqarena.proposal.columns import SAMPLE, Column, Lengths, columns_of
+from seqarena.proposal.asked import Asked, Look, Question, one
+from seqarena.proposal.columns import SAMPLE, Column, columns_of
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
+from seqarena.proposal.tags import question_of_steps
+from seqarena.proposal.units import RARE, steps_of, unknown_words
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = (
@@ -48,11 +48,9 @@ ANSWERED_BY = {  # what a text is labelled with, where it is no class
     "transduction": "words",
     "language_modelling": "next",
 }
-LONGEST_WORD = 12  # letters, on average over a text
 SAME = "4 words in 5 the same"
 SPLITS_IN_ORDER = ("", *SPLITS)  # what stands in two is of the later one
 VALID, TEST = 3_000, 10_000  # rows at most that are drawn: valid is judged after every epoch
-RARE = 2_000  # rows from which on a word must stand twice to be learned
 
 
 def look_at_table(path: Path, asked: Asked) -> Look:
@@ -77,14 +75,17 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     if asked.task in OF_SERIES or (asked.task is None and timed):
         return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)
-    warnings = [_of_header(named, asked), _leaks(path, proposal), _near_duplicates(path, proposal)]
-    return Look(found, proposal, [*chain.from_iterable(warnings)])
+    if count >= RARE and asked.units is None and proposal.prepare.get("units") is None:
+        found += [unknown_words(named[proposal.columns.get("text", "text")])]
+    told = [*_of_header([*named], asked), *_leaks(path, proposal)]
+    return Look(found, proposal, [*told, *_near_duplicates(path, proposal)])
 
 
-def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
+def _of_header(names: Sequence[str], asked: Asked) -> list[str]:
     """Tell where a header looks like a row of data: sentences or numbers."""
     odd = [name for name in names if name.endswith((".", "!", "?")) or name.isdecimal()]
-    if not odd or not asked.header:
+    numbered = [*names] == [str(number) for number, _ in enumerate(names, start=1)]
+    if not odd or numbered or not asked.header:
         return []
     return [f"the first row, '{odd[0]}', looks like data; --no-header reads it as such"]
 
@@ -92,43 +93,41 @@ def _of_header(names: Iterable[str], asked: Asked) -> list[str]:
 def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
     group = asked.group or named_group(columns)
-    free = [c for c in columns if c.name not in (split, group, asked.target)]
-    texts = [c for c in free if c.kind == "text"]
-    text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
-    answers = [c for c in columns if c.name not in (split, group, text.name)]
-    task, target = _task(path, answers, asked)
-    reading = {"text": text.name}
-    prepare: dict[str, Any] = {"min_count": 2 if count >= RARE else 1}
-    assert text.lengths is not None
-    if _has_no_words(text):
-        letters = Lengths.of([len(value) for value in text.values], "characters")
-        prepare |= {"units": "characters", "max_length": int(letters.most)}
-    else:
-        prepare["max_length"] = max(8, int(text.lengths.most))
-    metric = METRICS.get(task, "bleu")
-    if task in ANSWERED_BY:
-        prepare["targets"] = ANSWERED_BY[task]
-    elif target is not None and is_uneven(target.values):
-        metric = "macro_f1"
-    if target is not None:
-        reading[TARGETS[prepare.get("targets", "label")].column] = target.name
-    for name, column in (("split", split), ("group", group)):
-        if column:
-            reading[name] = column
+    free = [c for c in columns if c.name not in (split, group)]
+    question = question_of_steps(path, free, asked) or _question(path, free, asked)
+    answer = TARGETS[question.prepare.get("targets", "label")].column
+    answered = {answer: question.target} if question.target else {}  # by none: what comes next
+    columns_ = {"text": question.text, **answered, "split": split, "group": group}
+    prepare = {"min_count": 2 if count >= RARE else 1, **question.prepare}
     if split is None:
         drawn = {"valid": VALID, "test": TEST}
         prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
-    columns_ = {ours: theirs for ours, theirs in reading.items() if ours != theirs}
     return Proposal(
         data=str(path),
         modality="text",
-        task=task,
-        metric=metric,
+        task=question.task,
+        metric=question.metric,
         examples=count,
-        columns=columns_,
+        columns={ours: theirs for ours, theirs in columns_.items() if theirs and ours != theirs},
         reading=asked.reading,
         prepare=prepare,
     )
+
+
+def _question(path: Path, columns: Sequence[Column], asked: Asked) -> Question:
+    """Decide what is asked of a text as a whole."""
+    texts = [c for c in columns if c.kind == "text" and c.name != asked.target]
+    text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
+    task, target = _task(path, [c for c in columns if c is not text], asked)
+    metric = METRICS.get(task, "bleu")
+    prepare = steps_of(text, asked.units)
+    if task in ANSWERED_BY:
+        prepare["targets"] = ANSWERED_BY[task]
+        if task == "transduction" and asked.units in TARGETS:
+            prepare["targets"] = asked.units
+    elif target is not None and is_uneven(target.values):
+        metric = "macro_f1"
+    return Question(task, text.name, target.name if target else None, metric, prepare)
 
 
 def named_group(columns: Iterable[Column]) -> str | None:
@@ -146,7 +145,7 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
         "language_modelling": [],
     }
     if asked.task is not None and asked.task not in fitting:
-        raise unknown("--task", "task of a table", asked.task, fitting)
+        raise unknown("--task", "task of a table", asked.task, [*fitting, "labelling"])
     if asked.task == "language_modelling":
         return asked.task, None
     if asked.task is not None:
@@ -172,14 +171,6 @@ def usual(columns: Sequence[Column], names: Sequence[str], asked: str | None) ->
     return found if len(found) == 1 and asked is None else columns
 
 
-def _has_no_words(text: Column) -> bool:
-    """Tell what has no words, such as a sequence of genes: what is taken for one is very long."""
-    counts = Counter[bool]()
-    for value in islice(text.values, 500):
-        counts[len(value) > LONGEST_WORD * max(1, len(words(value)))] += 1
-    return counts[True] > counts[False]
-
-
 def _leaks(path: Path, proposal: Proposal) -> list[str]:
     """Tell which texts of given splits stand in two of them, whatever their case."""
     text = proposal.columns.get("text", "text")
@@ -188,7 +179,7 @@ def _leaks(path: Path, proposal: Proposal) -> list[str]:
     for row in rows_of(path, proposal.reading):
         if split not in row.cells:
             return []
-        key = _key(row.cells[text])
+        key = _key(spaced(row.cells[text]))
         seen.setdefault(key, set()).add(_split(row.cells[split]))
     leaks = sum(len(splits) > 1 for splits in seen.values())
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
@@ -201,8 +192,8 @@ def _near_duplicates(path: Path, proposal: Proposal) -> list[str]:
     texts: dict[int, Hashes] = {}  # the different ones, and the split of each; test is the last
     splits: dict[int, str] = {}
     for row in islice(rows_of(path, proposal.reading), SAMPLE):
-        if hashes := hashed_words(row.cells[text]):
-            key = _key(row.cells[text])
+        if hashes := hashed_words(spaced(row.cells[text])):
+            key = _key(spaced(row.cells[text]))
             texts[key] = hashes
             named = _split(row.cells.get(split, ""))
             splits[key] = max(named, splits.get(key, ""), key=SPLITS_IN_ORDER.index)

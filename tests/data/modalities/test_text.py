@@ -230,6 +230,23 @@ def test_a_text_with_a_line_separator_is_one_text(raw: Path, separator: str) -> 
     ]
 
 
+def test_a_step_may_be_what_stands_between_blanks(tmp_path: Path) -> None:
+    rows = [f"U.S. {n} cafe\u0301 (it),L O O O,{split}" for n, split in enumerate(("train",) * 9)]
+    rows += [f"U.S. {split} ,L O,{split}" for split in ("valid", "test")]
+    (tmp_path / "examples.csv").write_text("text,labels,split\n" + "\n".join(rows) + "\n")
+    out, spec = prepared(tmp_path, units="tokens", targets="labels", min_count=2)
+    assert spec.vocabulary == ("<pad>", "<unk>", "(it)", "caf\u00e9", "u.s.")
+    assert Split(out / "train").sequence(0).tolist() == [4, 1, 3, 2]
+    (read,) = TEXT.read("The U.S.  (it)", spec)
+    assert read.steps.tolist() == [1, 4, 2]
+    with pytest.raises(InputError, match="units tokens: what comes next is written in words"):
+        prepared(tmp_path, "next", units="tokens", targets="next")
+    rows.append("U.S. (it) is,L O,train")
+    (tmp_path / "examples.csv").write_text("text,labels,split\n" + "\n".join(rows))
+    with pytest.raises(InputError, match=r"examples\.csv line 13: 2 labels for 3 steps"):
+        prepared(tmp_path, "odd", units="tokens", targets="labels")
+
+
 def test_a_step_may_be_a_character(tmp_path: Path) -> None:
     rows = [f"ab{letter},{number % 2}\n" for number, letter in enumerate("cdefghijkl")]
     (tmp_path / "examples.csv").write_text("text,label\n" + "".join(rows))

@@ -58,9 +58,7 @@ class Audio(Modality):
         """Decode every recording of ``labels.csv`` once; see `Modality.prepare`."""
         assert isinstance(options, AudioOptions)
         targets = TARGETS[options.targets]
-        rows = read_manifest(
-            raw / "labels.csv", "file", targets.column, may_be_empty=targets.may_be_empty
-        )
+        rows = read_manifest(raw / "labels.csv", "file", targets)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, partial(features, options=options), raw)
         written = write_labelled(out, splits, encode, targets, **options.writing())

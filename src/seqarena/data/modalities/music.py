@@ -60,7 +60,7 @@ class Music(Modality):
         """Read every piece of ``labels.csv`` (``file[,split,group]``); see `Modality.prepare`."""
         assert isinstance(options, MusicOptions)
         # The notes are the answer: the manifest has no column for one.
-        rows = read_manifest(raw / MANIFESTS["file"], "file", "file")
+        rows = read_manifest(raw / MANIFESTS["file"], "file", None)
         drawn = options.model_dump(include=set(DrawnOptions.model_fields))
         splits = assign_splits(rows, seed=seed, **drawn)
         decode = partial(piano_roll, steps_per_quarter=options.steps_per_quarter)

@@ -49,9 +49,7 @@ class Signal(Modality):
         """Read every file of ``labels.csv``; the first of train names the channels in order."""
         assert isinstance(options, SignalOptions)
         targets = TARGETS[options.targets]
-        rows = read_manifest(
-            raw / MANIFESTS["file"], "file", targets.column, may_be_empty=targets.may_be_empty
-        )
+        rows = read_manifest(raw / MANIFESTS["file"], "file", targets)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         channels = read_channels(raw / next(splits.of("train")).item)
 

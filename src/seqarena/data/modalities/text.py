@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 import warnings
 from collections.abc import Generator, Iterator
 from functools import lru_cache, partial
@@ -45,6 +46,14 @@ from seqarena.errors import InputError, InputWarning, few
 MOST_TOKENS = 10_000  # of a vocabulary, where nothing else is asked for
 
 
+def given_tokens(text: str) -> list[str]:
+    """Split text at its blanks alone: into tokens that somebody told apart."""
+    return unicodedata.normalize("NFC", text).split()
+
+
+STEPS: dict[str, Tokenise] = {**UNITS, "tokens": given_tokens}  # what splits a text to be read
+
+
 class TextOptions(LabelledOptions):
     """The `prepare:` section of an experiment on text."""
 
@@ -52,16 +61,18 @@ class TextOptions(LabelledOptions):
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
     lowercase: bool = True
-    units: Literal["words", "characters", "subwords"] = "words"  # of a step
+    units: Literal["words", "characters", "subwords", "tokens"] = "words"  # of a step
 
     @property
     def learns_pieces(self) -> bool:
         return self.units == "subwords" or super().learns_pieces
 
     @model_validator(mode="after")
-    def _fits_subwords(self) -> TextOptions:
+    def _fits_targets(self) -> TextOptions:
         if self.units == "subwords" and self.targets == "labels":
-            raise ValueError("units subwords: labels are of words, not of pieces; expected words")
+            raise ValueError("units subwords: labels are of tokens, not of pieces; expected tokens")
+        if self.units == "tokens" and self.targets == "next":
+            raise ValueError("units tokens: what comes next is written in words; expected words")
         if self.units == "subwords" and self.max_vocabulary != MOST_TOKENS:
             raise ValueError("max_vocabulary is of words; of subwords it is `vocabulary`")
         return self
@@ -82,9 +93,8 @@ class Text(Modality):
         rows = read_manifest(
             raw / MANIFESTS["text"],
             "text",
-            targets.column,
+            targets,
             partial(_content, options=options),
-            may_be_empty=targets.may_be_empty,
         )
         splits = assign_splits(rows, seed=seed, **options.splitting())
         texts = (_cased(row.item, options.lowercase) for row in splits.of("train"))
@@ -173,19 +183,19 @@ def _learned(texts: Iterator[str], options: TextOptions) -> tuple[tuple[str, ...
     fewest = options.min_count
     if options.units == "subwords":
         return learn_subwords(texts, specials, size=options.vocabulary, min_count=fewest)
-    tokens = map(UNITS[options.units], texts)
+    tokens = map(STEPS[options.units], texts)
     most = options.max_vocabulary
     return learn_vocabulary(tokens, specials, min_count=fewest, most=most), ()
 
 
 @lru_cache(maxsize=4)  # a server asks with every text
 def _tokeniser(units: str, vocabulary: tuple[str, ...], merges: tuple[str, ...]) -> Tokenise:
-    return Pieces(vocabulary, merges) if units == "subwords" else UNITS[units]
+    return Pieces(vocabulary, merges) if units == "subwords" else STEPS[units]
 
 
 def _content(text: str, options: TextOptions) -> str:
     """Digest the tokens that a model will see; of subwords the words, for pieces come of train."""
-    tokens = UNITS.get(options.units, words)(_cased(text, options.lowercase))
+    tokens = STEPS.get(options.units, words)(_cased(text, options.lowercase))
     seen = "\0".join(tokens[: options.max_length])
     return hashlib.blake2b(seen.encode(), digest_size=16).hexdigest()
 

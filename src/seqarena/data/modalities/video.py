@@ -47,9 +47,7 @@ class Video(Modality):
         """Decode every clip of ``labels.csv`` once; see `Modality.prepare`."""
         assert isinstance(options, VideoOptions)
         targets = TARGETS[options.targets]
-        rows = read_manifest(
-            raw / "labels.csv", "file", targets.column, may_be_empty=targets.may_be_empty
-        )
+        rows = read_manifest(raw / "labels.csv", "file", targets)
         splits = assign_splits(rows, seed=seed, **options.splitting())
         encode = encode_files(self.decode_all, as_asked(options), raw)
         written = write_labelled(out, splits, encode, targets, **options.writing())

@@ -13,12 +13,13 @@ from seqarena.data.modalities import MODALITIES
 from seqarena.data.tables import TableRow
 from seqarena.data.targets import TARGETS, Number
 from seqarena.datasets.base import Dataset
+from seqarena.datasets.own.drawn import drawn
 from seqarena.datasets.own.folders import (
-    copy_classes,
+    class_rows,
     copy_listed,
-    copy_unlabelled,
     manifest_of,
     named_rows,
+    unlabelled_rows,
 )
 from seqarena.datasets.own.pin import digest
 from seqarena.datasets.own.tables import OF_TABLES, rows_of, write_table
@@ -48,8 +49,12 @@ class OwnFiles(Dataset):
         modality: str | None,
         where: str = "data",
         targets: str = "label",
+        share: float = 1.0,
     ) -> None:
-        """Raises `InputError` at the key `where` when the modality or the path is not there."""
+        """Only about a `share` of the rows is drawn, of series all.
+
+        Raises `InputError` at the key `where` when the modality or the path is not there.
+        """
         if modality is None:
             raise InputError(f"{where}: your own files need `modality`: {', '.join(MODALITIES)}")
         if modality not in MODALITIES:
@@ -60,6 +65,7 @@ class OwnFiles(Dataset):
             raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")
         self.modality = modality  # type: ignore[misc]  # one class serves every modality
         self.path, self.reading, self.targets, self.where = path, own, targets, where
+        self.share = share
 
     def write(self, raw: Path) -> None:
         """Write the raw form; raises `InputError` naming the file that cannot be read."""
@@ -75,15 +81,22 @@ class OwnFiles(Dataset):
         elif self.modality == "series":
             rows = rows_of(self.path, self.reading, numbers=True)
             write_table(rows, raw / OF_TABLES["series"])
-        elif self.reading.names:
-            rows = named_rows(self.path, self.modality, self.reading.names)
-            copy_listed(self._checked(rows, "file"), self.path, raw)
-        elif manifest := manifest_of(self.path):
-            copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
-        elif self.modality == "music":
-            copy_unlabelled(self.path, raw, self.modality)
         else:
-            copy_classes(self.path, raw, self.modality)
+            self._write_files(raw)
+
+    def _write_files(self, raw: Path) -> None:
+        manifest = None if self.reading.names else manifest_of(self.path)
+        if manifest is None:
+            copy_listed([*self._checked(self._found(), "file")], self.path, raw)
+        else:
+            copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
+
+    def _found(self) -> Iterator[TableRow]:
+        """Yield the files of a folder that no table lists."""
+        if self.reading.names:
+            return named_rows(self.path, self.modality, self.reading.names)
+        rows = unlabelled_rows if self.modality == "music" else class_rows
+        return rows(self.path, self.modality)
 
     def _rows(self, table: Path, item: str) -> Iterator[TableRow]:
         rows = rows_of(table, self.reading, numbers=TARGETS[self.targets] is Number)
@@ -102,4 +115,6 @@ class OwnFiles(Dataset):
                 if self.reading.names:
                     fix = f"expected {{{column}}} in `names: '{self.reading.names}'`"
                 raise InputError(f"{self.path}: no column '{column}'; {fix}")
-        yield from chain([first], rows)
+        rows = chain([first], rows)
+        kept = rows if self.share == 1 else drawn(rows, self.share, TARGETS[self.targets])
+        yield from kept

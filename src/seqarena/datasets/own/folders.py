@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import warnings
@@ -11,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.labelled import MANIFESTS
-from seqarena.data.tables import TableRow
+from seqarena.data.tables import TableRow, listed
 from seqarena.datasets.own.tables import SPLIT_NAMES, TABLES, write_table
 from seqarena.errors import InputError, InputWarning
-from seqarena.files import write_csv
 
 LABELS = MANIFESTS["file"]
+APART = "[+,;&]"  # between labels in the name of a file
 
 
 def manifest_of(path: Path) -> Path | None:
@@ -29,6 +30,11 @@ def manifest_of(path: Path) -> Path | None:
     return found[0] if found else None
 
 
+def is_file_in(folder: Path, name: str) -> bool:
+    """Tell whether a folder has a file, of whatever a cell of a table may hold as its name."""
+    return os.path.isfile(folder / name)  # noqa: PTH113  # Path.is_file raises for a long text
+
+
 def copy_listed(rows: Iterable[TableRow], folder: Path, raw: Path) -> None:
     """Copy the files that the rows of a table list, relative to a folder, and the table itself."""
     write_table(_copied(rows, folder, raw), raw / LABELS)
@@ -39,7 +45,7 @@ def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[Table
         name = PurePosixPath(row.cells["file"])
         if name.is_absolute() or ".." in name.parts:
             raise InputError(f"{row.place}: '{name}' lies outside {folder}")
-        if not (folder / name).is_file():
+        if not is_file_in(folder, str(name)):
             raise InputError(f"{row.place}: no file '{name}' in {folder}")
         _copy(folder, raw, name)
         yield row
@@ -48,8 +54,9 @@ def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[Table
 def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:
     """Yield the files below a folder with what their names say, by a pattern.
 
-    In ``{label}_{group}_*`` a part in braces is a column, and a star is anything. The ending of a
-    name is no part of it. Raises `InputError` for a file of another name.
+    In ``{label}_{group}_*`` a part in braces is a column, and a star is anything. ``{labels}`` are
+    several, a sign of `APART` between two, or none. The ending of a name is no part of it. Raises
+    `InputError` for a file of another name.
     """
     parts = (_part(part) for part in re.split(r"(\{\w+\}|\*)", names))
     pattern = re.compile("".join(parts))
@@ -57,42 +64,40 @@ def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:
         found = pattern.fullmatch(name.stem)
         if not found:
             raise InputError(f"{path}: expected a name like '{names}{name.suffix}'")
-        yield TableRow(number, str(path), {"file": str(name), **found.groupdict()})
+        said = found.groupdict()
+        if "labels" in said:
+            said["labels"] = listed(filter(None, re.split(APART, said["labels"])))
+        yield TableRow(number, str(path), {"file": str(name), **said})
 
 
 def _part(part: str) -> str:
     if part == "*":
         return ".*"
+    if part == "{labels}":
+        return "(?P<labels>.*?)"
     return f"(?P<{part[1:-1]}>.+?)" if part.startswith("{") else re.escape(part)
 
 
-def copy_unlabelled(folder: Path, raw: Path, modality: str) -> None:
-    """Copy the files below a folder, and write the ``labels.csv`` that lists them."""
-    names = [name for name, _ in _found(folder, modality)]
-    for name in names:
-        _copy(folder, raw, name)
-    write_csv(raw / LABELS, ["file"], ([name] for name in names))
+def unlabelled_rows(folder: Path, modality: str) -> Iterator[TableRow]:
+    """Yield the files below a folder."""
+    for number, (name, path) in enumerate(_found(folder, modality), start=1):
+        yield TableRow(number, str(path), {"file": str(name)})
 
 
-def copy_classes(folder: Path, raw: Path, modality: str) -> None:
-    """Copy the files below class folders, and write the ``labels.csv`` that they amount to."""
-    rows = list(_classes(folder, modality))
-    for name, _, _ in rows:
-        _copy(folder, raw, name)
-    write_csv(raw / LABELS, ["file", "label", "split"], rows)
+def class_rows(folder: Path, modality: str) -> Iterator[TableRow]:
+    """Yield the files in CLASS/ or SPLIT/CLASS/ below a folder, with their class and split.
 
-
-def _classes(folder: Path, modality: str) -> Iterator[tuple[PurePosixPath, str, str]]:
-    """Yield name, class and split (or '') of the files in CLASS/ or SPLIT/CLASS/."""
+    Raises `InputError` for a file that lies elsewhere.
+    """
     for path in folder.rglob(f"{MANIFEST}.*"):
         if path.suffix.lower() in TABLES:  # no signal, though a CSV
             raise InputError(f"{path}: expected at {folder / path.name}")
-    for name, path in _found(folder, modality):
+    for number, (name, path) in enumerate(_found(folder, modality), start=1):
         *splits, label = name.parts[:-1] or ("",)
         split = "".join(SPLIT_NAMES.get(part.lower(), "") for part in splits)
         if not label or len(splits) > 1 or (splits and not split):
             raise InputError(f"{path}: expected CLASS/FILE or SPLIT/CLASS/FILE below {folder}")
-        yield name, label, split
+        yield TableRow(number, str(path), {"file": str(name), "label": label, "split": split})
 
 
 def _found(folder: Path, modality: str) -> list[tuple[PurePosixPath, Path]]:

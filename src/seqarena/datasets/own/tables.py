@@ -23,9 +23,11 @@ from seqarena.data.tables import (
     TableRow,
     check_names,
     ending_of,
+    listed,
     opened_bytes,
     read_records,
 )
+from seqarena.datasets.own.conll import CONLL, are_sentences, sentence_rows
 from seqarena.datasets.own.parallel import Parallel, parallel_texts
 from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import read_json
@@ -33,7 +35,7 @@ from seqarena.files import read_json
 SEPARATED = (".csv", ".tsv", ".txt")
 ARROW = (".parquet", ".pq", ".arrow")
 JSON = (".jsonl", ".ndjson", ".json")
-TABLES = (*SEPARATED, *ARROW, *JSON)
+TABLES = (*SEPARATED, *ARROW, *JSON, *CONLL)
 OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -52,7 +54,7 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
     """Yield the rows of a table, of several by a glob, or of a folder of them, as text cells.
 
     Tables of a folder are its splits, by their names. A cell that is missing is empty, a list is
-    its items with blanks between. Columns have the names that `reading.columns` gives them. With
+    one as `listed` writes it. Columns have the names that `reading.columns` gives them. With
     `numbers` a cell `1,5` is a number where semicolons stand between cells. Raises `InputError`
     naming the file and row, by its number in the user's own file.
     """
@@ -144,6 +146,8 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
     suffix = ending_of(path)
     if path.is_dir():
         yield from _saved_rows(path)
+    elif suffix in CONLL or (suffix == ".txt" and are_sentences(path, reading.encoding)):
+        yield from sentence_rows(path, reading.encoding)
     elif suffix in SEPARATED:
         yield from _separated_rows(path, reading, numbers)
     elif suffix in ARROW:
@@ -189,11 +193,7 @@ def _saved_rows(folder: Path) -> Iterator[TableRow]:
     """Read what ``Dataset.save_to_disk`` wrote: Arrow streams, and the names of classes."""
     state, info = read_json(folder / SAVED), folder / "dataset_info.json"
     features = (read_json(info).get("features") or {}) if info.is_file() else {}
-    classes = {
-        name: feature["names"]
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-    }
+    classes = {name: names for name, feature in features.items() if (names := _names(feature))}
     count = 0
     for entry in state["_data_files"]:
         part = folder / entry["filename"]
@@ -202,6 +202,14 @@ def _saved_rows(folder: Path) -> Iterator[TableRow]:
             for row in _batches(folder, stream, classes, count):
                 count += 1
                 yield row
+
+
+def _names(feature: Any) -> list[str]:
+    """Return the names of classes that a feature has as numbers, be they in lists; else none."""
+    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List"):
+        feature = feature.get("feature")
+    is_class = isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    return list(feature["names"]) if is_class else []
 
 
 def _batches(
@@ -215,12 +223,17 @@ def _batches(
             number += 1
             place = f"{path} row {number}"
             cells = {
-                name: classes[name][value]
-                if name in classes and value is not None
-                else _cell(value, place, name)
+                name: _cell(_named(value, classes.get(name)), place, name)
                 for name, value in zip(names, values, strict=True)
             }
             yield TableRow(number, place, cells)
+
+
+def _named(value: Any, names: list[str] | None) -> Any:
+    """Return a number of a class, or a list of them, by their names, where these are known."""
+    if names is None or value is None:
+        return value
+    return [names[each] for each in value] if isinstance(value, list) else names[value]
 
 
 def _json_rows(path: Path, encoding: str) -> Iterator[TableRow]:
@@ -260,7 +273,7 @@ def _cell(value: Any, place: str, name: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, list | tuple):
-        return " ".join(_cell(each, place, name) for each in value)
+        return listed(_cell(each, place, name) for each in value)
     if isinstance(value, dict | bytes):
         kind = "an object" if isinstance(value, dict) else "bytes"
         raise InputError(f"{place}: column '{name}': expected text or a number, found {kind}")

@@ -1,0 +1,65 @@
+"""Sentences with a token and its tag in each line."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from seqarena.config import OwnData
+from seqarena.data.labelled import read_manifest
+from seqarena.data.rows import Row
+from seqarena.data.targets import TARGETS
+from seqarena.datasets import dataset
+from seqarena.datasets.own.conll import are_sentences
+from seqarena.errors import InputError
+
+
+def read(path: Path) -> list[Row]:
+    raw = path.parent / "raw"
+    raw.mkdir()
+    own = OwnData(path=str(path), columns={"text": "1", "labels": "2"})
+    dataset(own, "text", targets="labels").write(raw)
+    return [*read_manifest(raw / "examples.csv", "text", TARGETS["labels"])]
+
+
+SENTENCES = "Ann B-p\nleft\tO\n\n\n-DOCSTART- O\n\nwe O\nmet O\nBob B-p"
+
+
+@pytest.mark.parametrize("name", ["a.conll", "a.bio", "a.txt", "a.conll.gz"])
+def test_a_token_and_its_tag_in_each_line_are_sentences(name: str, tmp_path: Path) -> None:
+    packed = gzip.compress if name.endswith(".gz") else bytes
+    (tmp_path / name).write_bytes(packed(SENTENCES.encode()))
+    found = read(tmp_path / name)
+    assert [(r.item, r.target) for r in found] == [("Ann left", "B-p O"), ("we met Bob", "O O B-p")]
+    assert [row.place[-6:] for row in found] == ["line 1", "line 7"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a O\nb O x\n\nc O\n", "line 2: expected 2 cells, as before, found 3"),
+        (b"a O\n\nb\n", "line 3: expected 2 cells, as before, found 1"),
+        (b"a\nb\n\nc\n", "line 1: expected a token and its tag, found 1"),
+        (b"a O\n\n\xe9 O\n", "line 3: the byte 0xe9 is not UTF-8"),
+        (b"\n", "no rows"),
+    ],
+)
+def test_a_line_that_is_no_token_and_its_tag_is_told(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "a.conll").write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.conll:? {message}"):
+        read(tmp_path / "a.conll")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a\tb\nc\td\n", "a b c\n\nd e\nf g\n", "a b\n\nc d\n\ne f\n", "one\n\ntwo\nthree\n", ""],
+)
+def test_a_text_without_as_many_cells_in_each_line_is_another_table(
+    content: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    assert not are_sentences(tmp_path / "a.txt", "utf-8")
