@@ -38,6 +38,10 @@ Group = Annotated[
 Series = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="which of several series a row is of: a shop")
 ]
+Known = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="of a series, known ahead: a price; may be given again"),
+]
 Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
 Header = Annotated[
     bool, typer.Option("--header/--no-header", help="the first row of a table names its columns")
@@ -63,6 +67,7 @@ def inspect(
     split: Split = None,
     group: Group = None,
     series: Series = None,
+    known: Known = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -74,9 +79,9 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    ahead = tuple(known or ())
+    asked = Asked(task, input, target, split, group, series, ahead, encoding, header, quotes, names)
+    look = look_at(path, asked)
     _print(look)
     print(f"Drawn: {page_of_files(path, look.proposal, PICTURES)}")
 
@@ -90,6 +95,7 @@ def add(
     split: Split = None,
     group: Group = None,
     series: Series = None,
+    known: Known = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -105,9 +111,9 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    look = look_at(
-        path, Asked(task, input, target, split, group, series, encoding, header, quotes, names)
-    )
+    ahead = tuple(known or ())
+    asked = Asked(task, input, target, split, group, series, ahead, encoding, header, quotes, names)
+    look = look_at(path, asked)
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)

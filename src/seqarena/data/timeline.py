@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,14 @@ class Timeline:
     def complete(self) -> Array:
         """Tell the steps at which no value is missing, ``(S,)``."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    @property
+    def with_targets(self) -> Timeline:
+        """The steps up to the last that has a target, the first column; all where none has."""
+        there = np.flatnonzero(np.isfinite(self.values[:, 0]))
+        kept = slice(there[-1] + 1 if len(there) else None)
+        steps = {name: getattr(self, name)[kept] for name in ("times", "values", "observed")}
+        return replace(self, **steps)
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _signal(s: DataSpec, train: Split, i: int, labels: list[str], title: str, p:
 
 
 def _series(s: DataSpec, train: Split, i: int, labels: list[str], title: str, p: Path) -> None:
-    columns = [s.options["target"], *s.options["covariates"]]
+    columns = [s.options["target"], *s.options["covariates"], *s.options.get("known", ())]
     examples.lines(train.sequence(i), columns, train.targets[i], s.step, title, p)
 
 
