@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqarena.data.features import features_of
 from seqarena.data.modalities.base import Input
-from seqarena.data.scaling import Standard
+from seqarena.data.scaling import Standard, standard_of
 from seqarena.data.store import DataSpec
 from seqarena.data.timeline import Timeline
 from seqarena.data.windows import named, where
@@ -41,12 +40,12 @@ def latest_window(path: Path, name: str, timeline: Timeline, spec: DataSpec) -> 
     if filled:
         message = f"{filled} of the last {needed} steps were missing and are interpolated"
         warnings.warn(f"{place}: {message}", InputWarning, stacklevel=3)
-    standard = _standard(name, encoding) or Standard.of(timeline.values, place)
+    standard = standard_of(name, encoding) or Standard.of(timeline.values, place)
     features = features_of(whole, encoding, standard, place)[found - needed : found]
     origin = named(name, timeline.times[-1])
     if "series" not in encoding:
         return Input(origin, features)
-    return Input(origin, features, np.array([standard.means[0], standard.stds[0], np.nan]))
+    return Input(origin, features, standard.of_target)
 
 
 def _check_known(place: str, timeline: Timeline, end: int, spec: DataSpec) -> None:
@@ -58,9 +57,3 @@ def _check_known(place: str, timeline: Timeline, end: int, spec: DataSpec) -> No
         after = f"the {spec.horizon} steps after {timeline.times[end - 1].isoformat()}"
         rows = f"rows that hold {few(map(repr, names))}, and no '{target}'"
         raise InputError(f"{place}: {told} of {after} have {rows}; the forecast needs all")
-
-
-def _standard(name: str, encoding: dict[str, Any]) -> Standard | None:
-    """Return what scales a series of train, or None for one that it had not."""
-    known = encoding["standards"].get(name) if "series" in encoding else encoding
-    return None if known is None else Standard(known["means"], known["stds"])
