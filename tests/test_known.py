@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -271,3 +272,29 @@ def test_it_is_drawn_beside_the_other_columns(tmp_path: Path) -> None:
     data = prepared(tmp_path, table())
     (tmp_path / "page").mkdir()
     assert len(look_over("shop", data, tmp_path / "page").examples) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "digest"),
+    [
+        (
+            {"covariates": ["rain"]},
+            "df90d54637f4f7fe727c4ef5d7717a7d8586710e81c899017a26f26569ac8065",
+        ),
+        (
+            {"series": "shop", "static": ["size"], "lookback": 2},
+            "aac57dc52bdf1d3e1cfc9e6ed023974aa8aca3117654af261378dc7824675e0e",
+        ),
+    ],
+)
+def test_experiments_without_it_are_prepared_as_they_were(
+    options: dict[str, object], digest: str, tmp_path: Path
+) -> None:
+    """To the byte: what was trained on them stays in use."""
+    frame = table(64, "ab" if "series" in options else "a")
+    for number, column in enumerate(("sold", "rain")):
+        frame[column] = (frame["number"] * (7 + number)) % 16  # of deviations without rounding
+    frame["size"] = frame["shop"].map({"a": 1, "b": 3})
+    data = prepared(tmp_path, frame, **{"covariates": [], "known": [], "horizon": 3, **options})
+    files = sorted(path for path in data.folder.rglob("*") if path.is_file())
+    assert sha256(b"".join(path.read_bytes() for path in files)).hexdigest() == digest
