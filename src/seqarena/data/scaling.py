@@ -55,7 +55,7 @@ def scales_of_series(names: Sequence[str], count: int, encoding: dict[str, Any])
 
     Raises `InputError` where they are not all named, or one is that train had not.
     """
-    kind = encoding["series"]
+    kind = encoding["series"] or "target"
     if len(names) != count:
         needed = f"{count} sequences need as many names of '{kind}'"
         raise InputError(f"series: {needed}, found {len(names)}")

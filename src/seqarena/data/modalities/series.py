@@ -22,7 +22,7 @@ from seqarena.data.latest import latest_window
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.scaling import Standard
 from seqarena.data.store import SCALE, SPLITS, Array, DataSpec
-from seqarena.data.timeline import Clock, Columns, Timeline, read_timelines
+from seqarena.data.timeline import ASKED, Clock, Columns, Timeline, by_target, read_timelines
 from seqarena.data.windows import (
     Member,
     Shape,
@@ -54,7 +54,7 @@ class SeriesOptions(Strict):
     """The `prepare:` section of an experiment on a time series."""
 
     time: str  # column of ISO 8601 time stamps
-    target: str  # column to forecast
+    target: str | tuple[str, ...]  # column to forecast, or several
     covariates: tuple[str, ...] = ()  # further columns to look back on
     known: tuple[str, ...] = ()  # such columns whose values over the horizon are known as well
     series: str | None = None  # column that names the series of a row, where there are several
@@ -87,14 +87,26 @@ class SeriesOptions(Strict):
     @property
     def columns(self) -> Columns:
         """Which columns it reads."""
-        values = (self.target, *self.covariates, *self.known)
+        values = (*self.targets, *self.covariates, *self.known)
         return Columns(self.time, values, self.series, self.static)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is forecast."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several series, of a column that names them or of several targets."""
+        return self.series is not None or len(self.targets) > 1
 
     @model_validator(mode="after")
     def _sound(self) -> SeriesOptions:
         for name, share in (("valid", self.valid), ("test", self.test)):
             if share > 1 and share != int(share):
                 raise ValueError(f"{name}: expected a fraction or a whole number, found {share}")
+        if not self.targets:
+            raise ValueError("target: expected a column, or several, found none")
         if self.static and self.series is None:
             raise ValueError("static: needs `series`, the column that names the series of a row")
         by = () if self.series is None else (self.series,)
@@ -108,6 +120,7 @@ class SeriesOptions(Strict):
 class Series(Modality):
     """Windows of regular series, split by time: of one, or of a panel of several in one table.
 
+    Several targets make several series of each, see `by_target`.
     A step is ``(D,)`` float32: feature 0 is the scaled target, then the scaled covariates, then
     what is known, now and ahead, then the calendar, then what is static. Targets are ``(H,)``
     float32, scaled alike: ``unscaled = scaled * std + mean`` of `store.SCALE`, whose ``naive_mae``
@@ -127,6 +140,7 @@ class Series(Modality):
         assert isinstance(options, SeriesOptions)
         path = raw / SERIES
         timelines = read_timelines(path, options.columns, options.max_gap, clock=options.clock)
+        timelines = by_target(timelines, options.targets)
         if options.known:  # rows of the future are there to be forecast, not to be divided
             timelines = {name: each.with_targets for name, each in timelines.items()}
         members = with_train(path, _members(path, options, timelines))
@@ -141,7 +155,7 @@ class Series(Modality):
             [(standards[m.name].means[0], standards[m.name].stds[0], m.naive_mae) for m in members]
         )
         for split in SPLITS:
-            own = scales if options.series is not None else None
+            own = scales if options.several else None
             write_windows(out / split, members, features, own)
         step, step_size = _unit(members[0].timeline.step)
         return DataSpec(
@@ -151,7 +165,7 @@ class Series(Modality):
             step=step,
             step_size=step_size,
             horizon=options.horizon,
-            target={} if options.series else dict(zip(SCALE, scales[0].tolist(), strict=True)),
+            target={} if options.several else dict(zip(SCALE, scales[0].tolist(), strict=True)),
             options=encoding,
             sizes={split: sum(len(m.origins[split]) for m in members) for split in SPLITS},
         )
@@ -163,11 +177,13 @@ class Series(Modality):
         that has no such window is told, and left out where others have.
         """
         path, encoding = Path(source), spec.options
-        values = (encoding["target"], *encoding["covariates"], *encoding.get("known", ()))
-        statics = tuple(static["column"] for static in encoding.get("static", ()))
+        targets = tuple(encoding.get("targets", (encoding["target"],)))
+        values = (*targets, *encoding["covariates"], *encoding.get("known", ()))
+        statics = tuple(s["column"] for s in encoding.get("static", ()) if s["column"] != ASKED)
         columns = Columns(encoding["time"], values, encoding.get("series"), statics)
         clock = Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0))
         timelines = read_timelines(path, columns, encoding["max_gap"], encoding["step"], clock)
+        timelines = by_target(timelines, targets)
         found, refused = list[Input](), list[InputError]()
         for name, timeline in timelines.items():
             try:
@@ -218,7 +234,7 @@ def _encoding(
     """Collect what encodes a new input the same way; all of it is learned from train alone."""
     encoding = {
         "time": options.time,
-        "target": options.target,
+        "target": ", ".join(options.targets),
         "covariates": list(options.covariates),
         "lookback": options.lookback,
         "max_gap": options.max_gap,
@@ -230,12 +246,15 @@ def _encoding(
     if options.known:
         ahead = steps_ahead(options.lookback, options.horizon)
         encoding |= {"known": list(options.known), "ahead": ahead}
-    if options.series is None:
+    if not options.several:
         return {**encoding, **asdict(standards[""])}
+    static = options.static
+    if len(options.targets) > 1:
+        encoding["targets"], static = list(options.targets), (*static, ASKED)
     return {
         **encoding,
         "series": options.series,
-        "static": statics.learned(options.static, [m.timeline.static for m in members]),
+        "static": statics.learned(static, [m.timeline.static for m in members]),
         "standards": {name: asdict(standard) for name, standard in standards.items()},
     }
 
