@@ -100,14 +100,14 @@ def test_each_series_is_scaled_by_its_own_train(tmp_path: Path) -> None:
 
 
 def test_windows_of_one_week_are_one_draw_whatever_their_series(tmp_path: Path) -> None:
-    test = prepared(tmp_path, table()).split("test")
+    test = prepared(tmp_path, table(), horizon=3).split("test")
     groups, examples = groups_of(test), test.examples()
-    assert len(examples) == 42 and examples[0]["id"] == "a 2021-06-08T00:00:00"
+    assert len(examples) == 54 and examples[0]["id"] == "a 2021-06-08T00:00:00"
     weeks: dict[str, set[int]] = {}
     for example, group in zip(examples, groups, strict=True):
         weeks.setdefault(example["id"][2:], set()).add(int(group))
     assert all(len(found) == 1 for found in weeks.values()), "a day is in one group for all shops"
-    assert len(set(groups)) == 3, "14 days from a Tuesday on"
+    assert len(set(groups)) == 3, "18 days from a Tuesday on"
 
 
 def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:

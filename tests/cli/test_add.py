@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -81,3 +82,11 @@ def test_a_name_that_a_shell_would_take_apart_is_refused(name: str, root: Path) 
     (root / "params.yaml").write_text(f"experiments: {{'{name}': {{}}}}\n")
     with pytest.raises(InputError, match="expected letters, digits, '-' and '_' as a name"):
         read_params()
+
+
+def test_what_is_known_ahead_may_be_several_columns(root: Path) -> None:
+    rows = [f"{np.datetime64('2021-03-01') + n},{n % 7},{n % 5}.5,{n % 3}\n" for n in range(400)]
+    rows += ["2022-04-05,,1.5,2\n", "2022-04-06,,2.5,0\n"]  # of the future
+    (root / "files" / "b.csv").write_text("day,sold,price,open\n" + "".join(rows))
+    add("shop", "files/b.csv", "--target", "sold", "--known", "price", "--known", "open")
+    assert load("shop").config.prepare["known"] == ["price", "open"]

@@ -253,6 +253,11 @@ def test_a_test_split_of_few_groups(enough: Evidence) -> None:
         "The test split has 14 independent groups, and 30 are the fewest to judge by: add groups "
         "to test; more repetitions do not help."
     )
+    assert small_test(replace(enough, groups=1)) == (
+        "The test split has 1 independent group, and 30 are the fewest to judge by, so that "
+        "intervals hold the chance of repetitions alone: add groups to test; more repetitions do "
+        "not help."
+    )
     assert small_test(replace(enough, groups=30)) is None
 
 

@@ -259,6 +259,22 @@ def test_a_series_over_time(tmp_path: Path) -> None:
         look(tmp_path / "b.csv", target="load")
 
 
+def test_what_is_known_ahead_of_a_series(tmp_path: Path) -> None:
+    series(tmp_path / "a.csv", "D")
+    text = (tmp_path / "a.csv").read_text() + "2021-02-09T00,,4.5\n"  # a row of the future
+    (tmp_path / "a.csv").write_text(text)
+    prepare = look(tmp_path / "a.csv", known=("heat",)).proposal.prepare
+    assert (prepare["target"], prepare["known"]) == ("load", ["heat"])
+    assert "covariates" not in prepare
+    with pytest.raises(InputError, match="--known load: not a number at all times; .*: heat"):
+        look(tmp_path / "a.csv", target="load", known=("load",))
+    with pytest.raises(InputError, match=r"--known heatt: not .*; that could be: heat"):
+        look(tmp_path / "a.csv", target="load", known=("heatt",))
+    (tmp_path / "b.csv").write_text("text,label\nwell,1\n" * 9)
+    with pytest.raises(InputError, match="no column is a time; say which with --input"):
+        look(tmp_path / "b.csv", known=("label",))
+
+
 def sound(path: Path) -> None:
     soundfile.write(path, np.zeros(8000), 8000)
 

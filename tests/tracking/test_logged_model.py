@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from seqarena.data.store import DataSpec, write_spec
+from seqarena.errors import InputError
 from seqarena.models.variants import added_space
 from seqarena.predict import Predictor, save_model
 from seqarena.tasks import task_for
@@ -111,6 +112,44 @@ def test_features_of_any_length(ledger: Ledger, database: Database, tmp_path: Pa
     for answer, other, want in zip(answers, ragged, wanted, strict=True):
         assert answer == other
         assert answer["probabilities"] == pytest.approx(want["probabilities"], abs=1e-6)
+
+
+def test_series_of_a_panel_are_forecast_in_their_own_unit(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    standards = {
+        "shop a": {"means": [100.0], "stds": [10.0]},
+        "b": {"means": [-1.0], "stds": [0.5]},
+    }
+    options = {"covariates": [], "series": "shop", "static": [], "standards": standards}
+    spec = DataSpec(
+        modality="series",
+        feature_shape=(1,),
+        max_length=6,
+        step="day",
+        step_size=1.0,
+        horizon=2,
+        options=options,
+    )
+    asked, task = {**HYPERPARAMETERS, "patch": 1}, task_for("forecasting")
+    about = {"task": "forecasting", "variant": "gru", "hyperparameters": asked}
+    folder = tmp_path / "models" / "gru"
+    save_model(folder, task.model("gru", spec, asked).state_dict(), spec, about)
+    loaded = mlflow.pyfunc.load_model(_logged(ledger, database("a.db"), folder))
+    windows = np.random.default_rng(0).normal(size=(3, 6, 1)).astype(np.float32)
+    answers = loaded.predict(windows, params={"series": ["b", "shop a", "b"]})
+    scaled = [answer["forecast"] for answer in Predictor(folder).predict(list(windows))]
+    for answer, raw, (mean, std) in zip(
+        answers, scaled, [(-1, 0.5), (100, 10), (-1, 0.5)], strict=True
+    ):
+        assert answer["forecast"] == pytest.approx(mean + std * np.array(raw), rel=1e-5)
+    for names, told in (
+        ([], "series: 3 sequences need as many names of 'shop', found 0"),
+        (["b"], "series: 3 sequences need as many names of 'shop', found 1"),
+        (["b", "b", "shop b"], "series: no shop named 'shop b'; did you mean 'shop a'"),
+    ):
+        with pytest.raises(InputError, match=told):
+            loaded.predict(windows, params={"series": names})
 
 
 def test_text(ledger: Ledger, database: Database, tmp_path: Path) -> None:

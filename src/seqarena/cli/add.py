@@ -38,6 +38,10 @@ Group = Annotated[
 Series = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="which of several series a row is of: a shop")
 ]
+Known = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="of a series, known ahead: a price; may be given again"),
+]
 Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
 Header = Annotated[
     bool, typer.Option("--header/--no-header", help="the first row of a table names its columns")
@@ -66,6 +70,7 @@ def inspect(
     split: Split = None,
     group: Group = None,
     series: Series = None,
+    known: Known = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -78,7 +83,10 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    ahead = tuple(known or ())
+    asked = Asked(
+        task, input, target, split, group, series, ahead, encoding, header, quotes, names, units
+    )
     look = look_at(path, asked)
     _print(look)
     page, of = page_of_files(path, look.proposal, PICTURES)
@@ -94,6 +102,7 @@ def add(
     split: Split = None,
     group: Group = None,
     series: Series = None,
+    known: Known = None,
     encoding: Encoding = "utf-8",
     header: Header = True,
     quotes: Quotes = True,
@@ -110,7 +119,10 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    asked = Asked(task, input, target, split, group, series, encoding, header, quotes, names, units)
+    ahead = tuple(known or ())
+    asked = Asked(
+        task, input, target, split, group, series, ahead, encoding, header, quotes, names, units
+    )
     look = look_at(path, asked)
     _print(look)
     protocols = params.get("protocols") or {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from seqarena.data.store import SPLITS, Array
-from seqarena.errors import InputError
+from seqarena.errors import InputError, unknown
 
 CHUNK = 1 << 16  # steps read at once
 CONSTANT = 1e-6  # of its mean: a smaller deviation is the rounding of float32
@@ -36,6 +37,33 @@ class Standard:
     def __call__(self, values: Array) -> Array:
         scaled: Array = (values - self.means) / self.stds
         return scaled
+
+    @property
+    def of_target(self) -> Array:
+        """What scales the first column, ``(3,)`` as `store.SCALE`; no naive error is known."""
+        return np.array([self.means[0], self.stds[0], np.nan])
+
+
+def standard_of(series: str, encoding: dict[str, Any]) -> Standard | None:
+    """Return what scales a series of train, or None for one of a panel that it had not."""
+    known = encoding["standards"].get(series) if "series" in encoding else encoding
+    return None if known is None else Standard(known["means"], known["stds"])
+
+
+def scales_of_series(names: Sequence[str], count: int, encoding: dict[str, Any]) -> Array:
+    """Return what scales the target of each of `count` sequences of a panel ``(N, 3)``, by name.
+
+    Raises `InputError` where they are not all named, or one is that train had not.
+    """
+    kind = encoding["series"] or "target"
+    if len(names) != count:
+        needed = f"{count} sequences need as many names of '{kind}'"
+        raise InputError(f"series: {needed}, found {len(names)}")
+    standards = [standard_of(name, encoding) for name in names]
+    for name, standard in zip(names, standards, strict=True):
+        if standard is None:
+            raise unknown("series", kind, name, encoding["standards"])
+    return np.stack([standard.of_target for standard in standards if standard is not None])
 
 
 def scale_by_train(out: Path, *, least_std: float = 0.0) -> tuple[Array, Array]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from seqarena.errors import InputError
 
 MISSING = {"", "na", "nan", "null", "none"}
 OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$", re.IGNORECASE)
+ASKED = ""  # in place of a static column: which of several targets a series is of
 SPARSEST = 10  # steps of the grid per row; a grid emptier than that comes from a wrong time stamp
 
 
@@ -35,6 +36,14 @@ class Timeline:
     def complete(self) -> Array:
         """Tell the steps at which no value is missing, ``(S,)``."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
+
+    @property
+    def with_targets(self) -> Timeline:
+        """The steps up to the last that has a target, the first column; all where none has."""
+        there = np.flatnonzero(np.isfinite(self.values[:, 0]))
+        kept = slice(there[-1] + 1 if len(there) else None)
+        steps = {name: getattr(self, name)[kept] for name in ("times", "values", "observed")}
+        return replace(self, **steps)
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,24 @@ def read_timelines(
         raise InputError(f"{path}: every row {of}has the same time")
     grid = step or common_step([rows.ticks for rows in found.values()])
     return {name: _timeline(rows, grid, max_gap) for name, rows in found.items()}
+
+
+def by_target(timelines: Mapping[str, Timeline], targets: Sequence[str]) -> dict[str, Timeline]:
+    """Make a series of each target of each series, in which it is the first column.
+
+    The other targets follow it, then all else. So each is forecast from the history of all, has a
+    scale and a score of its own, and all that forecasts one series forecasts several targets. Which
+    of them is asked is static. A single target leaves everything as it is.
+    """
+    if len(targets) == 1:
+        return dict(timelines)
+    found = {}
+    for name, timeline in timelines.items():
+        for place, target in enumerate(targets):
+            rest = [column for column in range(timeline.values.shape[1]) if column != place]
+            values, static = timeline.values[:, [place, *rest]], (*timeline.static, target)
+            found[f"{name} {target}".strip()] = replace(timeline, values=values, static=static)
+    return found
 
 
 def read_timeline(

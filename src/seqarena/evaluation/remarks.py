@@ -78,6 +78,8 @@ def small_test(evidence: Evidence) -> str | None:
     if count < FEWEST_GROUPS:
         groups = f"{count} independent group{'s' * (count != 1)}"
         told = f"The test split has {groups}, and {FEWEST_GROUPS} are the fewest to judge by"
+        if count == 1:
+            told += ", so that intervals hold the chance of repetitions alone"
         return f"{told}: add groups to test; more repetitions do not help."
     distance = _distance(evidence)
     if visible is None or visible <= COARSE * distance or 2 * _by_repetition(evidence) > visible:

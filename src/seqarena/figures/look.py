@@ -122,7 +122,9 @@ def _signal(s: DataSpec, train: Split, i: int, labels: list[str], title: str, p:
 
 
 def _series(s: DataSpec, train: Split, i: int, labels: list[str], title: str, p: Path) -> None:
-    columns = [s.options["target"], *s.options["covariates"]]
+    others = ["another target"] * (len(s.options.get("targets", [])) - 1)
+    covariates = [*s.options["covariates"], *s.options.get("known", ())]
+    columns = [s.options["target"], *others, *covariates]
     examples.lines(train.sequence(i), columns, train.targets[i], s.step, title, p)
 
 

@@ -47,20 +47,27 @@ CHOICES = (NONE, *NORMS)
 class NormalisedWindows(SequenceModel):
     """A model of windows that are normalised before it, and its forecast put back.
 
-    The first `columns` features are values that are measured; the others, the calendar, are left as
-    they are. Every output is of the first column.
+    The features ``(B, T, D)`` are, in this order: `measured` columns, which are normalised; `known`
+    columns, now and at each of so many steps `ahead`, of which the level of the lookback is taken,
+    ahead too; and the others, the calendar, which are left as they are. What is known is divided by
+    no deviation: a holiday beyond a lookback that has none would come out as hundreds. Every output
+    is of the first column.
     """
 
-    def __init__(self, model: SequenceModel, norm: str, columns: int) -> None:
+    def __init__(
+        self, model: SequenceModel, norm: str, measured: int, known: int = 0, ahead: int = 0
+    ) -> None:
         super().__init__(model.frontend, model.encoder, model.head)
-        self.scale, self.columns = NORMS[norm], columns
+        self.scale, self.measured, self.known, self.ahead = NORMS[norm], measured, known, ahead
 
     def encode(self, batch: Batch, state: Any = None) -> Encoded:
-        values, others = batch.inputs[..., : self.columns], batch.inputs[..., self.columns :]
+        widths = (self.measured, self.known * (1 + self.ahead))
+        values, known, others = batch.inputs.tensor_split((widths[0], sum(widths)), 2)
         level, spread = self.scale(values, batch.lengths)
+        now = self.scale(known[..., : self.known], batch.lengths).level.repeat(1, 1, 1 + self.ahead)
         real = mask_of(batch.lengths, values.shape[1])[:, :, None]  # padding stays zero
-        normalised = torch.cat([(values - level) / spread * real, others], 2)
-        return super().encode(batch._replace(inputs=normalised), state)
+        shifted = [(values - level) / spread * real, (known - now) * real, others]
+        return super().encode(batch._replace(inputs=torch.cat(shifted, 2)), state)
 
     def forward(self, batch: Batch, state: Any = None) -> Logits:
         output = super().forward(batch, state)

@@ -23,6 +23,7 @@ class Asked:
     split: str | None = None
     group: str | None = None
     series: str | None = None  # names the series of a row, where a table holds several
+    known: tuple[str, ...] = ()  # columns of a series whose values over the horizon are known
     encoding: str = "utf-8"
     header: bool = True
     quotes: bool = True

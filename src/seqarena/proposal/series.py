@@ -45,18 +45,14 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     own = [c for c in columns if c.name not in (time.name, series)]
     static = [] if series is None else _static(path, own, series, asked)
     numbers = [c for c in own if c.is_numeric and c.name not in static]
-    target = one(path, numbers, asked.target, "target", "what is forecast")
-    others = [c.name for c in numbers if c.name != target.name and not c.missing]
+    target, others = _roles(path, numbers, asked)
     step, steps = _step(path, time), count if series is None else len(time.values)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
     lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
-    prepare: dict[str, Any] = {"time": time.name, "target": target.name}
+    prepare: dict[str, Any] = {"time": time.name, "target": target}
     if series is not None:
         prepare["series"] = series
-    if others:
-        prepare["covariates"] = others
-    if static:
-        prepare["static"] = static
+    prepare |= {key: names for key, names in {**others, "static": static}.items() if names}
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
     if steps < SHORT:
         prepare["stride"] = 1
@@ -72,6 +68,15 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
         prepare=prepare,
         hourly=step == HOUR and lookback >= WEEK,
     )
+
+
+def _roles(path: Path, numbers: Sequence[Column], asked: Asked) -> tuple[str, dict[str, list[str]]]:
+    """Return what is forecast, and the covariates and known columns that it is forecast by."""
+    free = [c for c in numbers if c.name not in asked.known or c.name == asked.target]
+    target = one(path, free, asked.target, "target", "what is forecast").name
+    others = [c for c in numbers if c.name != target and not c.missing]
+    known = [one(path, others, name, "known", "a number at all times").name for name in asked.known]
+    return target, {"covariates": [c.name for c in others if c.name not in known], "known": known}
 
 
 def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked) -> str | None:
@@ -107,7 +112,8 @@ def _static(path: Path, columns: Sequence[Column], series: str, asked: Asked) ->
     What names each series anew, as the series itself does, is left out.
     """
     candidates = [c for c in columns if c.kind in ("class", "number") and not c.missing]
-    constant = {c.name: dict[str, str]() for c in candidates if c.name != asked.target}
+    varying = (asked.target, *asked.known)
+    constant = {c.name: dict[str, str]() for c in candidates if c.name not in varying}
     for row in rows_of(path, asked.reading):
         for name in list(constant):
             if constant[name].setdefault(row.cells[series], row.cells[name]) != row.cells[name]:

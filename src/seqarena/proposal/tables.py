@@ -71,7 +71,7 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
     texts = [c for c in columns if c.kind == "text"]
-    timed = asked.series is not None or (times and not texts)
+    timed = asked.series is not None or asked.known or (times and not texts)
     if asked.task in OF_SERIES or (asked.task is None and timed):
         return Look(found, propose_series(path, columns, count, asked))
     proposal = _texts(path, columns, count, asked)

@@ -26,4 +26,7 @@ class WindowTask(PooledTask):
         norm = hyperparameters.get("window_norm", NONE)
         if norm == NONE:
             return model
-        return NormalisedWindows(model, norm, columns=1 + len(spec.options["covariates"]))
+        targets = max(1, len(spec.options.get("targets", ())))
+        measured = targets + len(spec.options["covariates"])
+        known, ahead = (len(spec.options.get(name, ())) for name in ("known", "ahead"))
+        return NormalisedWindows(model, norm, measured, known, ahead)

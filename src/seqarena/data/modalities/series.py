@@ -16,16 +16,17 @@ from pydantic import Field, field_validator, model_validator
 
 from seqarena.config import Strict
 from seqarena.data import statics
-from seqarena.data.grids import BUSINESS_DAY, DAY, Step, seconds_of
+from seqarena.data.features import features_of, steps_ahead
+from seqarena.data.grids import BUSINESS_DAY, Step
+from seqarena.data.latest import latest_window
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.scaling import Standard
 from seqarena.data.store import SCALE, SPLITS, Array, DataSpec
-from seqarena.data.timeline import Clock, Columns, Timeline, read_timelines
+from seqarena.data.timeline import ASKED, Clock, Columns, Timeline, by_target, read_timelines
 from seqarena.data.windows import (
     Member,
     Shape,
     check_windows,
-    named,
     where,
     with_train,
     write_windows,
@@ -53,8 +54,9 @@ class SeriesOptions(Strict):
     """The `prepare:` section of an experiment on a time series."""
 
     time: str  # column of ISO 8601 time stamps
-    target: str  # column to forecast
+    target: str | tuple[str, ...]  # column to forecast, or several
     covariates: tuple[str, ...] = ()  # further columns to look back on
+    known: tuple[str, ...] = ()  # such columns whose values over the horizon are known as well
     series: str | None = None  # column that names the series of a row, where there are several
     static: tuple[str, ...] = ()  # columns that are the same in all rows of a series
     lookback: Count = 168
@@ -85,17 +87,30 @@ class SeriesOptions(Strict):
     @property
     def columns(self) -> Columns:
         """Which columns it reads."""
-        return Columns(self.time, (self.target, *self.covariates), self.series, self.static)
+        values = (*self.targets, *self.covariates, *self.known)
+        return Columns(self.time, values, self.series, self.static)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is forecast."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several series, of a column that names them or of several targets."""
+        return self.series is not None or len(self.targets) > 1
 
     @model_validator(mode="after")
     def _sound(self) -> SeriesOptions:
         for name, share in (("valid", self.valid), ("test", self.test)):
             if share > 1 and share != int(share):
                 raise ValueError(f"{name}: expected a fraction or a whole number, found {share}")
+        if not self.targets:
+            raise ValueError("target: expected a column, or several, found none")
         if self.static and self.series is None:
             raise ValueError("static: needs `series`, the column that names the series of a row")
         by = () if self.series is None else (self.series,)
-        columns = (self.time, self.target, *self.covariates, *by, *self.static)
+        columns = (self.time, *self.columns.values, *by, *self.static)
         for column in columns:
             if columns.count(column) > 1:
                 raise ValueError(f"column '{column}' is named twice")
@@ -105,11 +120,13 @@ class SeriesOptions(Strict):
 class Series(Modality):
     """Windows of regular series, split by time: of one, or of a panel of several in one table.
 
+    Several targets make several series of each, see `by_target`.
     A step is ``(D,)`` float32: feature 0 is the scaled target, then the scaled covariates, then
-    the calendar, then what is static. Targets are ``(H,)`` float32, scaled alike: ``unscaled =
-    scaled * std + mean`` of `store.SCALE`, whose ``naive_mae`` scales MASE (Hyndman and Koehler,
-    2006). Means and deviations are those of train, of each series its own. The forecast origin, by
-    which people know a window, is the time of its last step; the first target is one step after it.
+    what is known, now and ahead, then the calendar, then what is static. Targets are ``(H,)``
+    float32, scaled alike: ``unscaled = scaled * std + mean`` of `store.SCALE`, whose ``naive_mae``
+    scales MASE (Hyndman and Koehler, 2006). Means and deviations are those of train, of each series
+    its own. The forecast origin, by which people know a window, is the time of its last step; the
+    first target is one step after it.
     """
 
     Options = SeriesOptions
@@ -123,16 +140,22 @@ class Series(Modality):
         assert isinstance(options, SeriesOptions)
         path = raw / SERIES
         timelines = read_timelines(path, options.columns, options.max_gap, clock=options.clock)
+        timelines = by_target(timelines, options.targets)
+        if options.known:  # rows of the future are there to be forecast, not to be divided
+            timelines = {name: each.with_targets for name, each in timelines.items()}
         members = with_train(path, _members(path, options, timelines))
         standards = {m.name: Standard.of(m.train, where(path, m.name, "train")) for m in members}
         check_windows(path, members)
         encoding = _encoding(options, members, standards)
-        features = [_features(path, m.name, m.timeline, encoding, standards) for m in members]
+        features = [
+            features_of(m.timeline, encoding, standards[m.name], where(path, m.name))
+            for m in members
+        ]
         scales = np.array(
             [(standards[m.name].means[0], standards[m.name].stds[0], m.naive_mae) for m in members]
         )
         for split in SPLITS:
-            own = scales if options.series is not None else None
+            own = scales if options.several else None
             write_windows(out / split, members, features, own)
         step, step_size = _unit(members[0].timeline.step)
         return DataSpec(
@@ -142,7 +165,7 @@ class Series(Modality):
             step=step,
             step_size=step_size,
             horizon=options.horizon,
-            target={} if options.series else dict(zip(SCALE, scales[0].tolist(), strict=True)),
+            target={} if options.several else dict(zip(SCALE, scales[0].tolist(), strict=True)),
             options=encoding,
             sizes={split: sum(len(m.origins[split]) for m in members) for split in SPLITS},
         )
@@ -154,15 +177,17 @@ class Series(Modality):
         that has no such window is told, and left out where others have.
         """
         path, encoding = Path(source), spec.options
-        values = (encoding["target"], *encoding["covariates"])
-        statics = tuple(static["column"] for static in encoding.get("static", ()))
+        targets = tuple(encoding.get("targets", (encoding["target"],)))
+        values = (*targets, *encoding["covariates"], *encoding.get("known", ()))
+        statics = tuple(s["column"] for s in encoding.get("static", ()) if s["column"] != ASKED)
         columns = Columns(encoding["time"], values, encoding.get("series"), statics)
         clock = Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0))
         timelines = read_timelines(path, columns, encoding["max_gap"], encoding["step"], clock)
+        timelines = by_target(timelines, targets)
         found, refused = list[Input](), list[InputError]()
         for name, timeline in timelines.items():
             try:
-                found.append(_last_window(path, name, timeline, encoding))
+                found.append(latest_window(path, name, timeline, spec))
             except InputError as error:
                 refused.append(error)
         if not found:
@@ -193,33 +218,6 @@ def _members(path: Path, options: SeriesOptions, timelines: Mapping[str, Timelin
     ]
 
 
-def _last_window(path: Path, name: str, timeline: Timeline, encoding: dict[str, Any]) -> Input:
-    """Return the last window of a series, scaled as in training or by what there is of it."""
-    place, needed, found = where(path, name), encoding["lookback"], len(timeline.times)
-    if found < needed:
-        raise InputError(f"{place}: {found} steps; the forecast needs the last {needed}")
-    gaps = np.flatnonzero(~timeline.complete[-needed:])
-    if len(gaps):
-        when = timeline.times[found - needed + gaps[0]].isoformat()
-        raise InputError(f"{place}: a gap at {when}; the last {needed} steps must be there")
-    filled = needed - int(timeline.observed[-needed:].sum())
-    if filled:
-        message = f"{filled} of the last {needed} steps were missing and are interpolated"
-        warnings.warn(f"{place}: {message}", InputWarning, stacklevel=3)
-    standard = _standard(name, encoding) or Standard.of(timeline.values, place)
-    features = _features(path, name, timeline, encoding, {name: standard})[-needed:]
-    origin = named(name, timeline.times[-1])
-    if "series" not in encoding:
-        return Input(origin, features)
-    return Input(origin, features, np.array([standard.means[0], standard.stds[0], np.nan]))
-
-
-def _standard(name: str, encoding: dict[str, Any]) -> Standard | None:
-    """Return what scales a series of train, or None for one that it had not."""
-    known = encoding["standards"].get(name) if "series" in encoding else encoding
-    return None if known is None else Standard(known["means"], known["stds"])
-
-
 def _steps(share: float, total: int) -> int:
     return round(share * total) if share < 1 else int(share)
 
@@ -236,7 +234,7 @@ def _encoding(
     """Collect what encodes a new input the same way; all of it is learned from train alone."""
     encoding = {
         "time": options.time,
-        "target": options.target,
+        "target": ", ".join(options.targets),
         "covariates": list(options.covariates),
         "lookback": options.lookback,
         "max_gap": options.max_gap,
@@ -245,39 +243,20 @@ def _encoding(
         "step": members[0].timeline.step,
         **options.model_dump(include={"timezone", "tolerance"}, exclude_defaults=True),
     }
-    if options.series is None:
+    if options.known:
+        ahead = steps_ahead(options.lookback, options.horizon)
+        encoding |= {"known": list(options.known), "ahead": ahead}
+    if not options.several:
         return {**encoding, **asdict(standards[""])}
+    static = options.static
+    if len(options.targets) > 1:
+        encoding["targets"], static = list(options.targets), (*static, ASKED)
     return {
         **encoding,
         "series": options.series,
-        "static": statics.learned(options.static, [m.timeline.static for m in members]),
+        "static": statics.learned(static, [m.timeline.static for m in members]),
         "standards": {name: asdict(standard) for name, standard in standards.items()},
     }
-
-
-def _features(
-    path: Path,
-    name: str,
-    timeline: Timeline,
-    encoding: dict[str, Any],
-    standards: Mapping[str, Standard],
-) -> Array:
-    """Scale the columns, append the calendar and what is static: ``(S, D)``, NaN where a gap is."""
-    times, columns = timeline.times, [standards[name](timeline.values)]
-    if encoding["calendar"]:
-        if encoding.get("timezone") and seconds_of(encoding["step"]) < DAY:
-            times = times.tz_localize("UTC").tz_convert(encoding["timezone"])  # people live by it
-        seconds = times.hour * 3600 + times.minute * 60 + times.second
-        step = seconds_of(encoding["step"])
-        angles = [seconds / DAY] if step < DAY else []
-        angles += [times.day_of_week / 7] if step < 7 * DAY else []
-        angles += [(times.month - 1) / 12] if encoding["step"] in ("month", "quarter") else []
-        for turns in angles:
-            angle = 2 * np.pi * np.asarray(turns)
-            columns.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
-    known = statics.encoded(encoding.get("static", ()), timeline.static, where(path, name))
-    columns.append(np.tile(known, (len(times), 1)))
-    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def _unit(step: Step) -> tuple[str, float]:

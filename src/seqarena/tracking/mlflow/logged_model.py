@@ -69,11 +69,20 @@ def needs_of(folder: Path) -> tuple[str, ...]:
 
 
 def signature_of(folder: Path) -> ModelSignature:
-    """Sentences for text; else ``(B, T, *feature_shape)`` padded, with the true ``lengths``."""
+    """Sentences for text; else ``(B, T, *feature_shape)`` padded, with the true ``lengths``.
+
+    Of a panel also with the ``series`` that each is of.
+    """
     spec = read_json(folder / "spec.json")
     if spec["modality"] == "text":
         return ModelSignature(inputs=Schema([ColSpec("string")]))
+    panel = "series" in spec["options"]
     return ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(spec["dtype"]), (-1, -1, *spec["feature_shape"]))]),
-        params=ParamSchema([ParamSpec("lengths", "long", default=[], shape=(-1,))]),
+        params=ParamSchema(
+            [
+                ParamSpec("lengths", "long", default=[], shape=(-1,)),
+                *([ParamSpec("series", "string", default=[], shape=(-1,))] if panel else []),
+            ]
+        ),
     )

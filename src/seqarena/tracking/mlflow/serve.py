@@ -9,6 +9,7 @@ import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from seqarena.data.scaling import scales_of_series
 from seqarena.data.store import Array
 
 
@@ -29,16 +30,23 @@ class Served(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """Answer for each sequence; padding after its length is never seen."""
+        """Answer for each sequence; padding after its length is never seen.
+
+        Of a panel `series` names the series of each, in whose unit its forecast is.
+        """
+        params = params or {}
         if self._text is None:
-            lengths = (params or {}).get("lengths") or [len(sequence) for sequence in model_input]
+            lengths = params.get("lengths") or [len(sequence) for sequence in model_input]
             pairs = zip(model_input, lengths, strict=True)
             sequences = [
                 np.asarray(steps, self._predictor.spec.dtype)[:length] for steps, length in pairs
             ]
         else:
             sequences = [self._encoded(str(text)) for text in np.ravel(model_input)]
-        predictions = self._predictor.predict(sequences)
+        options, scales = self._predictor.spec.options, None
+        if "series" in options:
+            scales = scales_of_series(params.get("series", ()), len(sequences), options)
+        predictions = self._predictor.predict(sequences, scales=scales)
         return [
             {key: _listed(value) for key, value in prediction.items()} for prediction in predictions
         ]
