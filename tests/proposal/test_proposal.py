@@ -331,12 +331,21 @@ def test_of_a_long_table_few_rows_judge(tmp_path: Path) -> None:
     rows = [f"{(GOOD, BAD)[n % 2]} {n},{n % 2}\n" for n in range(150_000)]
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
     found = look(tmp_path / "a.csv")
-    assert found.found[0].endswith("150,000 rows, of which the first 20,000 were looked at")
+    assert found.found[0].endswith("150,000 rows, of which 20,000 were drawn and looked at")
     prepare = found.proposal.prepare
     assert (prepare["valid"], prepare["test"]) == (0.02, 0.0667)
     assert found.proposal.section(None)["protocol"]["epoch_examples"] == 8_000
     reviews(tmp_path / "few.csv")
     assert not {"valid", "test"} & look(tmp_path / "few.csv").proposal.prepare.keys()
+
+
+def test_a_table_that_is_sorted_is_looked_at_in_all_its_parts(tmp_path: Path) -> None:
+    rows = [f"{'so ' * (1 + n // 1000)}it is {n},{n // 30_000}\n" for n in range(60_000)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(rows))
+    found = look(tmp_path / "a.csv")
+    assert "median 3" not in found.found[1] and "longest 6" in found.found[1]
+    assert found.proposal.prepare["max_length"] == 60
+    assert "class: 0 51%, 1 49%" in found.found[2]
 
 
 def test_a_list_of_files_says_by_its_names_what_is_asked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the columns of a table look like, from its first rows."""
+"""What the columns of a table look like, from some of its rows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
@@ -93,15 +94,29 @@ class Column:
         return f": {len(self.values):,} different" if self.kind == "name" else ""
 
 
-def columns_of(rows: Iterable[TableRow]) -> tuple[list[Column], int]:
-    """Look at the first rows of a table; return its columns, and how many rows it has in all."""
-    rows = iter(rows)
+def drawn_rows(rows: Iterable[TableRow]) -> tuple[list[TableRow], int]:
+    """Draw `SAMPLE` rows from all parts of a table, in order; return how many it has in all too.
+
+    Its first ones may be the shortest, or of one class: many a table is sorted. A reservoir
+    (Vitter 1985, algorithm R), seeded.
+    """
+    draw, count = np.random.default_rng(0), 0
+    kept: list[tuple[int, TableRow]] = []
+    for count, row in enumerate(rows, start=1):
+        if len(kept) < SAMPLE:
+            kept.append((count, row))
+        elif (place := int(count * draw.random())) < SAMPLE:
+            kept[place] = count, row
+    return [row for _, row in sorted(kept, key=itemgetter(0))], count
+
+
+def columns_of(rows: Iterable[TableRow]) -> list[Column]:
+    """Look at some rows of a table; return its columns."""
     cells: dict[str, list[str]] = {}
-    for row in islice(rows, SAMPLE):
+    for row in rows:
         for name, cell in row.cells.items():
             cells.setdefault(name, []).append(cell)
-    count = max(map(len, cells.values()), default=0) + sum(1 for _ in rows)
-    return [_column(name, found) for name, found in cells.items()], count
+    return [_column(name, found) for name, found in cells.items()]
 
 
 def _column(name: str, cells: list[str]) -> Column:

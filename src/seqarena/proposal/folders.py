@@ -18,12 +18,13 @@ from PIL import Image
 from seqarena.config import NAMED
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
+from seqarena.data.tables import TableRow
 from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
-from seqarena.proposal.columns import Column, Lengths, columns_of
+from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
@@ -52,11 +53,11 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     prepare = _prepare(modality, lengths)
     if asked.names is not None:
         rows = named_rows(folder, modality, asked.names)
-        look = _listed(folder, columns_of(rows), modality, prepare, _said(asked), found)
+        look = _listed(folder, drawn_rows(rows), modality, prepare, _said(asked), found)
         return replace(look, warnings=_copies(folder, files))
     if manifest is not None and modality != "music":
-        columns = columns_of(rows_of(manifest, asked.reading))
-        look = _listed(path, columns, modality, prepare, asked, found)
+        rows = rows_of(manifest, asked.reading)
+        look = _listed(path, drawn_rows(rows), modality, prepare, asked, found)
         return replace(look, warnings=_copies(folder, files))
     task = asked.task or ("music_modelling" if modality == "music" else "classification")
     proposal = Proposal(
@@ -119,13 +120,14 @@ def _said(asked: Asked) -> Asked:
 
 def _listed(
     path: Path,
-    table: tuple[list[Column], int],
+    table: tuple[list[TableRow], int],
     modality: str,
     prepare: dict[str, Any],
     asked: Asked,
     found: list[str],
 ) -> Look:
-    columns, count = table
+    rows, count = table
+    columns = columns_of(rows)
     folder = path if path.is_dir() else path.parent
     named = {column.name: column for column in columns}
     for name in (asked.input, asked.target, asked.split, asked.group):

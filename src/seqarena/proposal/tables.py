@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from seqarena.data.store import SPLITS
-from seqarena.data.tables import spaced
+from seqarena.data.tables import TableRow, spaced
 from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
-from seqarena.proposal.columns import SAMPLE, Column, columns_of
+from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven
 from seqarena.proposal.series import OF_SERIES, propose_series
@@ -58,27 +58,28 @@ def look_at_table(path: Path, asked: Asked) -> Look:
 
     Raises `InputError` where it is not clear what is asked, naming the option that says it.
     """
-    rows = rows_of(path, asked.reading, numbers=True)
-    columns, count = columns_of(rows)
+    rows, count = drawn_rows(rows_of(path, asked.reading, numbers=True))
+    columns = columns_of(rows)
     named = {column.name: column for column in columns}
     for option in ("input", "target", "split", "group", "series"):
         name = getattr(asked, option)
         if name is not None and name not in named:
             raise unknown(f"{path}: --{option}", "column", name, named)
-    first = f", of which the first {SAMPLE:,} were looked at" if count > SAMPLE else ""
-    found = [f"{path}: {count:,} rows{first}"]
+    drawn = f", of which {SAMPLE:,} were drawn and looked at" if count > SAMPLE else ""
+    found = [f"{path}: {count:,} rows{drawn}"]
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     times = [c for c in columns if c.kind == "time"]
     texts = [c for c in columns if c.kind == "text"]
     timed = asked.series is not None or asked.known or (times and not texts)
     if asked.task in OF_SERIES or (asked.task is None and timed):
-        return Look(found, propose_series(path, columns, count, asked))
+        first = islice(rows_of(path, asked.reading, numbers=True), SAMPLE)  # steps in succession
+        return Look(found, propose_series(path, columns_of(first), count, asked))
     proposal = _texts(path, columns, count, asked)
     if count >= RARE and asked.units is None and proposal.prepare.get("units") is None:
         found += [unknown_words(named[proposal.columns.get("text", "text")])]
     told = [*_of_header([*named], asked), *_leaks(path, proposal)]
-    return Look(found, proposal, [*told, *_near_duplicates(path, proposal)])
+    return Look(found, proposal, [*told, *_near_duplicates(rows, proposal)])
 
 
 def _of_header(names: Sequence[str], asked: Asked) -> list[str]:
@@ -185,13 +186,13 @@ def _leaks(path: Path, proposal: Proposal) -> list[str]:
     return [f"{leaks:,} texts stand in more than one of the given splits"] if leaks else []
 
 
-def _near_duplicates(path: Path, proposal: Proposal) -> list[str]:
-    """Tell how many of the first texts are nearly another one, and of test one of train."""
+def _near_duplicates(rows: Iterable[TableRow], proposal: Proposal) -> list[str]:
+    """Tell how many texts of some rows are nearly another one, and of test one of train."""
     text = proposal.columns.get("text", "text")
     split = proposal.columns.get("split", "split")
     texts: dict[int, Hashes] = {}  # the different ones, and the split of each; test is the last
     splits: dict[int, str] = {}
-    for row in islice(rows_of(path, proposal.reading), SAMPLE):
+    for row in rows:
         if hashes := hashed_words(spaced(row.cells[text])):
             key = _key(spaced(row.cells[text]))
             texts[key] = hashes
