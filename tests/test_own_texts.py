@@ -53,6 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         assert VARIANTS[name] in section["variants"]
         section |= {"variants": [VARIANTS[name]], "space": {"width": 8, "learning_rate": 0.02}}
         section["protocol"]["epochs"] = 6
+    params["experiments"]["tickets"]["prepare"]["folds"] = 2
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run.first = run("seqarena", "run", "--jobs", "2")
     return run
@@ -67,8 +68,10 @@ def verdict_of(project: Project, name: str) -> dict[str, Any]:
     return found
 
 
-def test_lists_of_labels_come_to_a_verdict_and_answers(project: Project) -> None:
+def test_lists_of_labels_and_folds_come_to_a_verdict_and_answers(project: Project) -> None:
     found = verdict_of(project, "tickets")
+    folds = np.load(project.root / "data/prepared/tickets/pool/folds.npy")
+    assert np.bincount(folds).tolist() == [72, 72]  # each repetition validates on one
     assert found["metric"] == "micro_f1"
     assert found["baselines"]["tfidf_logistic_by_label"]["value"] > 0.9
     text = "order 7 came with all in pieces"
