@@ -226,6 +226,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
     assert code == 0
     assert re.match(r"# \d variants, \d repetitions\n# \d+ studies of \d+ trials: ", out)
     assert shown["prepare"] == {
+        "folds": None,
         "targets": "label",
         "vocabulary": 8_000,
         "valid": 0.1,
