@@ -307,3 +307,14 @@ def test_files_that_cannot_be_read_are_left_out_as_far_as_allowed(tmp_path: Path
         write_labelled(tmp_path / "b", splits, damaged)
     with pytest.raises(InputError, match=r"^2 of 300 .* more than the 0\.50% .* first: f7: cut"):
         write_labelled(tmp_path / "c", splits, damaged, bad_share=0.005)
+
+
+def test_a_group_as_large_as_a_split_is_not_all_of_it() -> None:
+    groups = [f"g{i // 6}" for i in range(240)] + ["whole" for _ in range(30)]
+    rows = rows_of(*((group, None) for group in groups))
+    for seed in range(20):
+        splits = split(rows, valid=0.1, test=0.1, seed=seed)
+        assert "whole" not in {row.group for row in splits["test"] + splits["valid"]}
+        assert (len(splits["valid"]), len(splits["test"])) == (30, 30)
+    three = rows_of(*((f"g{i // 10}", None) for i in range(30)))
+    assert all(len(held) == 10 for held in split(three, valid=0.1, test=0.1, seed=0).values())

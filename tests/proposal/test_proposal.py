@@ -441,3 +441,12 @@ def test_what_tells_series_apart_is_asked_for_where_it_is_not_clear(tmp_path: Pa
     panel(tmp_path / "b.csv", {"1": 120, " 1": 120})
     with pytest.raises(InputError, match="no column tells them apart; --series COLUMN"):
         look(tmp_path / "b.csv", target="sold")
+
+
+def test_test_has_groups_enough_to_judge_by(tmp_path: Path) -> None:
+    for groups, share in ((4, None), (45, 0.3), (200, 0.15), (400, None)):
+        rows = [f"{(GOOD, BAD)[n % 2]} {n},{n % 2},{n % groups}\n" for n in range(1_200)]
+        (tmp_path / "a.csv").write_text("text,label,customer\n" + "".join(rows))
+        proposal = look(tmp_path / "a.csv").proposal
+        assert proposal.columns["group"] == "customer"
+        assert proposal.prepare.get("test") == share

@@ -154,14 +154,21 @@ def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) 
 
     `pool` and `classes` hold the group and the class of each row, by their places in the alphabet.
     Each split has its fraction of every class, and train keeps a group of each. What a split has
-    too much of one class, it has less of the next.
+    too much of one class, it has less of the next. A group that is larger than most, and than half
+    of a split, is drawn last, and if that brings the split nearer to its size: few groups judge
+    badly.
     """
     sizes, carved, owed = np.bincount(pool), dict[int, int](), dict.fromkeys(fractions, 0.0)
+    usual = np.median(sizes[sizes > 0]) if len(pool) else 0.0
     for left in _shuffled(pool, classes, seed):
         rows = int(sizes[left].sum())
         for split, fraction in fractions.items():
             owed[split] += fraction * rows
+            limit = max(usual, fraction * len(pool) / 2)
+            left.sort(key=lambda group: bool(sizes[group] <= limit))
             while owed[split] > ROUNDING and len(left) > 1:
+                if sizes[left[-1]] > max(limit, 2 * owed[split]):
+                    break
                 group = left.pop()
                 carved[group] = split
                 owed[split] -= int(sizes[group])

@@ -26,7 +26,7 @@ from seqarena.errors import InputError, few, unknown
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
-from seqarena.proposal.section import METRICS, Proposal, is_uneven
+from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
 from seqarena.proposal.tags import metric_of
 
@@ -146,6 +146,8 @@ def _listed(
         raise InputError(f"{path}: --target COLUMN says what is asked, of: {could}")
     target = named[asked.target] if asked.target else answers[0]
     task, metric, answer = _task(target, modality, prepare, asked)
+    if group and not split:
+        prepare |= share_of_test(len(named[group].values))
     columns_ = {"file": file, answer: target.name, "split": split, "group": group}
     proposal = Proposal(
         data=str(path),

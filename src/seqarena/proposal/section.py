@@ -20,6 +20,9 @@ from seqarena.files import new_file
 from seqarena.models.variants import VARIANTS
 from seqarena.tasks import task_for
 
+JUDGED_BY = 30  # groups of test; a verdict by fewer decides little
+MOST_OF_TEST = 0.3  # of all groups
+FEWEST_GROUPS = 10  # in all; of fewer no share would do
 OF_CLASSES = ("window_mlp", "conv1d", "gru", "lstm", "bilstm", "lstm_attention")
 OF_NUMBERS = ("window_mlp", "conv1d", "gru", "lstm", "lstm_attention")
 OF_CLIPS = ("window_mlp", "gru", "cnn_lstm", "conv_lstm")
@@ -61,6 +64,13 @@ FEWEST_EPOCHS, MOST_EPOCHS = 6, 30
 def is_uneven(classes: Counter[str]) -> bool:
     """Tell whether the largest class has far more than its even share."""
     return classes.most_common(1)[0][1] * len(classes) > UNEVEN * classes.total()
+
+
+def share_of_test(groups: int) -> dict[str, float]:
+    """Return how much of so many groups is test, where the usual tenth is too few to judge by."""
+    if not FEWEST_GROUPS <= groups < 10 * JUDGED_BY:
+        return {}
+    return {"test": round(min(MOST_OF_TEST, JUDGED_BY / groups), 2)}
 
 
 @dataclass

@@ -16,7 +16,7 @@ from seqarena.errors import InputError, unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
-from seqarena.proposal.section import METRICS, Proposal, is_uneven
+from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
 from seqarena.proposal.series import OF_SERIES, propose_series
 from seqarena.proposal.tags import question_of_steps
 from seqarena.proposal.units import RARE, steps_of, unknown_words
@@ -103,6 +103,8 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     if split is None:
         drawn = {"valid": VALID, "test": TEST}
         prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
+        groups = next((c.values for c in columns if c.name == group), {})
+        prepare |= share_of_test(len(groups))
     return Proposal(
         data=str(path),
         modality="text",
