@@ -450,3 +450,17 @@ def test_test_has_groups_enough_to_judge_by(tmp_path: Path) -> None:
         proposal = look(tmp_path / "a.csv").proposal
         assert proposal.columns["group"] == "customer"
         assert proposal.prepare.get("test") == share
+
+
+def test_rows_at_any_times_are_no_grid_with_gaps(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for name, spread in (("any", 3_000), ("jitter", 20)):
+        seconds = 3_600 * np.arange(1, 801) + random.integers(-spread // 2, spread // 2, 800)
+        seconds = np.sort(seconds + (random.integers(0, 40_000, 800) if name == "any" else 0))
+        times = pd.Timestamp("2024-03-01") + pd.to_timedelta(seconds, unit="s")
+        frame = pd.DataFrame({"at": times, "glucose": random.normal(size=800)})
+        frame.drop_duplicates("at").to_csv(tmp_path / f"{name}.csv", index=False)
+    found = look(tmp_path / "any.csv").proposal
+    assert found.prepare["irregular"] and found.prepare["season"] == 1
+    assert found.section(None)["baselines"] == ["persistence", "linear"]
+    assert "irregular" not in look(tmp_path / "jitter.csv").proposal.prepare

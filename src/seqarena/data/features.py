@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from seqarena.data import statics
-from seqarena.data.grids import DAY, Step, seconds_of
+from seqarena.data.grids import ANY_TIME, DAY, Step, seconds_of
 from seqarena.data.scaling import Standard
 from seqarena.data.store import Array
 from seqarena.data.timeline import Timeline
@@ -19,16 +19,21 @@ def features_of(
 ) -> Array:
     """Return the features of a series ``(S, D)`` float32, NaN where a gap is.
 
-    In this order: the scaled target, covariates and known columns, what is known `ahead`, the
-    calendar, what is static. Raises `InputError` where a static cell is no number and must be.
+    In this order: the scaled target, covariates and known columns, what is known `ahead`, the time
+    since the row before where there is no grid, the calendar, what is static. Raises `InputError`
+    where a static cell is no number and must be.
     """
     scaled = standard(timeline.values)
     columns = [scaled]
     if encoding.get("known"):
         known = scaled[:, -len(encoding["known"]) :]
         columns += [ahead(known, steps) for steps in encoding["ahead"]]
+    step = encoding["step"]
+    if step == ANY_TIME:
+        step = encoding["usual_gap"]
+        columns.append(_gaps(timeline.times, step))
     if encoding["calendar"]:
-        columns += _calendar(timeline.times, encoding["step"], encoding.get("timezone"))
+        columns += _calendar(timeline.times, step, encoding.get("timezone"))
     static = statics.encoded(encoding.get("static", ()), timeline.static, where)
     columns.append(np.tile(static, (len(timeline.times), 1)))
     return np.concatenate(columns, axis=1).astype(np.float32)
@@ -49,6 +54,16 @@ def ahead(known: Array, steps: int) -> Array:
     moved = np.full_like(known, np.nan)
     moved[: max(0, len(known) - steps)] = known[steps:]
     return moved
+
+
+def seconds_between(times: pd.DatetimeIndex) -> Array:
+    """Return the seconds from each row to the next, ``(S - 1,)``."""
+    return np.diff(times.to_numpy("datetime64[us]")) / np.timedelta64(1, "s")
+
+
+def _gaps(times: pd.DatetimeIndex, usual: float) -> Array:
+    """Return how much longer than usual it is since the row before, as a logarithm, ``(S, 1)``."""
+    return np.log(np.concatenate([[usual], seconds_between(times)]) / usual)[:, None]
 
 
 def _calendar(times: pd.DatetimeIndex, step: Step, timezone: str | None) -> list[Array]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from seqarena.data.store import Array
 
-Step = float | str  # seconds, or a step of the calendar
+Step = float | str  # seconds, a step of the calendar, or `ANY_TIME`
+ANY_TIME = "row"  # rows follow one another at any times: there is no grid
 DAY = 86_400.0  # seconds
 BUSINESS_DAY = "business day"  # Monday to Friday
 MONTHS = {"month": 1, "quarter": 3, "year": 12}  # in a step

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqarena.data.grids import Step, common_step, index_of, snapped, times_of
+from seqarena.data.grids import ANY_TIME, Step, common_step, index_of, snapped, times_of
 from seqarena.data.store import Array
 from seqarena.data.tables import ROW, beside, read_records
 from seqarena.errors import InputError
@@ -83,9 +83,10 @@ def read_timelines(
 ) -> dict[str, Timeline]:
     """Read the series of a CSV or TSV by name, in the order of time, on grids of one common step.
 
-    That may be a step of the calendar, see `common_step`. Times are ISO 8601; those with an offset,
-    or of the clock's time zone, become UTC. Rows may be out of order or repeated; a run of at most
-    `max_gap` missing steps is interpolated. A single series has the name "". Raises `InputError`
+    That may be a step of the calendar, see `common_step`; of a `step` that is `ANY_TIME` there is
+    no grid, and nothing is interpolated. Times are ISO 8601; those with an offset, or of the
+    clock's time zone, become UTC. Rows may be out of order or repeated; a run of at most `max_gap`
+    missing steps is interpolated. A single series has the name "". Raises `InputError`
     naming the line of a bad cell, of two different rows at one time, or of a time off the grid.
     """
     read = _read(path, columns)
@@ -168,7 +169,11 @@ def _constant(name: str, places: list[str], cells: list[str]) -> str:
 
 
 def _timeline(rows: Rows, step: Step, max_gap: int) -> Timeline:
-    """Spread the rows of one series over its grid."""
+    """Spread the rows of one series over its grid, or keep them as they follow one another."""
+    if step == ANY_TIME:
+        times = pd.DatetimeIndex(pd.to_datetime(rows.ticks, unit="us"))
+        there = np.asarray(np.isfinite(rows.values).all(axis=1))
+        return Timeline(times, step, rows.values, there, rows.static)
     index = _on_grid(rows.places, rows.ticks, step)
     spread = np.full((int(index[-1]) + 1, rows.values.shape[1]), np.nan)
     spread[index] = rows.values

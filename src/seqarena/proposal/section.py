@@ -130,6 +130,8 @@ class Proposal:
         two_seasons = self.prepare.get("lookback", 0) >= 2 * self.prepare.get("season", 0)
         named = {"seasonal_naive_day": False, "seasonal_naive_week": self.hourly}
         named |= dict.fromkeys(("ets", "ets_quantiles"), two_seasons)
+        if self.prepare.get("irregular"):  # all of these know steps, and not when a row comes
+            named |= dict.fromkeys((*named, "seasonal_naive", "seasonal_naive_quantiles"), False)
         return [name for name in fitting if named.get(name, True)]
 
     def _batch(self) -> int:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqarena.data.grids import BUSINESS_DAY, DAY, Step, step_of
+from seqarena.data.grids import BUSINESS_DAY, DAY, Step, index_of, step_of
+from seqarena.data.store import Array
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError
 from seqarena.proposal.asked import Asked, one
@@ -31,6 +32,7 @@ LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, 
     "quarter": (12, 4, 4),
     "year": (8, 2, 1),
 }
+MOSTLY = 0.5  # of rows lie beside the grid; how far gaps spread, against the usual one
 OF_A_SERIES = ("class", "name", "text")  # kinds of columns that may name one
 
 
@@ -54,6 +56,8 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
         prepare["series"] = series
     prepare |= {key: names for key, names in {**others, "static": static}.items() if names}
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
+    if series is None and _is_irregular(path, time):
+        prepare |= {"irregular": True, "season": 1}
     if steps < SHORT:
         prepare["stride"] = 1
     if steps < VERY_SHORT:
@@ -128,8 +132,20 @@ def _static(path: Path, columns: Sequence[Column], series: str, asked: Asked) ->
 
 
 def _step(path: Path, time: Column) -> Step:
+    return step_of(_ticks(path, time))
+
+
+def _is_irregular(path: Path, time: Column) -> bool:
+    """Tell whether rows come at any times: most are on no grid, and by no mere jitter."""
+    ticks = _ticks(path, time)
+    low, usual, high = np.quantile(np.diff(ticks), [0.25, 0.5, 0.75])
+    beside = index_of(ticks, step_of(ticks))[1]
+    return bool(beside.mean() > MOSTLY and high - low > MOSTLY * usual)
+
+
+def _ticks(path: Path, time: Column) -> Array:
     moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
     ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
     if len(ticks) < 2:
         raise InputError(f"{path}: one row; a series needs two at least")
-    return step_of(np.sort(ticks))
+    return np.sort(ticks)

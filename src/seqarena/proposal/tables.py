@@ -103,8 +103,7 @@ def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> P
     if split is None:
         drawn = {"valid": VALID, "test": TEST}
         prepare |= {name: round(n / count, 4) for name, n in drawn.items() if 10 * n < count}
-        groups = next((c.values for c in columns if c.name == group), {})
-        prepare |= share_of_test(len(groups))
+        prepare |= share_of_test(sum(len(c.values) for c in columns if c.name == group))
     return Proposal(
         data=str(path),
         modality="text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -315,3 +316,32 @@ def test_rows_that_jitter_come_to_their_steps(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "series.csv", index=False)
     with pytest.raises(InputError, match="line 100: .* is not on the grid of 600 s"):
         read_timeline(tmp_path / "series.csv", "ts", ("y",), 3, clock=Clock(tolerance=5))
+
+
+def test_rows_at_any_times_stay_rows_and_say_how_long_it_was(tmp_path: Path) -> None:
+    frame = table()
+    minutes = np.random.default_rng(0).exponential(60, STEPS).round() + 1
+    frame["ts"] = pd.Timestamp("2020-02-01") + pd.to_timedelta(np.cumsum(minutes), unit="min")
+    frame.loc[200, "y"] = np.nan
+    with pytest.raises(InputError, match="is not on the grid"):
+        prepared(tmp_path, frame)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(InputError, match="season: rows that come at any time have none"):
+        prepared(tmp_path, frame, irregular=True)
+    shutil.rmtree(tmp_path / "out")
+    spec, splits = prepared(tmp_path, frame, irregular=True, season=1, calendar=False)
+    assert (spec.step, spec.step_size, spec.feature_shape) == ("row", 1.0, (2,))
+    usual = np.median(minutes[1:FIRST_VALID])
+    assert spec.options["usual_gap"] == 60 * usual
+    window = splits["train"].sequence(5)
+    assert unscaled(window[:, 0], spec).tolist() == list(range(5, 17))
+    assert window[:, 1] == pytest.approx(np.log(minutes[5:17] / usual), rel=1e-5)
+    assert unscaled(splits["train"].targets[5], spec).tolist() == [17, 18, 19, 20]
+    answers = unscaled(splits["valid"].targets, spec)  # no window holds the row without a value
+    assert 199 in answers and 200 not in answers and 213 not in answers and 214 in answers
+    assert SERIES.step_labels(window, spec)[-1] == "-1 row"
+    new = frame.iloc[100:150]
+    new.to_csv(tmp_path / "new.csv", index=False)
+    (latest,) = SERIES.read(str(tmp_path / "new.csv"), spec)
+    assert latest.name == new["ts"].iloc[-1].isoformat()
+    assert latest.steps[:, 1] == pytest.approx(np.log(minutes[138:150] / usual), rel=1e-5)

@@ -16,8 +16,8 @@ from pydantic import Field, field_validator, model_validator
 
 from seqarena.config import Strict
 from seqarena.data import statics
-from seqarena.data.features import features_of, steps_ahead
-from seqarena.data.grids import BUSINESS_DAY, Step
+from seqarena.data.features import features_of, seconds_between, steps_ahead
+from seqarena.data.grids import ANY_TIME, BUSINESS_DAY, Step
 from seqarena.data.latest import latest_window
 from seqarena.data.modalities.base import Input, Modality
 from seqarena.data.scaling import Standard
@@ -44,6 +44,7 @@ SYMBOLS = {
     "hour": "h",
     "minute": "min",
     "second": "s",
+    ANY_TIME: "row",
 }
 
 Count = Annotated[int, Field(ge=1)]
@@ -63,6 +64,7 @@ class SeriesOptions(Strict):
     horizon: Count = 24
     season: Count = 24  # steps; the seasonal naive forecast that scales MASE
     stride: Count = 6  # steps between the origins of valid and of test; train has every origin
+    irregular: bool = False  # rows at any times: a step is a row, the time since then a feature
     calendar: bool = True  # hour of the day, day of the week, month: as sine and cosine
     max_gap: Annotated[int, Field(ge=0)] = 3  # missing steps in a row that are interpolated
     timezone: str | None = None  # of times without an offset, such as Europe/Madrid
@@ -105,6 +107,8 @@ class SeriesOptions(Strict):
         for name, share in (("valid", self.valid), ("test", self.test)):
             if share > 1 and share != int(share):
                 raise ValueError(f"{name}: expected a fraction or a whole number, found {share}")
+        if self.irregular and self.season > 1:
+            raise ValueError("season: rows that come at any time have none; expected 1")
         if not self.targets:
             raise ValueError("target: expected a column, or several, found none")
         if self.static and self.series is None:
@@ -122,7 +126,8 @@ class Series(Modality):
 
     Several targets make several series of each, see `by_target`.
     A step is ``(D,)`` float32: feature 0 is the scaled target, then the scaled covariates, then
-    what is known, now and ahead, then the calendar, then what is static. Targets are ``(H,)``
+    what is known, now and ahead, then the time since the row before where rows are `irregular`,
+    then the calendar, then what is static. Targets are ``(H,)``
     float32, scaled alike: ``unscaled = scaled * std + mean`` of `store.SCALE`, whose ``naive_mae``
     scales MASE (Hyndman and Koehler, 2006). Means and deviations are those of train, of each series
     its own. The forecast origin, by which people know a window, is the time of its last step; the
@@ -139,7 +144,8 @@ class Series(Modality):
         """
         assert isinstance(options, SeriesOptions)
         path = raw / SERIES
-        timelines = read_timelines(path, options.columns, options.max_gap, clock=options.clock)
+        step = ANY_TIME if options.irregular else None
+        timelines = read_timelines(path, options.columns, options.max_gap, step, options.clock)
         timelines = by_target(timelines, options.targets)
         if options.known:  # rows of the future are there to be forecast, not to be divided
             timelines = {name: each.with_targets for name, each in timelines.items()}
@@ -157,12 +163,12 @@ class Series(Modality):
         for split in SPLITS:
             own = scales if options.several else None
             write_windows(out / split, members, features, own)
-        step, step_size = _unit(members[0].timeline.step)
+        unit, step_size = _unit(members[0].timeline.step)
         return DataSpec(
             modality="series",
             feature_shape=features[0].shape[1:],
             max_length=options.lookback,
-            step=step,
+            step=unit,
             step_size=step_size,
             horizon=options.horizon,
             target={} if options.several else dict(zip(SCALE, scales[0].tolist(), strict=True)),
@@ -243,6 +249,9 @@ def _encoding(
         "step": members[0].timeline.step,
         **options.model_dump(include={"timezone", "tolerance"}, exclude_defaults=True),
     }
+    if options.irregular:
+        between = [seconds_between(m.timeline.times[: m.bounds[1]]) for m in members]
+        encoding["usual_gap"] = float(np.median(np.concatenate(between)))
     if options.known:
         ahead = steps_ahead(options.lookback, options.horizon)
         encoding |= {"known": list(options.known), "ahead": ahead}
