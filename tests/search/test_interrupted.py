@@ -81,7 +81,7 @@ def test_kill_the_driver_or_a_worker_at_any_moment(
     check_records(root, uninterrupted)
 
 
-@pytest.mark.parametrize("stops", ["worker", "driver"])
+@pytest.mark.parametrize("stops", ["worker", "driver", "machine"])
 def test_a_training_goes_on_from_its_checkpoint(
     stops: str,
     prepared: dict[str, Path],
@@ -107,7 +107,7 @@ def test_a_training_goes_on_from_its_checkpoint(
         save(self, run, epochs, state)
         saved += 1
         if saved == 9:  # amid an epoch
-            if stops == "driver":
+            if stops != "worker":
                 raise KeyboardInterrupt
             for worker in workers_of(psutil.Process()):
                 worker.kill()
@@ -115,16 +115,22 @@ def test_a_training_goes_on_from_its_checkpoint(
     monkeypatch.setattr(Checkpoint, "read", reading)
     monkeypatch.setattr(Checkpoints, "save", saving)
     toy, recorder = over(config, prepared["audio"], tmp_path / "b"), recorder_at(tmp_path / "b")
-    if stops == "driver":
+    if stops != "worker":
         with pytest.raises(KeyboardInterrupt):
             search(toy, recorder)
         assert {run.status for run in recorder.ledger.runs().values()} == {"KILLED"}
         assert list(tmp_path.rglob("*.pt"))
+    if stops == "machine":  # what it had recorded last is lost, and newer states are not
+        before, _, _ = recorder.ledger.path.read_text().rpartition('{"event": "metrics"')
+        recorder.ledger.path.write_text(before)
+        recorder = recorder_at(tmp_path / "b")
     result = search(toy, recorder)
-    assert states, "none went on from its checkpoint"
+    if stops != "machine":
+        assert states, "none went on from its checkpoint"
     assert conftest.comparable(result) == conftest.comparable(whole)
     runs = recorder.ledger.runs("trial").values()
     assert [run.status for run in runs] == ["FINISHED"] * 2
+    assert [sorted(run.curve) for run in runs] == [[1, 2, 3]] * 2
     assert not list(tmp_path.rglob("*.pt"))
 
 

@@ -117,7 +117,7 @@ class Execution:
             run = self.records.run(key)
             result = self.records.result(run) if run else None
             usable = result is not None and work.usable(job, result)
-            checkpoint = self.records.checkpoints.last(run.id) if run and not result else None
+            checkpoint = self.records.checkpoint(run) if run and not result else None
             done = math.inf if usable else checkpoint.epochs if checkpoint else 0
             history = self.records.history(run, done)
             for best in history.bests:
@@ -213,8 +213,8 @@ class Execution:
     def _lose(self, active: Active, reason: str) -> None:
         """Let a training whose worker is gone go on elsewhere, from its checkpoint."""
         if active.attempts < ATTEMPTS:
-            checkpoint = self.records.checkpoints.last(active.run)
-            run = self.records.run(active.key)
+            run = self.records.ledger.run(active.run)
+            checkpoint = self.records.checkpoint(run)
             active.history = self.records.history(run, checkpoint.epochs if checkpoint else 0)
             active.checkpoint = checkpoint
             self.waiting.append(active)

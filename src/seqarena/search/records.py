@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from seqarena.config import parse
 from seqarena.experiments import ResolvedExperiment
 from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
-from seqarena.search.checkpoints import Checkpoints
+from seqarena.search.checkpoints import Checkpoint, Checkpoints
 from seqarena.search.code import training_code
 from seqarena.tasks.metric import Bounds
 from seqarena.tracking.events import End, Kind, Run
@@ -59,6 +60,18 @@ class Records:
         if run.result is None or run.status == "RUNNING":
             return None
         return parse(Result, run.result, f"{self.ledger.path}: run {run.id}")
+
+    def checkpoint(self, run: Run) -> Checkpoint | None:
+        """Return the last state that was kept of a run, if the ledger holds all that led to it.
+
+        Where a machine went down, the ledger may have lost its last epochs, and a newer state not.
+        """
+        found = self.checkpoints.last(run.id)
+        if found is None or found.epochs <= self.history(run).epochs:
+            return found
+        told = f"of epoch {found.epochs}, which the ledger lost; not used"
+        print(f"warning: {found.path}: {told}", file=sys.stderr)
+        return None
 
     def history(self, run: Run | None, epochs: float = math.inf) -> History:
         """Read back the first epochs of a run."""
