@@ -6,7 +6,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from itertools import chain
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -92,7 +93,8 @@ def assign_splits(
     in_pool = (named == NO_SPLIT) | (named == train)
     carved = np.full(groups.max() + 1, train, np.int8)  # by group
     pool = groups[in_pool]
-    classes = _strata(rows, stratify)
+    answers = None if stratify is None else Answers.of(rows, stratify)
+    classes = np.zeros(len(rows), np.int64) if answers is None else answers.strata
     for group, split in _carve(pool, classes[in_pool], missing, seed).items():
         carved[group] = split
     places = np.where(in_pool, carved[groups], named)
@@ -101,8 +103,8 @@ def assign_splits(
             count, asked = f"{len(rows)} rows in {groups.max() + 1} groups", f"test={test}"
             asked = asked if folds else f"valid={valid}, {asked}"
             raise InputError(f"split '{SPLITS[split]}' is empty: {count}, {asked}")
-    if stratify:
-        _tell_absent(rows, places, stratify)
+    if answers is not None:
+        _tell_absent(answers, places)
     if not folds:
         return Splits(rows, places)
     of_train, dealt = places == train, np.full(len(rows), NO_FOLD)
@@ -117,32 +119,44 @@ def _refuse_named_valid(rows: Rows, folds: int) -> None:
         raise InputError(f"{rows[naming[0]].place}: {reason}; leave out one of them")
 
 
-def _strata(rows: Rows, stratify: Stratify) -> Array:
-    """Number what each row is taken for where splits get their part of each, ``(N,)``."""
-    if stratify is None:
-        return np.zeros(len(rows), np.int64)
-    if stratify == "label":
-        return rows.ranks("target")
-    # Of several labels the rarest: of one that stands elsewhere too a split gets some anyway.
-    counts = Counter(label for row in rows for label in labels_of(row.target))
-    order = {label: rank for rank, (label, _) in enumerate(counts.most_common(), start=1)}
-    ranks = (max(map(order.__getitem__, labels_of(row.target)), default=0) for row in rows)
-    return np.fromiter(ranks, np.int64, len(rows))
+class Answers(NamedTuple):
+    """The labels of every different target; which of them each row has, and is taken for."""
+
+    labels: list[list[str]]
+    places: Array  # (N,) in `labels`
+    strata: Array  # (N,), of what each split gets its part
+
+    @classmethod
+    def of(cls, rows: Rows, stratify: Literal["label", "label_set"]) -> Answers:
+        """Read each different target once: a table may be long."""
+        places = rows.ranks("target")
+        _, first, counts = np.unique(places, return_index=True, return_counts=True)
+        targets = [rows[number].target for number in first]
+        if stratify == "label":
+            return cls([[target] for target in targets], places, places)
+        labels = [labels_of(target) for target in targets]
+        # Of several labels the rarest: of one that stands elsewhere too a split gets some anyway.
+        total = Counter[str]()
+        for number in np.argsort(first):  # as they stand in the table: so equal counts are ordered
+            for label in labels[number]:
+                total[label] += int(counts[number])
+        order = {label: rank for rank, (label, _) in enumerate(total.most_common(), start=1)}
+        ranks = np.array([max(map(order.__getitem__, each), default=0) for each in labels])
+        return cls(labels, places, ranks[places])
 
 
-def _tell_absent(rows: Rows, places: Array, stratify: Stratify) -> None:
+def _tell_absent(answers: Answers, places: Array) -> None:
     """Warn of classes that no row of valid or of test has."""
-    found: list[set[str]] = [set() for _ in SPLITS]
-    for place, row in zip(places, rows, strict=True):
-        found[place].update(labels_of(row.target) if stratify == "label_set" else (row.target,))
+    everywhere = set(chain(*answers.labels))
     for split in np.unique(places)[1:]:
-        name, absent = SPLITS[split], sorted(set().union(*found) - found[split])
+        found = np.unique(answers.places[places == split])
+        absent = sorted(everywhere.difference(*(answers.labels[number] for number in found)))
         if absent:
             first, others = absent[0], ""
             if len(absent) > 1:
                 others = f" and {len(absent) - 1:,} other labels"
             warnings.warn(
-                f"no row of {name} has the label '{shortened(first)}'{others}: "
+                f"no row of {SPLITS[split]} has the label '{shortened(first)}'{others}: "
                 "more rows would have it judged",
                 InputWarning,
                 stacklevel=2,
@@ -160,14 +174,16 @@ def _carve(pool: Array, classes: Array, fractions: dict[int, float], seed: int) 
     """
     sizes, carved, owed = np.bincount(pool), dict[int, int](), dict.fromkeys(fractions, 0.0)
     usual = np.median(sizes[sizes > 0]) if len(pool) else 0.0
+    limits = {split: max(usual, part * len(pool) / 2) for split, part in fractions.items()}
     for left in _shuffled(pool, classes, seed):
         rows = int(sizes[left].sum())
         for split, fraction in fractions.items():
             owed[split] += fraction * rows
-            limit = max(usual, fraction * len(pool) / 2)
-            left.sort(key=lambda group: bool(sizes[group] <= limit))
+            are_usual = sizes[left] <= limits[split]
+            if not are_usual.all():  # the others stand first, since the last is drawn first
+                left[:] = [left[place] for place in np.argsort(are_usual, kind="stable")]
             while owed[split] > ROUNDING and len(left) > 1:
-                if sizes[left[-1]] > max(limit, 2 * owed[split]):
+                if sizes[left[-1]] > max(limits[split], 2 * owed[split]):
                     break
                 group = left.pop()
                 carved[group] = split
