@@ -59,11 +59,13 @@ def scales_of_series(names: Sequence[str], count: int, encoding: dict[str, Any])
     if len(names) != count:
         needed = f"{count} sequences need as many names of '{kind}'"
         raise InputError(f"series: {needed}, found {len(names)}")
-    standards = [standard_of(name, encoding) for name in names]
-    for name, standard in zip(names, standards, strict=True):
+    scales = []
+    for name in names:
+        standard = standard_of(name, encoding)
         if standard is None:
             raise unknown("series", kind, name, encoding["standards"])
-    return np.stack([standard.of_target for standard in standards if standard is not None])
+        scales.append(standard.of_target)
+    return np.stack(scales)
 
 
 def scale_by_train(out: Path, *, least_std: float = 0.0) -> tuple[Array, Array]:

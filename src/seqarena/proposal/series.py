@@ -48,7 +48,8 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     static = [] if series is None else _static(path, own, series, asked)
     numbers = [c for c in own if c.is_numeric and c.name not in static]
     target, others = _roles(path, numbers, asked)
-    step, steps = _step(path, time), count if series is None else len(time.values)
+    ticks = _ticks(path, time)
+    step, steps = step_of(ticks), count if series is None else len(time.values)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
     lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
     prepare: dict[str, Any] = {"time": time.name, "target": target}
@@ -56,7 +57,7 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
         prepare["series"] = series
     prepare |= {key: names for key, names in {**others, "static": static}.items() if names}
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
-    if series is None and _is_irregular(path, time):
+    if series is None and _is_irregular(ticks, step):
         prepare |= {"irregular": True, "season": 1}
     if steps < SHORT:
         prepare["stride"] = 1
@@ -131,19 +132,15 @@ def _static(path: Path, columns: Sequence[Column], series: str, asked: Asked) ->
     ]
 
 
-def _step(path: Path, time: Column) -> Step:
-    return step_of(_ticks(path, time))
-
-
-def _is_irregular(path: Path, time: Column) -> bool:
+def _is_irregular(ticks: Array, step: Step) -> bool:
     """Tell whether rows come at any times: most are on no grid, and by no mere jitter."""
-    ticks = _ticks(path, time)
     low, usual, high = np.quantile(np.diff(ticks), [0.25, 0.5, 0.75])
-    beside = index_of(ticks, step_of(ticks))[1]
+    beside = index_of(ticks, step)[1]
     return bool(beside.mean() > MOSTLY and high - low > MOSTLY * usual)
 
 
 def _ticks(path: Path, time: Column) -> Array:
+    """Return the different times in order, microseconds since 1970."""
     moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
     ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
     if len(ticks) < 2:

@@ -73,9 +73,10 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     texts = [c for c in columns if c.kind == "text"]
     timed = asked.series is not None or asked.known or (times and not texts)
     if asked.task in OF_SERIES or (asked.task is None and timed):
-        first = islice(rows_of(path, asked.reading, numbers=True), SAMPLE)  # steps in succession
-        return Look(found, propose_series(path, columns_of(first), count, asked))
-    proposal = _texts(path, columns, count, asked)
+        if count > SAMPLE:  # its first rows, whose steps follow one another
+            columns = columns_of(islice(rows_of(path, asked.reading, numbers=True), SAMPLE))
+        return Look(found, propose_series(path, columns, count, asked))
+    proposal = _texts(path, rows, columns, count, asked)
     if count >= RARE and asked.units is None and proposal.prepare.get("units") is None:
         found += [unknown_words(named[proposal.columns.get("text", "text")])]
     told = [*_of_header([*named], asked), *_leaks(path, proposal)]
@@ -91,11 +92,13 @@ def _of_header(names: Sequence[str], asked: Asked) -> list[str]:
     return [f"the first row, '{odd[0]}', looks like data; --no-header reads it as such"]
 
 
-def _texts(path: Path, columns: Sequence[Column], count: int, asked: Asked) -> Proposal:
+def _texts(
+    path: Path, rows: Sequence[TableRow], columns: Sequence[Column], count: int, asked: Asked
+) -> Proposal:
     split = asked.split or next((c.name for c in columns if c.kind == "split"), None)
     group = asked.group or named_group(columns)
     free = [c for c in columns if c.name not in (split, group)]
-    question = question_of_steps(path, free, asked) or _question(path, free, asked)
+    question = question_of_steps(path, rows, free, asked) or _question(path, free, asked)
     answer = TARGETS[question.prepare.get("targets", "label")].column
     answered = {answer: question.target} if question.target else {}  # by none: what comes next
     columns_ = {"text": question.text, **answered, "split": split, "group": group}

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from seqarena.config import Reading
-from seqarena.data.tables import spaced
+from seqarena.data.tables import TableRow, spaced
 from seqarena.data.targets import NO_LABEL
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError
 from seqarena.proposal.asked import Asked, Question, one
-from seqarena.proposal.columns import MOST_CLASSES, MOSTLY, ROWS_OF_A_CLASS, SAMPLE, Column
+from seqarena.proposal.columns import MOST_CLASSES, MOSTLY, ROWS_OF_A_CLASS, Column
 from seqarena.proposal.section import METRICS
 from seqarena.proposal.units import FEWEST
 from seqarena.tasks.spans import OUTSIDE
@@ -43,15 +42,18 @@ class Parts:
         return float(np.mean(np.equal(self.lengths, other.lengths))) > MOSTLY
 
 
-def question_of_steps(path: Path, columns: Sequence[Column], asked: Asked) -> Question | None:
-    """Find the tokens and the tags of a table, None where it has none or something else is asked.
+def question_of_steps(
+    path: Path, rows: Sequence[TableRow], columns: Sequence[Column], asked: Asked
+) -> Question | None:
+    """Find the tokens and the tags of a table, by some of its rows.
 
+    None where it has none or something else is asked.
     Raises `InputError` where it is not clear which they are, and for a row that has not as many
     of both.
     """
     if asked.task not in (None, "labelling"):
         return None
-    parts = _parts(path, columns, asked.reading)
+    parts = _parts(rows, columns)
     name = _text(parts, asked)
     if name is None and asked.task is None:
         return None
@@ -74,9 +76,9 @@ def metric_of(tags: Iterable[str]) -> str:
     return "span_f1" if marks and all(marks) else METRICS["labelling"]
 
 
-def _parts(path: Path, columns: Sequence[Column], reading: Reading) -> dict[str, Parts]:
+def _parts(rows: Sequence[TableRow], columns: Sequence[Column]) -> dict[str, Parts]:
     parts = {column.name: Parts() for column in columns}
-    for row in islice(rows_of(path, reading), SAMPLE):
+    for row in rows:
         for name, found in parts.items():
             items = spaced(row.cells[name]).split()
             found.lengths.append(len(items))
