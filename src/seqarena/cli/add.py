@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqarena.cli.asking import ASKED, asked_of
+from seqarena.cli.options import takes
 from seqarena.config import (
     NAME,
     PARAMS,
@@ -28,54 +30,15 @@ FEW, FEW_FILES = 200_000, 5_000  # examples that are prepared, to tell what trai
 FIRST = "preview"  # the protocol that a new experiment follows where it is there
 
 Files = Annotated[Path, typer.Argument(help="a table, a folder of tables or of files, or a glob")]
-Task = Annotated[str | None, typer.Option(help="what is asked, where it is not clear")]
-Input = Annotated[str | None, typer.Option(metavar="COLUMN", help="the text, the file, the time")]
-Target = Annotated[str | None, typer.Option(metavar="COLUMN", help="the answer")]
-Split = Annotated[str | None, typer.Option(metavar="COLUMN", help="train, valid or test")]
-Group = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="whose rows stay on one side: a speaker")
-]
-Series = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="which of several series a row is of: a shop")
-]
-Known = Annotated[
-    list[str] | None,
-    typer.Option(metavar="COLUMN", help="of a series, known ahead: a price; may be given again"),
-]
-Encoding = Annotated[str, typer.Option(help="of a table, such as cp1252")]
-Header = Annotated[
-    bool, typer.Option("--header/--no-header", help="the first row of a table names its columns")
-]
-Quotes = Annotated[
-    bool, typer.Option("--quotes/--no-quotes", help="quotes hold cells together, or are letters")
-]
-Names = Annotated[
-    str | None,
-    typer.Option(metavar="PATTERN", help="what names of files say: '{label}_{group}_*'"),
-]
-Units = Annotated[
-    str | None, typer.Option(help="what texts are read by: words, subwords, characters, tokens")
-]
-
 PICTURES = Path("inspected")  # pages, each in a folder of its own
 
 
+@takes(ASKED)
 def inspect(
     path: Annotated[
         Path, typer.Argument(metavar="PATH|EXPERIMENT", help="own files, or an experiment")
     ],
-    task: Task = None,
-    input: Input = None,
-    target: Target = None,
-    split: Split = None,
-    group: Group = None,
-    series: Series = None,
-    known: Known = None,
-    encoding: Encoding = "utf-8",
-    header: Header = True,
-    quotes: Quotes = True,
-    names: Names = None,
-    units: Units = None,
+    **options: Any,
 ) -> None:
     """Tell what own files, or an experiment's data, hold, and draw them as models will see them."""
     from seqarena.cli.inspect import page_of_experiment, page_of_files
@@ -83,32 +46,18 @@ def inspect(
     if PARAMS.is_file() and str(path) in experiment_names() and not path.exists():
         print(f"Drawn: {page_of_experiment(str(path), PICTURES)}")
         return
-    ahead = tuple(known or ())
-    asked = Asked(
-        task, input, target, split, group, series, ahead, encoding, header, quotes, names, units
-    )
-    look = look_at(path, asked)
+    look = look_at(path, asked_of(**options))
     _print(look)
     page, of = page_of_files(path, look.proposal, PICTURES)
     print(f"Drawn: {page}" + (f", of {of}" if of else ""))
 
 
+@takes(ASKED)
 def add(
     name: Annotated[str, typer.Argument(help="of the experiment")],
     path: Files,
-    task: Task = None,
-    input: Input = None,
-    target: Target = None,
-    split: Split = None,
-    group: Group = None,
-    series: Series = None,
-    known: Known = None,
-    encoding: Encoding = "utf-8",
-    header: Header = True,
-    quotes: Quotes = True,
-    names: Names = None,
-    units: Units = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the section alone")] = False,
+    **options: Any,
 ) -> None:
     """Look at own files, and write an experiment over them into params.yaml."""
     from seqarena.cli.cost import lines
@@ -119,11 +68,7 @@ def add(
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r}: expected letters, digits, '-' and '_' as a name")
     params = read_params()
-    ahead = tuple(known or ())
-    asked = Asked(
-        task, input, target, split, group, series, ahead, encoding, header, quotes, names, units
-    )
-    look = look_at(path, asked)
+    look = look_at(path, asked_of(**options))
     _print(look)
     protocols = params.get("protocols") or {}
     section = look.proposal.section(FIRST if FIRST in protocols else None)

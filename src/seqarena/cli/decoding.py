@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
+from seqarena.cli.options import Command, option, takes
 from seqarena.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from seqarena.decode import Decoding
-
-Command = TypeVar("Command", bound=Callable[..., None])
 
 
 class DecodingOption(NamedTuple):
@@ -43,21 +41,8 @@ OPTIONS = {
 
 def takes_decoding(default: str | None = None) -> Callable[[Command], Command]:
     """Give a command the options of decoding, in place of its ``**options``, for `decoding_of`."""
-
-    def add(command: Command) -> Command:
-        shown = signature(command, eval_str=True)
-        own = [p for p in shown.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
-        added = [_option("method", METHOD, default)]
-        added += [_option(name, option.annotation, None) for name, option in OPTIONS.items()]
-        vars(command)["__signature__"] = shown.replace(parameters=[*own, *added])
-        return command
-
-    return add
-
-
-def _option(name: str, annotation: Any, default: str | None) -> Parameter:
-    kind = Parameter.POSITIONAL_OR_KEYWORD
-    return Parameter(name, kind, default=default, annotation=annotation)
+    of_ways = (option(name, each.annotation) for name, each in OPTIONS.items())
+    return takes([option("method", METHOD, default), *of_ways])
 
 
 def decoding_of(method: str | None, **options: Any) -> Decoding | None:
