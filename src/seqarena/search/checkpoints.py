@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,12 @@ class Checkpoints:
         """Remove what was kept of a run."""
         for path in self._of(run):
             path.unlink()
+
+    def drop_others(self, runs: Container[str]) -> None:
+        """Remove what was kept of runs that are not among these: no training can go on from it."""
+        for path in self._of("*"):
+            if path.stem.rsplit("-", 2)[0] not in runs:
+                path.unlink()
 
     def _of(self, run: str) -> list[Path]:
         return list(self.folder.glob(f"{run}-*-*.pt"))

@@ -50,6 +50,7 @@ class Records:
         self.keys = Keys(experiment.config, recorder.tags["data.digest"], training_code)
         self.metric_name, self.bounds = experiment.config.metric, bounds
         self.checkpoints = Checkpoints(experiment.results / "checkpoints")
+        self.checkpoints.drop_others(self.ledger.runs())  # a ledger may have lost its last runs
 
     def run(self, key: str) -> Run | None:
         """Return the run of a key, done or not: the last, begun where others were of no use."""
