@@ -137,6 +137,15 @@ def test_visible_gaps_are_seen_four_times_in_five():
     assert 0.6 <= seen <= 0.95
 
 
+def test_a_gap_that_the_metric_cannot_have_is_not_called_visible():
+    random = np.random.default_rng(0)
+    scores = {name: random.random((2, 8)).round() for name in "ab"}
+    (pair,) = compare(Estimates.of(scores, {}, (0.0, 1.0)), list("ab"), None).pairs.values()
+    assert pair.visible is None
+    (unbound,) = compare(Estimates.of(scores, {}, (0.0, np.inf)), list("ab"), None).pairs.values()
+    assert unbound.visible > 1
+
+
 def test_identical_variants_are_not_separated():
     same = np.random.default_rng(10).random((3, 20))
     pair = found({"a": same, "b": same.copy()}).pairs["b"]

@@ -264,7 +264,7 @@ def test_a_test_split_of_few_groups(enough: Evidence) -> None:
 def test_a_test_split_too_coarse_for_what_is_compared(enough: Evidence) -> None:
     coarse = replace(enough, visible=0.11)
     assert small_test(coarse) == (
-        "With 500 independent groups in test a gap below 0.110 cannot be seen, and all that is "
+        "With 500 independent groups in test no gap below 0.110 can be seen, and all that is "
         "compared lies within 0.200: add examples to test; more repetitions do not help."
     )
     assert small_test(replace(enough, visible=0.09)) is None

@@ -104,14 +104,15 @@ def _pair(
 def visible_gap(estimates: Estimates, name: str, reference: str, level: float) -> float | None:
     """Return the smallest gap that would have been decided in four of five tries.
 
-    None where there is none: too few groups, or nothing that varied.
+    None where there is none: too few groups, nothing that varied, or more than the metric ranges.
     """
+    worst, best = estimates.bounds
     gap = 0.0
     for _ in range(STEPS):
         found = estimates.difference(name, reference, gap)
         before, gap = gap, found.half_width(level) + found.half_width(2 * (1 - POWER))
         if gap <= before * (1 + 1e-6):
-            return gap if 0 < gap < math.inf else None
+            return gap if 0 < gap <= abs(best - worst) and gap < math.inf else None
     return None
 
 

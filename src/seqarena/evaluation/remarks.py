@@ -85,7 +85,8 @@ def small_test(evidence: Evidence) -> str | None:
     if visible is None or visible <= COARSE * distance or 2 * _by_repetition(evidence) > visible:
         return None
     form = format_of(evidence.summary)
-    told = f"a gap below {form(visible)} cannot be seen, and all that is compared lies within"
+    unseen = "no gap" if math.isinf(visible) else f"no gap below {form(visible)}"
+    told = f"{unseen} can be seen, and all that is compared lies within"
     fix = "add examples to test; more repetitions do not help"
     return f"With {count} independent groups in test {told} {form(distance)}: {fix}."
 
