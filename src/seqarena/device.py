@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +16,8 @@ from seqarena.errors import InputError, InputWarning
 
 if TYPE_CHECKING:  # so that a GPU machine with only torch can train
     from seqarena.config import Protocol
+
+NOT_DETERMINISTIC = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
 def autocast(device: torch.device, protocol: Protocol) -> torch.autocast:
@@ -41,8 +47,33 @@ def computable(protocol: Protocol, device: torch.device) -> Protocol:
 
 def _computes_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+@contextmanager
+def deterministic(asked: bool, device: torch.device) -> Iterator[None]:
+    """Compute the same to the last bit each time, if asked.
+
+    Raises `InputError` that names the operation which cannot, of which torch tells amid a step.
+    """
+    if not asked:
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS asks for then
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    except RuntimeError as error:
+        found = NOT_DETERMINISTIC.match(str(error))
+        if found is None:
+            raise
+        what = f"{found[1]} comes out the same each time on no {device.type}"
+        fix = "set it to false, or leave out the variants that need it"
+        raise InputError(f"protocol.deterministic: true, but {what}; {fix}") from error
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def default_device() -> torch.device:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch, Batches, windows
+from seqarena.data.batches import Batch, Batches, moved, windows
 from seqarena.data.store import Prepared
 from seqarena.decode.stepper import change_all, index
-from seqarena.device import autocast, default_device, keep_freed_memory
+from seqarena.device import autocast, default_device, deterministic, keep_freed_memory
 from seqarena.inference import evaluate
 from seqarena.models.model import count_parameters
 from seqarena.optimizer import AdamW, warm_up_and_decay
@@ -113,8 +113,6 @@ class Training:
         keep_freed_memory()
         self.device, self.group = device or default_device(), group
         protocol = experiment.protocol
-        if protocol.deterministic:
-            torch.use_deterministic_algorithms(True)
         torch.manual_seed(seed)
         self.task, self.spec, self.protocol = task_for(experiment.task), prepared.spec, protocol
         self.hyperparameters = hyperparameters
@@ -153,6 +151,10 @@ class Training:
 
     def advance(self, seconds: float = math.inf) -> Epoch | None:
         """Go on to the end of the epoch, or for about so many seconds of it: then return None."""
+        with deterministic(self.protocol.deterministic, self.device):
+            return self._advance(seconds)
+
+    def _advance(self, seconds: float) -> Epoch | None:
         began = time.perf_counter()
         if not self._train(began + seconds):
             self.sums.seconds += time.perf_counter() - began
@@ -226,13 +228,15 @@ class Training:
         """Learn from the batches of the epoch that are left; return whether none is."""
         self.model.train()
         sums = self.sums
-        for batch in self.batches.shuffled(self.epoch, sums.batches):
-            for learned in self._learn(self.group.part_of(batch).to(self.device)):
+        batches = self.batches.shuffled(self.epoch, sums.batches)
+        parts = ((len(batch.lengths), self.group.part_of(batch)) for batch in batches)
+        for examples, part in moved(parts, self.device):
+            for learned in self._learn(part):
                 sums.loss += learned.loss
                 sums.terms += learned.terms
                 sums.norm += learned.norm
                 sums.steps += 1
-            sums.examples, sums.batches = sums.examples + len(batch.lengths), sums.batches + 1
+            sums.examples, sums.batches = sums.examples + examples, sums.batches + 1
             if self.group.any(time.perf_counter() > until):
                 break
         return sums.batches == len(self.batches)

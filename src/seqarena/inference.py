@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seqarena.data.batches import Batch, Batches
+from seqarena.data.batches import Batch, Batches, moved
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.device import autocast
 from seqarena.models.model import SequenceModel
@@ -77,8 +77,7 @@ def predict_split(
     model.eval()
     device = next(model.parameters()).device
     batches = Batches(split, 4 * protocol.batch_size)
-    for indices, batch in batches.in_order(group.rank, group.size):
-        batch = batch.to(device)
+    for indices, batch in moved(batches.in_order(group.rank, group.size), device):
         with torch.inference_mode(), autocast(device, protocol):
             output = task.forward_with_targets(model, batch, spec, wanted)
         yield indices, batch, output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
-from seqarena.data.batches import Batch, Batches, collate
+from seqarena.data.batches import Batch, Batches, collate, moved
 from seqarena.data.store import Split, write_split
 from seqarena.data.writing import write_sequences
 
@@ -188,3 +190,29 @@ def test_targets_of_their_own_lengths_are_padded_too(tmp_path: Path) -> None:
         assert not batch.targets[row, length:].any()
     moved = batch.to(torch.device("cpu"))
     assert moved.target_lengths is not None and torch.equal(moved.targets, batch.targets)
+
+
+def test_batches_for_a_gpu_come_in_order_and_fail_as_they_are_gathered(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a device without memory: what is known of a batch is its shape."""
+    monkeypatch.setattr(Batch, "pinned", lambda batch: batch)
+    meta, threads = torch.device("meta"), threading.active_count()
+    batches = Batches(split, 4)
+    found = list(moved(batches.in_order(), meta))
+    for (indices, batch), (wanted, here) in zip(found, batches.in_order(), strict=True):
+        assert indices.tolist() == wanted.tolist()
+        assert batch.inputs.device == meta and batch.inputs.shape == here.inputs.shape
+    for _ in moved(batches.in_order(), meta):
+        break  # as where a training is interrupted
+    assert threading.active_count() == threads
+
+    def failing() -> Iterator[tuple[int, Batch]]:
+        yield 0, batches.gather(np.arange(2))
+        raise OSError("gone")
+
+    going = moved(failing(), meta)
+    assert next(going)[0] == 0
+    with pytest.raises(OSError, match="gone"):
+        next(going)
+    assert threading.active_count() == threads

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqarena.data.store import Array, Split
+
+AHEAD = 2  # batches
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -26,6 +31,10 @@ class Batch(NamedTuple):
         """Move to a device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def pinned(self) -> Batch:
+        """Copy to memory from which a GPU fetches while it computes."""
+        return self._each(Tensor.pin_memory)
+
     def rows(self, places: slice) -> Batch:
         """Keep some of the sequences."""
         return self._each(lambda tensor: tensor[places])
@@ -33,6 +42,30 @@ class Batch(NamedTuple):
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         there = {name: t for name, t in self._asdict().items() if t is not None}
         return Batch(**{name: change(tensor) for name, tensor in there.items()})
+
+
+def moved(batches: Iterator[tuple[T, Batch]], device: torch.device) -> Iterator[tuple[T, Batch]]:
+    """Move batches to a device, each beside what it comes with.
+
+    For a GPU the next two are gathered and pinned by a thread while it computes with one; on a CPU
+    a thread would take a core from what computes.
+    """
+    if device.type == "cpu":
+        for beside, batch in batches:
+            yield beside, batch.to(device)
+        return
+
+    def prepare() -> tuple[T, Batch] | None:
+        for beside, batch in batches:
+            return beside, batch.pinned()
+        return None
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = deque(thread.submit(prepare) for _ in range(AHEAD))
+        while (found := coming.popleft().result()) is not None:
+            coming.append(thread.submit(prepare))
+            beside, batch = found
+            yield beside, batch.to(device)
 
 
 def collate(

@@ -13,6 +13,7 @@ from seqarena.decode import Decoding, Hypothesis
 from seqarena.models.attention import Attention, AttentionPooling
 from seqarena.models.dropout import Dropout
 from seqarena.models.outputs import Logits
+from seqarena.models.precision import in_float32
 
 
 class Encoded(NamedTuple):
@@ -63,7 +64,9 @@ class PooledHead(Head):
         summary, weights = encoded.summary, None
         if self.pooling is not None:
             summary, weights = self.pooling(*encoded[:3])
-        return encoded.output(self.output(summary), weights)
+        # Of values in bfloat16 there are 128 between 1 and 2: forecasts would be steps.
+        logits = in_float32(self.output, summary)
+        return encoded.output(logits, weights)
 
 
 class StepHead(Head):

@@ -15,6 +15,7 @@ from seqarena.models import initialization
 from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
 from seqarena.models.cpu_bptt import run_layer
 from seqarena.models.dropout import Dropout, LockedDropout
+from seqarena.models.precision import in_float32
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -34,8 +35,8 @@ class Recurrent(nn.Module, ABC):
     ) -> tuple[Tensor, Any]:
         """Run all steps: ``(B, T, *)`` -> outputs ``(B, T, *output_shape)`` and the last state.
 
-        With `lengths` ``(B,)`` the state is that after each sequence's own last step, or None
-        where a fused kernel does not return it (LSTM on ragged lengths).
+        With `lengths` ``(B,)``, where they differ, the state is that after each sequence's own last
+        step, or None where a fused kernel does not return it (LSTM).
         """
 
     def final(self, outputs: Tensor, lengths: Tensor) -> Tensor:
@@ -57,17 +58,19 @@ class Fused(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
-        before = self._to_kernel(state)
-        if isinstance(self.kernel, nn.LSTM):
-            outputs, last = self.kernel(x, before)
-        else:
-            outputs, last = run_layer(self.kernel, x, before)
-        if lengths is None or bool((lengths == x.shape[1]).all()):
+        outputs, last = in_float32(self._run, x, self._to_kernel(state))
+        if lengths is None:
             tensors = last if isinstance(last, tuple) else (last,)
             return outputs, tuple(tensor.squeeze(0) for tensor in tensors)
         if isinstance(self.kernel, nn.LSTM):
             return outputs, None
         return outputs, (self.final(outputs, lengths),)
+
+    def _run(self, x: Tensor, before: Any) -> tuple[Tensor, Any]:
+        if isinstance(self.kernel, nn.LSTM):
+            outputs, last = self.kernel(x, before)
+            return outputs, last
+        return run_layer(self.kernel, x, before)
 
     def _to_kernel(self, state: State | None) -> Any:
         if state is None:
@@ -87,6 +90,9 @@ class Unrolled(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
+        return in_float32(partial(self._run, lengths=lengths), x, state)
+
+    def _run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         batch, steps = x.shape[:2]
         state = self.cell.initial_state(x[:, 0]) if state is None else state
         projected = self.cell.project(x.flatten(0, 1)).unflatten(0, (batch, steps))
@@ -137,8 +143,8 @@ class Bidirectional(Recurrent):
     def forward(
         self, x: Tensor, state: Any = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any]:
-        if lengths is None or bool((lengths == x.shape[1]).all()):  # most batches: alike in length
-            lengths, turned = None, partial(torch.flip, dims=(1,))
+        if lengths is None:
+            turned = partial(torch.flip, dims=(1,))
         else:
             turned = partial(reordered, order=reversal(lengths, x.shape[1]))
         ahead, behind = (None, None) if state is None else state

@@ -30,7 +30,7 @@ class RecurrentEncoder(Encoder):
         (self.width,) = layer.output_shape
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        states: tuple[Tensor, Any] = self.layer(features, state, lengths)
+        states: tuple[Tensor, Any] = self.layer(features, state, ragged(lengths, features))
         return states
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -48,13 +48,21 @@ class ConvRecurrentEncoder(Encoder):
         self.width = layer.output_shape[0] * self.grid**2
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        images, last = self.layer(features, state, lengths)  # (B, T, C, H, W)
+        images, last = self.layer(features, state, ragged(lengths, features))  # (B, T, C, H, W)
         pooled = F.adaptive_avg_pool2d(images.flatten(0, 1), self.grid)
         states: Tensor = pooled.flatten(1).unflatten(0, images.shape[:2])
         return states, last
 
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         return self.layer.final(states, lengths)
+
+
+def ragged(lengths: Tensor, features: Tensor) -> Tensor | None:
+    """Return lengths ``(B,)`` where they differ; None where all steps of ``(B, T, *)`` are real.
+
+    Most batches are of that kind. Asked once and not by each layer: a GPU has to be waited for.
+    """
+    return None if bool((lengths == features.shape[1]).all()) else lengths
 
 
 def recurrent(
