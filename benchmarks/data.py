@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqarena.config import Experiment, Protocol
 from seqarena.data.store import Array, DataSpec, Prepared, write_spec, write_split
+from seqarena.data.tokens import END
 from seqarena.data.writing import write_sequences
+
+if TYPE_CHECKING:  # so that a GPU machine with only torch can take part
+    from seqarena.config import Experiment
 
 VOCABULARY = 8_918  # of the real sentiment data, as are the lengths and the size
 SIZE = 8_454
@@ -32,7 +36,13 @@ SECTIONS = {
     "text": Section("classification", "accuracy", 64),
     "video": Section("classification", "accuracy", 32),
     "series": Section("forecasting", "mae", 32, 2_560),
+    "pairs": Section("transduction", "perplexity", 64),
 }
+
+
+def section_of(spec: DataSpec) -> Section:
+    """Return the section that such data is for."""
+    return SECTIONS["pairs" if spec.target_vocabulary else spec.modality]
 
 
 def sentences(folder: Path, train: int = 2_560, valid: int = 64) -> Prepared:
@@ -54,6 +64,26 @@ def sentences(folder: Path, train: int = 2_560, valid: int = 64) -> Prepared:
         classes=("negative", "positive"),
     )
     return _write(folder, spec, draw(train), draw(valid))
+
+
+def pairs(folder: Path, train: int = 2_560, valid: int = 64) -> Prepared:
+    """Write token sequences, and as targets others of such lengths over the same words."""
+    prepared = sentences(folder, train, valid)
+    words = prepared.spec.vocabulary
+    spec = replace(
+        prepared.spec,
+        classes=(),
+        target_vocabulary=("<pad>", "<unk>", "<end>", *words[3:]),
+        max_target_length=int(LENGTHS["longest"]),
+        target_unit="words",
+    )
+    for name in ("train", "valid", "test"):
+        split = prepared.split(name)
+        inputs = np.split(split.inputs[:], split.starts[1:])
+        targets = [np.append(each[::-1] % (len(words) - 3) + 3, END) for each in inputs]
+        write_sequences(folder / "pairs" / name, inputs, targets, ({} for _ in inputs))
+    write_spec(folder / "pairs" / "spec.json", spec)
+    return Prepared(folder / "pairs")
 
 
 def clips(folder: Path, train: int = 128, valid: int = 16) -> Prepared:
@@ -103,6 +133,8 @@ def measured(steps: int) -> Array:
 
 def experiment(modality: str, **protocol: int) -> Experiment:
     """Return an experiment of the real protocol's sizes; `protocol` changes them."""
+    from seqarena.config import Experiment, Protocol
+
     section = SECTIONS[modality]
     sizes = {"batch_size": section.batch_size, "epoch_examples": section.epoch_examples}
     return Experiment(

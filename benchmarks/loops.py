@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.data import clips, experiment, hours, sentences
+from benchmarks.data import clips, experiment, hours, pairs, section_of, sentences
 from benchmarks.turns import Turns
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Prepared
@@ -26,7 +26,8 @@ from seqarena.models.model import SequenceModel
 from seqarena.tasks import AnyTask, task_for
 
 SEED = 0
-MODALITIES = {"text": sentences, "video": clips, "series": hours}
+CPU = torch.device("cpu")
+MODALITIES = {"text": sentences, "video": clips, "series": hours, "pairs": pairs}
 
 
 def seqarena(turns: Turns, folder: Path, modality: str, variant: str, h: dict[str, Any]) -> None:
@@ -110,14 +111,14 @@ def lightning(turns: Turns, folder: Path, modality: str, variant: str, h: dict[s
 class Epochs:
     """The batches that `Training` draws, epoch after epoch, and the task that they are for."""
 
-    def __init__(self, prepared: Prepared) -> None:
-        given = experiment(prepared.spec.modality)
-        self.task, self.epoch = task_for(given.task), 0
+    def __init__(self, prepared: Prepared, device: torch.device = CPU) -> None:
+        given = section_of(prepared.spec)
+        self.task, self.epoch, self.device = task_for(given.task), 0, device
         self.batches = Batches(
             prepared.split("train"),
-            given.protocol.batch_size,
+            given.batch_size,
             seed=SEED,
-            epoch_examples=given.protocol.epoch_examples,
+            epoch_examples=given.epoch_examples,
         )
 
     def __len__(self) -> int:
@@ -125,13 +126,14 @@ class Epochs:
 
     def __iter__(self) -> Iterator[Batch]:
         self.epoch += 1
-        return self.batches.shuffled(self.epoch)
+        for batch in self.batches.shuffled(self.epoch):
+            yield batch.to(self.device)
 
 
 def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
     """Build the same model with torch's own dropout, as whoever writes the loop would."""
     torch.manual_seed(SEED)
-    task = task_for(experiment(prepared.spec.modality).task)
+    task = task_for(section_of(prepared.spec).task)
     model = task.model(variant, prepared.spec, h)
     for module in list(model.modules()):
         for name, child in module.named_children():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,15 @@ from typing import Any
 
 import pytest
 import torch
-from benchmarks import fit, forecast, joey, loops, translation
+from benchmarks import fit, forecast, gpu, joey, loops, translation
 from benchmarks.turns import Turns, interleave, tell
 
 from seqarena.data.store import DataSpec
 from seqarena.models.variants import VARIANTS
+from support import ROOT
+from test_layers import HEAVY
 
-TRAIN = {"text": 8, "video": 8, "series": 256}  # sequences; of a series, hours
+TRAIN = {"text": 8, "video": 8, "series": 256, "pairs": 8}  # sequences; of a series, hours
 TRAINED = [
     *((modality, variant, fit.COMMON | own) for modality, variant, own, *_ in fit.CASES),
     *(
@@ -24,6 +28,7 @@ TRAINED = [
         for variant, own in forecast.CASES
         for patch in forecast.PATCHES.values()
     ),
+    *gpu.CASES,
 ]
 
 
@@ -39,6 +44,23 @@ def test_the_bare_loop_trains_the_model_of_every_case(
     optimizer = loops.stock_optimizer(model, hyperparameters)
     loops.bare_epoch(model, optimizer, loops.Epochs(prepared))
     assert not all(map(torch.equal, before, model.parameters()))
+
+
+def test_what_is_measured_on_a_gpu_needs_torch_alone(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+for name in {HEAVY!r}:
+    sys.modules[name] = None
+from benchmarks import gpu, loops
+kind, variant, h = gpu.CASES[1]
+loops.MODALITIES[kind] = lambda folder: loops.pairs(folder, train=8, valid=8)
+print(gpu.training_of(Path(sys.argv[1]), kind, variant, h, "float32").advance().epoch)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "1"
 
 
 @pytest.fixture
