@@ -256,7 +256,7 @@ def _trained(folder: Path) -> tuple[Training, Path]:
 
 def _state(path: Path) -> bytes:
     file = io.BytesIO()
-    torch.save(_trained(path.parents[1])[0].state_dict(), file)
+    torch.save(_trained(path.parent)[0].state_dict(), file)
     return file.getvalue()
 
 
@@ -274,7 +274,7 @@ def _read_checkpoint(path: Path) -> None:
     if last is None:
         raise InputError(f"{kept}: damaged, and not used")
     state = torch.load(io.BytesIO(last.read()), map_location="cpu", weights_only=True)
-    _trained(path.parents[1])[0].load_state_dict(state)
+    _trained(path.parent)[0].load_state_dict(state)
 
 
 def _write_model(part: str) -> Write:
@@ -282,7 +282,7 @@ def _write_model(part: str) -> Write:
 
     def write(path: Path, number: int) -> None:
         folder = save_trained(
-            path.with_name("model"), _trained(path.parents[1])[0], "classification", "gru"
+            path.with_name("model"), _trained(path.parent)[0], "classification", "gru"
         )
         shutil.copyfile(folder / part, path)
 
@@ -292,7 +292,7 @@ def _write_model(part: str) -> Write:
 def _read_model(part: str) -> Read:
     def read(path: Path) -> Array:
         folder = _emptied(path)
-        save_trained(folder, _trained(path.parents[1])[0], "classification", "gru")
+        save_trained(folder, _trained(path.parent)[0], "classification", "gru")
         shutil.copyfile(path, folder / part)
         return Predictor(folder).predict([np.arange(2, 6)])[0]["label"]
 
@@ -300,15 +300,15 @@ def _read_model(part: str) -> Read:
 
 
 def _write_array(path: Path, number: int) -> None:
-    shutil.copyfile(_trained(path.parents[1])[1] / "train/lengths.npy", path)
+    shutil.copyfile(_trained(path.parent)[1] / "train/lengths.npy", path)
 
 
 def _read_array(name: str) -> Read:
     def read(path: Path) -> object:
         folder = _emptied(path) / "train"
-        shutil.copytree(_trained(path.parents[1])[1] / "train", folder)
+        shutil.copytree(_trained(path.parent)[1] / "train", folder)
         shutil.copyfile(path, folder / f"{name}.npy")
-        shutil.copyfile(_trained(path.parents[1])[1] / "spec.json", folder.parent / "spec.json")
+        shutil.copyfile(_trained(path.parent)[1] / "spec.json", folder.parent / "spec.json")
         split = Prepared(folder.parent).split("train")
         return [split.sequence(index).sum() for index in range(len(split))]
 
