@@ -143,8 +143,9 @@ def _run_all(
     waiting: list[ResolvedExperiment], jobs: int, share: Share, locks: Mapping[str, int]
 ) -> list[str]:
     """Run the experiments; return a line for each that failed."""
-    from seqarena.cluster.session import cluster
+    from seqarena.cluster.session import cluster, import_meanwhile
 
+    import_meanwhile("seqarena.tracking.mlflow.writer")
     running: list[Job] = []
     failures: list[str] = []
     with ExitStack() as stack:

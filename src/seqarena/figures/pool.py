@@ -20,7 +20,9 @@ class PlotPool:
         cores = os.cpu_count() or 1
         count = min(4, cores)
         self.threads_left = max(1, cores - count)  # for whoever computes meanwhile
-        self._pool = ProcessPoolExecutor(count, get_context("spawn"))
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["seqarena.figures"])  # imported once for all of them
+        self._pool = ProcessPoolExecutor(count, context)
         self._drawing: list[Future[None]] = [self._pool.submit(_get_ready) for _ in range(count)]
 
     def __call__(self, draw: Callable[..., None], *what: Any) -> None:
