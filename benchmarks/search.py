@@ -97,14 +97,14 @@ def seqarena(
         projection = Projection(ledger)
         looks = held.timing(projection.maybe_update), held.timing(projection.update)
         recorder = Recorder(ledger, {"data.digest": "bench"}, memory.watching(looks[0]), looks[1])
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.process_time()
         experiment_ = ResolvedExperiment("bench", experiment("text", **protocol), root=folder)
         result = search(experiment_, recorder)
-        wall = time.perf_counter() - began
+        wall, computed = time.perf_counter() - began, time.process_time() - computed
     written = Stopwatch()
     written.timing(sync)(Path("results"), ["bench"], f"sqlite:///{folder}/again.db")
     figure = {"start": start, "wall": wall, "held": held.seconds, "written": written.seconds}
-    figure["trained"] = sum(study.seconds for study in result.studies)
+    figure |= {"driver": computed, "trained": sum(study.seconds for study in result.studies)}
     figure |= {"gained": memory.gained, "ledger": ledger.path.stat().st_size}
     turns.report({**figure, "memory": psutil.Process().memory_info().rss})
     try:
