@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from models.test_recurrent import BOTH_WAYS, IMAGES, SHAPES, VECTORS
 from seqarena.data.batches import Batch
 from seqarena.models.heads import Encoded, PooledHead
-
-from models.test_recurrent import BOTH_WAYS, IMAGES, SHAPES, VECTORS
 
 LAYERS = VECTORS | IMAGES | BOTH_WAYS
 
