@@ -21,7 +21,7 @@ from seqarena.files import digest_of
 from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(900)
 PROTOCOL = {
     "name": "tiny",
     "seed": 0,

@@ -31,9 +31,9 @@ def test_a_recurrence_is_computed_in_float32(name: str) -> None:
 
 def test_values_of_many_sequences_are_as_many() -> None:
     head = PooledHead(8, None, 1, 0.0)
-    summary = torch.randn(2_000, 8)
+    summary = torch.randn(2_000, 8, generator=torch.Generator().manual_seed(0))
     encoded = Encoded(summary[:, None], summary, torch.ones(2_000, dtype=torch.long))
     batch = Batch(summary[:, None], encoded.lengths, torch.zeros(2_000))
     with torch.autocast("cpu", torch.bfloat16):
-        assert len(head.output(summary).unique()) < 1_000
+        assert len(head.output(summary).unique()) < 1_500
         assert len(head(encoded, batch).logits.unique()) > 1_990

@@ -39,6 +39,7 @@ from .toy import (
     workers_of,
 )
 
+pytestmark = pytest.mark.timeout(600)  # a machine that does other work takes its time
 SHORT = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
 
 
@@ -50,7 +51,6 @@ def uninterrupted(prepared: dict[str, Path], tmp_path_factory: pytest.TempPathFa
     return root
 
 
-@pytest.mark.timeout(300)
 def test_kill_the_driver_or_a_worker_at_any_moment(
     prepared: dict[str, Path], tmp_path: Path, uninterrupted: Path
 ) -> None:

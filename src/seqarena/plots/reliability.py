@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from scipy.stats import binomtest
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
@@ -27,6 +26,8 @@ class Tenths(NamedTuple):
 
 def tenths(chances: Array, right: Array) -> Tenths:
     """Put answers into bins by their probability ``(N,)``, each with its upper edge."""
+    from scipy.stats import binomtest  # half a second, for this picture alone
+
     bins = np.clip(np.ceil(chances * BINS).astype(int), 1, BINS) - 1
     counts = np.bincount(bins, minlength=BINS)
     there = np.flatnonzero(counts)
