@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from seqarena.data.tokens import characters, words
@@ -30,3 +32,11 @@ def test_letters_and_their_signs_are_one_however_they_are_written() -> None:
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     assert words(composed) == words(decomposed) == [composed]
     assert characters(decomposed) == ["c", "a", "f", "\u00e9"]
+
+
+def test_ascii_is_split_as_any_text_is() -> None:
+    random = Random(0)
+    for letters in ("ab1.,:'-_! \n\t\x1f\x7f9Z`", "".join(map(chr, range(128)))):
+        for _ in range(2_000):
+            text = "".join(random.choices(letters, k=random.randint(0, 30)))
+            assert words(text) == words(text + " é")[:-1], repr(text)
