@@ -190,6 +190,7 @@ LONGEST = (
     "test_pipeline.py",
     "test_interrupted.py",
     "test_services.py",
+    "test_own_texts.py",
     "test_security.py",
     "test_workers.py",
     "test_jobs.py",

@@ -56,9 +56,8 @@ def moved(batches: Iterator[tuple[T, Batch]], device: torch.device) -> Iterator[
         return
 
     def prepare() -> tuple[T, Batch] | None:
-        for beside, batch in batches:
-            return beside, batch.pinned()
-        return None
+        found = next(batches, None)
+        return None if found is None else (found[0], found[1].pinned())
 
     with ThreadPoolExecutor(1) as thread:
         coming = deque(thread.submit(prepare) for _ in range(AHEAD))
