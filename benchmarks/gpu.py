@@ -21,17 +21,11 @@ import torch
 
 from benchmarks import loops
 from benchmarks.data import section_of
+from benchmarks.fit import COMMON
 from benchmarks.turns import Turns, interleave, tell
 from seqarena.fit import Training
 
 GPU = torch.device("cuda")
-COMMON: dict[str, Any] = {
-    "learning_rate": 3e-3,
-    "weight_decay": 1e-2,
-    "dropout": 0.3,
-    "embedding": 64,
-    "embedding_std": 0.1,
-}
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("text", "lstm", COMMON | {"width": 128}),
     ("pairs", "lstm_attention", COMMON | {"width": 128, "attention": 128}),
@@ -160,9 +154,8 @@ def training_of(
 
 def peak() -> int:
     """Return the most memory that was in use since the last call, and begin anew."""
-    most = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+    most = torch.cuda.max_memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
     return most
 
 
