@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, url: str, width: int = SCREEN) -> Iterator[Page]:
-    """Yield a page once it has loaded; script errors in it, by the end of the block, are failures."""
+    """Yield a page once it has loaded; a script error in it by the end of the block fails."""
     errors: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900})
     try:
