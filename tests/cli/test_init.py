@@ -74,6 +74,16 @@ def test_a_project_within_a_repository_keeps_to_its_folder(tmp_path: Path) -> No
     assert Path("study/README.md").read_text() == "mine\n"
 
 
+def test_another_version_than_the_project_names_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run("init", "mine")
+    monkeypatch.chdir("mine")
+    Path("requirements.txt").write_text("seqarena==0.0.1\n")
+    with pytest.raises(InputError, match=r"requirements\.txt: seqarena==0\.0\.1, but .* installed"):
+        run("run")
+
+
 def test_nothing_is_overwritten() -> None:
     Path("dvc.yaml").write_text("stages: {}\n")
     with pytest.raises(InputError, match=r"dvc\.yaml: is there already; expected a folder without"):

@@ -10,10 +10,10 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 import seqarena
+from seqarena.cli.project import PINNED
 from seqarena.errors import InputError, RunError
 
 CODE = "src/seqarena"  # of dependencies of stages here: there it is an installed package
-PINNED = "requirements.txt"  # says which: what the stages of a project depend on instead
 IGNORED = (
     "/data/",
     "/models/",

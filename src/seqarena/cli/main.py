@@ -68,8 +68,8 @@ def submit(
 
 def _chosen(experiments: list[str] | None, protocol: str | None) -> list[str]:
     """Return the experiments that are to run, all when none is named, after their protocol."""
+    from seqarena.cli.project import check_project
     from seqarena.cli.protocol import set_protocol
-    from seqarena.cli.run import check_project
     from seqarena.config import experiment_names
 
     check_project()

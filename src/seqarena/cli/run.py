@@ -20,7 +20,7 @@ from seqarena.cli.run_status import RunDisplay, Share, Status
 from seqarena.cluster.access import OWN, has_machines
 from seqarena.config import PARAMS, read_params
 from seqarena.datasets.own.pin import note_changes
-from seqarena.errors import InputError, RunError
+from seqarena.errors import RunError
 from seqarena.experiments import ResolvedExperiment, load
 from seqarena.progress import FOLLOWED
 from seqarena.tracking.follower import as_follower
@@ -267,30 +267,3 @@ def _reason(text: str) -> str:
     ours = [line for line in lines if line.startswith(("error: ", "failed: "))]
     of_dvc = [line for line in lines if line.startswith("ERROR: ")]
     return (ours or of_dvc or lines or ["no output"])[-1]
-
-
-def check_project() -> None:
-    """Raise `InputError` where DVC could not start."""
-    if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
-        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
-    _mend_lock(Path(".dvc/tmp/rwlock"))
-    for name, section in read_params()["experiments"].items():
-        try:
-            section["protocol"]["name"]
-        except (KeyError, TypeError) as error:
-            place = f"{PARAMS}: experiments.{name}.protocol.name"
-            raise InputError(f"{place}: missing; expected one of `protocols`, for DVC") from error
-
-
-def _mend_lock(path: Path) -> None:
-    """Remove a lock of DVC that a killed command left half written, since all others fail at it."""
-    for _ in range(2):
-        try:
-            json.loads(path.read_text())
-            return
-        except FileNotFoundError:
-            return
-        except ValueError:
-            time.sleep(0.5)  # one that is at work may be writing it
-    path.unlink()
-    print(f"warning: {path}: half written by a command that was killed; removed", file=sys.stderr)

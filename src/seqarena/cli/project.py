@@ -1,0 +1,52 @@
+"""The folder that commands run in: one that DVC can start in, of the version that is installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import seqarena
+from seqarena.config import PARAMS, read_params
+from seqarena.errors import InputError
+
+PINNED = "requirements.txt"  # of a project of its own: the version that its stages depend on
+
+
+def check_project() -> None:
+    """Raise `InputError` where DVC could not start."""
+    if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
+        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+    _check_version(Path(PINNED))
+    _mend_lock(Path(".dvc/tmp/rwlock"))
+    for name, section in read_params()["experiments"].items():
+        try:
+            section["protocol"]["name"]
+        except (KeyError, TypeError) as error:
+            place = f"{PARAMS}: experiments.{name}.protocol.name"
+            raise InputError(f"{place}: missing; expected one of `protocols`, for DVC") from error
+
+
+def _check_version(path: Path) -> None:
+    """Refuse a version that the project does not name: DVC would take its stages for up to date."""
+    named = path.read_text().split() if path.is_file() else []
+    pin = next((line for line in named if line.startswith("seqarena==")), "")
+    ours = f"seqarena=={seqarena.__version__}"
+    if pin and pin != ours:
+        fix = f"name {ours} there, and all stages run again"
+        raise InputError(f"{path}: {pin}, but {seqarena.__version__} is installed; {fix}")
+
+
+def _mend_lock(path: Path) -> None:
+    """Remove a lock of DVC that a killed command left half written, since all others fail at it."""
+    for _ in range(2):
+        try:
+            json.loads(path.read_text())
+            return
+        except FileNotFoundError:
+            return
+        except ValueError:
+            time.sleep(0.5)  # one that is at work may be writing it
+    path.unlink()
+    print(f"warning: {path}: half written by a command that was killed; removed", file=sys.stderr)
