@@ -16,10 +16,10 @@ from seqarena.datasets.own.conll import are_sentences
 from seqarena.errors import InputError
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path, text: str = "1", labels: str = "2") -> list[Row]:
     raw = path.parent / "raw"
     raw.mkdir()
-    own = OwnData(path=str(path), columns={"text": "1", "labels": "2"})
+    own = OwnData(path=str(path), columns={"text": text, "labels": labels})
     dataset(own, "text", targets="labels").write(raw)
     return [*read_manifest(raw / "examples.csv", "text", TARGETS["labels"])]
 
@@ -63,3 +63,34 @@ def test_a_text_without_as_many_cells_in_each_line_is_another_table(
 ) -> None:
     (tmp_path / "a.txt").write_text(content)
     assert not are_sentences(tmp_path / "a.txt", "utf-8")
+
+
+UNIVERSAL = """\
+# sent_id = 1
+# text = Vámonos al mar
+1-2\tVámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tVamos\tir\tVERB\t_\tMood=Imp|Number=Plur\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\t_\t_\t1\tobj\t_\t_
+# a comment in between
+3\t10 000\t10 000\tNUM\t_\t_\t1\tobl\t_\t_
+3.1\tvamos\t_\tVERB\t_\t_\t_\t_\t_\t_
+
+# sent_id = 2
+1\tSí\tsí\tINTJ\t_\t_\t0\troot\t_\tSpaceAfter=No
+"""
+
+
+def test_universal_dependencies_are_read_by_their_fields(tmp_path: Path) -> None:
+    (tmp_path / "es.conllu").write_text(UNIVERSAL)
+    found = read(tmp_path / "es.conllu", "form", "upos")
+    assert [(row.item, row.target) for row in found] == [
+        ("Vamos nos 10_000", "VERB PRON NUM"),
+        ("Sí", "INTJ"),
+    ]
+    assert [row.place.split()[-1] for row in found] == ["4", "11"]
+
+
+def test_a_word_without_all_its_fields_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.conllu").write_text("1\ta\tO\n")
+    with pytest.raises(InputError, match=r"a\.conllu line 1: expected 9 cells, .* found 2"):
+        read(tmp_path / "a.conllu", "form", "upos")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain, groupby, islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count, groupby, islice
 from pathlib import Path
 
 from seqarena.data.tables import TableRow, opened_to_read
 from seqarena.errors import InputError
 
 CONLL = (".conll", ".bio", ".iob")
+CONLLU = ".conllu"  # https://universaldependencies.org/format.html
+FIELDS = ("form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT = "-DOCSTART-"  # in place of a token: a document begins
 LOOKED_AT = 500  # lines
 
@@ -33,26 +35,53 @@ def sentence_rows(path: Path, encoding: str) -> Iterator[TableRow]:
     A cell holds what stands below one another in that column, with blanks between. Raises
     `InputError` naming the line that has more or fewer cells than those before.
     """
-    width = 0
-    for begins, lines in _sentences(path, encoding):
-        width = width or len(lines[0])
-        for number, cells in enumerate(lines, start=begins):
+    return _rows(path, encoding, str.split)
+
+
+def universal_rows(path: Path, encoding: str) -> Iterator[TableRow]:
+    """Yield a row for each sentence of a CoNLL-U file, its columns called as that format has them.
+
+    Comments, words of several tokens and words that are not written are left out. Raises
+    `InputError` naming the line that has not its nine cells after the number.
+    """
+    return _rows(path, encoding, _universal_cells, FIELDS)
+
+
+Cells = Callable[[str], list[str] | None]  # of a line: none between sentences, None to skip it
+
+
+def _rows(
+    path: Path, encoding: str, cells_of: Cells, names: Sequence[str] = ()
+) -> Iterator[TableRow]:
+    width = len(names)
+    for sentence in _sentences(path, encoding, cells_of):
+        begins, first = sentence[0]
+        width = width or len(first)
+        for number, cells in sentence:
             if len(cells) != width or width < 2:
                 expected = f"{width} cells, as before" if width > 1 else "a token and its tag"
                 raise InputError(f"{path} line {number}: expected {expected}, found {len(cells)}")
-        columns = map(" ".join, zip(*lines, strict=True))
-        named = {str(number): column for number, column in enumerate(columns, start=1)}
+        columns = map(" ".join, zip(*(cells for _, cells in sentence), strict=True))
+        named = dict(zip(names or map(str, count(1)), columns, strict=False))
         yield TableRow(begins, f"{path} line {begins}", named)
 
 
-def _sentences(path: Path, encoding: str) -> Iterator[tuple[int, list[list[str]]]]:
-    """Yield the line at which each sentence begins, and the cells of its lines."""
+def _sentences(path: Path, encoding: str, cells_of: Cells) -> Iterator[list[tuple[int, list[str]]]]:
+    """Yield the numbered lines of each sentence, as cells."""
     with opened_to_read(path, encoding) as file:
-        lines = ((number, line.split()) for number, line in enumerate(file, start=1))
-        for is_one, found in groupby(lines, key=lambda line: _is_of_sentence(line[1])):
+        lines = ((number, cells_of(line)) for number, line in enumerate(file, start=1))
+        known = ((number, cells) for number, cells in lines if cells is not None)
+        for is_one, found in groupby(known, key=lambda line: _is_of_sentence(line[1])):
             if is_one:
-                numbers, cells = zip(*found, strict=True)
-                yield numbers[0], list(cells)
+                yield list(found)
+
+
+def _universal_cells(line: str) -> list[str] | None:
+    """Return the cells of a word but for its number; a blank within one would part it in two."""
+    if not line.strip():
+        return []
+    number, *cells = (cell.strip().replace(" ", "_") for cell in line.split("\t"))
+    return cells if number.isdigit() else None
 
 
 def _is_of_sentence(cells: list[str]) -> bool:

@@ -27,7 +27,7 @@ from seqarena.data.tables import (
     opened_bytes,
     read_records,
 )
-from seqarena.datasets.own.conll import CONLL, are_sentences, sentence_rows
+from seqarena.datasets.own.conll import CONLL, CONLLU, are_sentences, sentence_rows, universal_rows
 from seqarena.datasets.own.parallel import Parallel, parallel_texts
 from seqarena.errors import InputError, in_one_line, unknown
 from seqarena.files import read_json
@@ -35,7 +35,7 @@ from seqarena.files import read_json
 SEPARATED = (".csv", ".tsv", ".txt")
 ARROW = (".parquet", ".pq", ".arrow")
 JSON = (".jsonl", ".ndjson", ".json")
-TABLES = (*SEPARATED, *ARROW, *JSON, *CONLL)
+TABLES = (*SEPARATED, *ARROW, *JSON, *CONLL, CONLLU)
 OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -148,6 +148,8 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
         yield from _saved_rows(path)
     elif suffix in CONLL or (suffix == ".txt" and are_sentences(path, reading.encoding)):
         yield from sentence_rows(path, reading.encoding)
+    elif suffix == CONLLU:
+        yield from universal_rows(path, reading.encoding)
     elif suffix in SEPARATED:
         yield from _separated_rows(path, reading, numbers)
     elif suffix in ARROW:
