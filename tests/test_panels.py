@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from seqarena.baselines.registry import BASELINES
-from seqarena.cli.predict import scales_of as scales_of_inputs
 from seqarena.config import parse
 from seqarena.data.batches import Batches
 from seqarena.data.modalities.series import Series, SeriesOptions
@@ -18,7 +17,7 @@ from seqarena.errors import InputError, InputWarning
 from seqarena.evaluation.by_series import by_series
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.scoring import judge_on_valid
-from seqarena.predict import Predictor, save_model
+from seqarena.predict import Predictor, save_model, stacked
 from seqarena.tasks import TASKS
 from seqarena.tasks.quantile_forecasting import LEVELS
 from support import scores_of
@@ -291,7 +290,7 @@ def test_a_model_answers_in_the_unit_of_each_series(tmp_path: Path) -> None:
     save_model(tmp_path / "model", model.state_dict(), data.spec, about)
     predictor, source = Predictor(tmp_path / "model"), str(tmp_path / "series.csv")
     inputs = Series().read(source, predictor.spec)
-    steps, scales = [each.steps for each in inputs], scales_of_inputs(inputs)
+    steps, scales = [each.steps for each in inputs], stacked(each.scale for each in inputs)
     assert scales is not None and scales.shape == (2, 3)
     scaled = [answer["forecast"] for answer in predictor.predict(steps)]
     for answer, raw, scale in zip(

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from seqarena.baselines.registry import BASELINES
-from seqarena.cli.predict import scales_of as scales_of_inputs
 from seqarena.config import Experiment, parse
 from seqarena.data.batches import Batches
 from seqarena.data.modalities.series import Series, SeriesOptions
@@ -22,7 +21,7 @@ from seqarena.evaluation.scoring import judge_on_valid
 from seqarena.figures.look import look_over
 from seqarena.fit import Training
 from seqarena.inference import evaluate
-from seqarena.predict import Predictor
+from seqarena.predict import Predictor, stacked
 from seqarena.tasks import TASKS
 from support import prepare_raw, save_trained
 
@@ -138,7 +137,7 @@ def test_what_one_target_tells_of_another_is_learned_and_answered_in_its_unit(
     inputs = Series().read(str(tmp_path / "both" / "series.csv"), predictor.spec)
     assert [each.name.partition(" ")[0] for each in inputs] == ["load", "heat"]
     steps: list[Any] = [each.steps for each in inputs]
-    load, heat = predictor.predict(steps, None, scales_of_inputs(inputs))
+    load, heat = predictor.predict(steps, None, stacked(each.scale for each in inputs))
     assert 800 < load["forecast"][0] < 1200 and -4 < heat["forecast"][0] < 4
 
 

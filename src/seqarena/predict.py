@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -74,6 +76,12 @@ class Predictor:
         """Continue ``(T, *)`` by at most `max_length` steps; see `Task.generate`."""
         with torch.inference_mode():
             return self.task.generate(self.model, steps, self.spec, decoding, max_length)
+
+
+def stacked(scales: Iterable[Array | None]) -> Array | None:
+    """Return what scales the target of each input ``(N, 3)``, or None where one serves all."""
+    own = [scale for scale in scales if scale is not None]
+    return np.stack(own) if own else None
 
 
 def save_model(

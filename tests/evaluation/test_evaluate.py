@@ -38,6 +38,7 @@ from seqarena.runs import DESIGNED, Final, Finals, SearchResult
 from seqarena.search.design import Design
 from seqarena.spaces import space_of
 from seqarena.tasks import TASKS
+from seqarena.tracking.champions import BEST, last_crowning
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
 from support import final_of, study_of, tried
@@ -161,6 +162,13 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
         assert told.keys() - right.keys() == {"calibration_error"}
         recorded = ledger.runs("final")[final.run].metrics
         assert {n: recorded[f"test_{n}"] for n in right} == right
+
+    crowning = last_crowning(ledger)
+    assert crowning is not None
+    finals = ledger.runs("final").values()
+    best = [final.id for final in finals if final.tags[BEST] == "true"]
+    assert len(best) == len(VARIANTS)
+    assert crowning.champion.final in best
 
     means = {name: np.mean(entry.values) for name, entry in summary.variants.items()}
     assert comparison.best == max(VARIANTS, key=lambda name: means[name])

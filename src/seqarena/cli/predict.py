@@ -15,7 +15,6 @@ from seqarena.files import new_file
 
 if TYPE_CHECKING:
     from seqarena.data.modalities.base import Input
-    from seqarena.data.store import Array
     from seqarena.predict import Predictor
 
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="a name from params.yaml")]
@@ -38,12 +37,15 @@ def predict(
     """Ask the best final of an experiment about new input."""
     _expect("--attention", attention, "looked-at.png")
     _expect("--output", output, "answers.json")
+    from seqarena.predict import stacked
+
     way = decoding_of(**decoding)
     predictor = load_best(experiment, variant)
     if attention is not None:
         _expect_attention(predictor)
     inputs = read(predictor, source)
-    predictions = predictor.predict([each.steps for each in inputs], way, scales_of(inputs))
+    scales = stacked(each.scale for each in inputs)
+    predictions = predictor.predict([each.steps for each in inputs], way, scales)
     if attention is not None:
         _draw_attention(attention, predictor, inputs[0], predictions[0])
     rows = [
@@ -96,6 +98,7 @@ def generate(
 
 def load_best(experiment: str, variant: str | None) -> Predictor:
     """Load the model: of the variant asked for or the best one, its best repetition on valid."""
+    from seqarena.evaluation.champion import best_final
     from seqarena.experiments import load
     from seqarena.predict import Predictor
     from seqarena.records import ComparisonRecord
@@ -111,8 +114,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     mine = [final for final in Finals.read(finals).finals if final.variant == name]
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
-    order = task_for(found.config.task).metrics[found.config.metric].bounds.order
-    best = max(mine, key=lambda final: order(final.score, final.loss))
+    best = best_final(mine, task_for(found.config.task).metrics[found.config.metric].bounds)
     return Predictor(found.model_of(name, best.repetition))
 
 
@@ -121,14 +123,6 @@ def read(predictor: Predictor, source: str) -> list[Input]:
     from seqarena.data.modalities import modality
 
     return modality(predictor.spec.modality).read(source, predictor.spec)
-
-
-def scales_of(inputs: list[Input]) -> Array | None:
-    """Return what scales each input's target ``(N, 3)``, or None where one scale serves all."""
-    import numpy as np
-
-    scales = [each.scale for each in inputs if each.scale is not None]
-    return np.stack(scales) if scales else None
 
 
 def _expect(option: str, path: Path | None, example: str) -> None:

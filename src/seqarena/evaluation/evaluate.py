@@ -14,6 +14,7 @@ from seqarena.data.store import Array, Prepared, Split
 from seqarena.errors import InputWarning
 from seqarena.evaluation import latency
 from seqarena.evaluation.by_series import by_series
+from seqarena.evaluation.champion import best_final, crowned
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.estimand import groups_of
 from seqarena.evaluation.evidence import evidence_of
@@ -45,6 +46,7 @@ from seqarena.predict import Predictor
 from seqarena.records import Comparison, ComparisonRecord, Summary
 from seqarena.runs import Final, Finals
 from seqarena.tasks import AnyTask, task_for
+from seqarena.tracking.champions import BEST, Contender, last_crowning
 from seqarena.tracking.recorder import Recorder
 
 DRAWN = 4  # examples of the test split that each first final is drawn on
@@ -64,6 +66,7 @@ def evaluate_finals(
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
             took = evaluation.time()
+            evaluation.mark_best()
             tested = evaluation.test(drawings)
             baselines, unfitted = evaluation.test_baselines()
             tuning = show_searches(experiment, _all(evaluation.finals), partial, plot_pool)
@@ -75,7 +78,7 @@ def evaluate_finals(
             plot_pool.wait()
             pictures = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
-        evaluation.record(run, summary, pictures)
+        evaluation.record(run, summary, comparison, pictures)
         record_spent(recorder.ledger, run, tuning, experiment.results)
         recorder.mark_current({run}, "verdict")
     return summary
@@ -119,6 +122,20 @@ class Evaluation:
     def first(self) -> dict[str, Predictor]:
         """The first final of each variant, which represents it where only one is used."""
         return {variant: Predictor(self._model(group[0])) for variant, group in self.finals.items()}
+
+    @cached_property
+    def best(self) -> dict[str, Final]:
+        """The final of each variant that people are to use."""
+        bounds = self.task.metrics[self.experiment.config.metric].bounds
+        return {variant: best_final(group, bounds) for variant, group in self.finals.items()}
+
+    def mark_best(self) -> None:
+        """Tag every final by whether it is the best of its variant: of these models are kept."""
+        ledger, best = self.recorder.ledger, {final.run for final in self.best.values()}
+        for final in _all(self.finals):
+            tags = {BEST: str(final.run in best).lower()}
+            if not tags.items() <= ledger.run(final.run).tags.items():
+                ledger.tag(final.run, tags)
 
     def _model(self, final: Final) -> Path:
         return self.experiment.model_of(final.variant, final.repetition)
@@ -250,7 +267,9 @@ class Evaluation:
                 name = "-".join(part for part in (kind, variant, rest) if part)
                 shutil.copyfile(path, plots / f"{name}.png")
 
-    def record(self, run: str, summary: Summary, pictures: list[Path]) -> None:
+    def record(
+        self, run: str, summary: Summary, comparison: Comparison, pictures: list[Path]
+    ) -> None:
         """Add to the first finals' runs their pictures, and to the verdict's what it rests on."""
         ledger, results = self.recorder.ledger, self.experiment.results
         for final, *_ in self.finals.values():
@@ -261,7 +280,12 @@ class Evaluation:
         reached = {**summary.means, **summary.references}
         metric = f"test_{summary.metric}"
         ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
-        ledger.tag(run, {"description": summary.sentences})
+        data = self.recorder.tags["data.digest"]
+        contenders = {
+            variant: Contender(variant, final.run, data) for variant, final in self.best.items()
+        }
+        crowning = crowned(last_crowning(ledger), contenders, summary, comparison)
+        ledger.tag(run, {"description": summary.sentences, **crowning.tags})
 
 
 def _all(finals: dict[str, list[Final]]) -> list[Final]:
