@@ -23,7 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from seqarena.tracking.events import Event
 from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.database import make_database
-from seqarena.tracking.mlflow.logged_model import log_model
+from seqarena.tracking.mlflow.logged_model import Models, Shown
+from seqarena.tracking.mlflow.registry import Registry
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
@@ -43,10 +44,12 @@ class Writer:
     """One ledger's way into one MLflow experiment."""
 
     def __init__(self, ledger: Ledger, uri: str, serve: Path, root: Path) -> None:
-        self._ledger, self._serve, self._root = ledger, serve, root
+        self._ledger, self._root = ledger, root
         make_database(uri)
         self._client = MlflowClient(uri)
         self._experiment = self._find_experiment(uri)
+        self._models = Models(self._client, ledger.experiment, serve, root)
+        self._registry = Registry(self._client, ledger, self._experiment)
         self._starts: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, Target] = {}
         self._offset = 0
@@ -57,12 +60,14 @@ class Writer:
         offset = self._offset
         for event in self._ledger.events(self._offset):
             offset = event.end
+            self._models.see(event.data)
             events.setdefault(event.data["run"], []).append(event)
             if event.data["event"] == "start":
                 self._starts[event.data["run"]] = event.data
         if unknown := events.keys() - self._targets.keys():
             self._recognise(min(self._starts[run]["time"] for run in unknown))
         written = sum(self._write(run, those) for run, those in events.items())
+        self._registry.update(events)
         self._offset = offset
         return written
 
@@ -144,27 +149,36 @@ class Writer:
 
     def _write_file(self, target: str, data: dict[str, Any]) -> None:
         path = self._root / data["path"]
-        if not path.exists() or content_digest(path) != data["sha256"]:
+        there = path.exists() and content_digest(path) == data["sha256"]
+        if not there:
             # Another run's file by now, perhaps: showing it here would be a lie.
             print(f"warning: {path}: changed since run {data['run']} made it", file=sys.stderr)
-        elif data["event"] == "artifact":
+        if data["event"] == "model":
+            run = self._ledger.run(data["run"])
+            shown = Shown(target, run, Path(data["path"]), data["sha256"], there)
+            self._models.log(shown, _data_of(self._inherited(data["run"], "tags")))
+        elif there:
             self._client.log_artifact(target, str(path), data["folder"] or None)
-        else:
-            log_model(self._client, target, path, data["sha256"], self._serve)
 
     def _write_start(self, target: str, run: str) -> None:
         params = _flat(self._inherited(run, "params"))
         for chunk in _chunks([Param(_key(k), v[:PARAM]) for k, v in params.items()], FEW):
             self._client.log_batch(target, params=chunk)
         known = {**params, **self._inherited(run, "tags")}
-        if "data.name" in known and "data.digest" in known:
-            self._client.log_inputs(target, datasets=[_dataset(known)])
+        if named := _data_of(known):
+            self._client.log_inputs(target, datasets=[_dataset(named, known)])
 
 
-def _dataset(known: Mapping[str, str]) -> DatasetInput:
+def _data_of(known: Mapping[str, str]) -> tuple[str, str] | None:
     """Name the prepared data; the whole digest is in the run's tags, MLflow cuts it."""
-    source = json.dumps({"uri": known.get("data.path", known["data.name"])})
-    dataset = Dataset(known["data.name"], known["data.digest"][:DIGEST], "local", source)
+    if not {"data.name", "data.digest"} <= known.keys():
+        return None
+    return known["data.name"], known["data.digest"][:DIGEST]
+
+
+def _dataset(named: tuple[str, str], known: Mapping[str, str]) -> DatasetInput:
+    source = json.dumps({"uri": known.get("data.path", named[0])})
+    dataset = Dataset(*named, "local", source)
     return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "experiment")])
 
 
