@@ -15,6 +15,7 @@ from seqarena.config import Record, Strict, parse
 from seqarena.errors import InputError
 from seqarena.files import read_json, write_json
 
+SCORE = "score"  # the column of predictions.csv with the metric of that example alone
 ALPHA = 0.05  # the chance of any wrong claim among those that are made together
 
 Interval = tuple[float, float]
