@@ -13,7 +13,7 @@ Layout = dict[str, Any]
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart; a colour in it is ``@NAME`` of the palette, and two digits more its opacity."""
+    """One chart; a colour in it is ``@NAME`` of the palette, or ``@NAME/40`` with an opacity."""
 
     kind: str  # that of the picture which it stands for
     says: str  # to whom it cannot be seen by
@@ -37,7 +37,7 @@ class Colours:
 
     def __call__(self, name: str, opacity: str = "") -> str:
         """Return a variant's colour, that of baselines for any other name."""
-        return f"@{self.of.get(name, 'baseline')}{opacity}"
+        return f"@{self.of.get(name, 'baseline')}{opacity and '/'}{opacity}"
 
 
 def plain(name: str) -> str:

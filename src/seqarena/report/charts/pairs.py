@@ -51,8 +51,8 @@ def pairs(summary: Summary, comparison: Comparison | None) -> Chart | None:
             "xaxis": {**axis, "side": "top", "tickangle": -90},
             "yaxis": {**axis, "autorange": "reversed"},
         },
-        note="In how many of 100 tries, were all done once more, the row is ahead of the column: 50 "
-        "is a coin. Bold names may be the best, those in italics are baselines.",
+        note="In how many of 100 tries, were all done once more, the row is ahead of the column: "
+        "50 is a coin. Bold names may be the best, those in italics are baselines.",
     )
 
 

@@ -101,7 +101,7 @@ def _bands(summary: Summary, span: Interval) -> Iterator[Layout]:
     for baseline in summary.baselines.values():
         if low <= baseline.value <= high:
             start, end = (min(max(edge, low), high) for edge in baseline.ci95)
-            band = {"x0": start, "x1": end, "fillcolor": "@baseline0f", "line": {"width": 0}}
+            band = {"x0": start, "x1": end, "fillcolor": "@baseline/0f", "line": {"width": 0}}
             line = {"color": "@baseline", "width": 1.2, "dash": "dash"}
             yield {**place, **band, "type": "rect"}
             yield {**place, "type": "line", "x0": baseline.value, "x1": baseline.value,
@@ -116,9 +116,15 @@ def _values(summary: Summary, names: list[str], form: Format, span: Interval) ->
         here = {"y": plain(name), "showarrow": False, "font": {"color": colour}}
         yield {**here, "xref": "paper", "x": 1, "xanchor": "left", "xshift": 6, "text": form(value)}
         if value < span[0]:
-            yield {**here, "x": span[0], "xanchor": "left", "text": "◂ beyond the axis"}
+            yield {
+                **here,
+                "x": span[0],
+                "xanchor": "left",
+                "xshift": 6,
+                "text": "◂ beyond",
+            }
         if value > span[1]:
-            yield {**here, "x": span[1], "xanchor": "right", "text": "beyond the axis ▸"}
+            yield {**here, "x": span[1], "xanchor": "right", "text": "beyond ▸"}
 
 
 def _told(summary: Summary, names: list[str], form: Format) -> Iterator[str]:

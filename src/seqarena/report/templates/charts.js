@@ -7,13 +7,11 @@ let printing = false;
 
 const shade = (name) => palette[name][dark.matches && !printing ? 1 : 0];
 
-// "@ink" is a colour of the palette, "@ink40" the same with an opacity.
+// "@ink" is a colour of the palette, "@ink/40" the same with an opacity.
 function painted(value) {
   if (typeof value === "string") {
-    const found = value.match(/^@(\w+?)([0-9a-f]{2})?$/);
-    if (!found) return value;
-    const [, name, opacity] = palette[value.slice(1)] ? [0, value.slice(1), ""] : found;
-    return shade(name) + (opacity || "");
+    const found = value.match(/^@(\w+)\/?(\w*)$/);
+    return found ? shade(found[1]) + found[2] : value;
   }
   if (Array.isArray(value)) return value.map(painted);
   if (value === null || typeof value !== "object") return value;
