@@ -11,9 +11,29 @@ from seqarena.evaluation.cheapest import sentence
 from seqarena.evaluation.compare import compare
 from seqarena.evaluation.ending import ending
 from seqarena.evaluation.estimates import Estimates
+from seqarena.evaluation.tuning_record import ExpectedBest, Importance, Spent, Tuning
 from seqarena.evaluation.verdict import verdict
 from seqarena.plots.formats import Format
 from seqarena.records import BaselineSummary, Comparison, Summary, VariantSummary, best_of
+from seqarena.report.learned import Curve
+
+SPENT = {"trials": 8, "finished": 6, "pruned": 1, "failed": 1, "epochs": 30, "steps": 400}
+TUNING = Tuning(
+    metric="accuracy",
+    trials=2,
+    spent=tuple(
+        Spent(variant=name, **SPENT, search_seconds=120, final_seconds=60)
+        for name in ("gru", "<b>")
+    ),
+    expected=(ExpectedBest(variant="gru", expected=(0.5, 0.6), low=(0.4, 0.5), high=(0.7, 0.9)),),
+    importances=(Importance(variant="gru", hyperparameter="learning_rate", share=0.75),),
+    places=(),
+)
+CURVES = [
+    Curve("gru", 1, [1, 2], [0.5, 0.75]),
+    Curve("gru", 2, [1, 2], [0.25, 0.5]),
+    Curve("<b>", 1, [1], [0.125]),
+]
 
 
 def compete(

@@ -135,7 +135,8 @@ def test_every_example_is_drawn_also_one_that_was_cut(
         tmp_path / "final", pairs, "transduction", "lstm_attention", hypotheses, weights, [0, 1]
     )
     names = sorted(path.name for path in (tmp_path / "final").iterdir())
-    assert names == ["attention-1.png", "attention-2.png", "predictions.csv"]
+    heads = [f"head-{example}-{head}.png" for example in (1, 2) for head in (1, 2, 3, 4)]
+    assert names == ["attention-1.png", "attention-2.png", *heads, "predictions.csv"]
     rows = rows_of(tmp_path / "final", "predictions.csv")
     assert [row["truth"] for row in rows] == [example["target"] for example in test.examples()]
     assert {row["log_probability"] for row in rows} == {"-0.5000"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from seqarena.figures.pool import PlotPool
 from seqarena.fit import fit
 from seqarena.predict import Predictor, save_model
 from seqarena.records import ComparisonRecord, Headline, Summary
+from seqarena.report.learned import curves_of
 from seqarena.runs import DESIGNED, Final, Finals, SearchResult
 from seqarena.search.design import Design
 from seqarena.spaces import space_of
@@ -179,6 +181,16 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     drawn = {path.name for path in (experiment.results / "plots").iterdir()}
     assert {"scores.png", "pairs.png", "costs.png", "curves.png", "lengths.png"} <= drawn
     assert {"tried.png", "tuning.png", "places.png", "importances.png"} <= drawn
+    finals = Finals.read(experiment.models / "finals.json").finals
+    curves = curves_of(experiment.results / "curves.csv")
+    learned = [list(zip(each.epochs, each.scores, strict=True)) for each in curves]
+    assert learned == [list(final.curve) for final in finals]
+    for variant in VARIANTS:
+        path = experiment.results / "finals" / f"{variant}-{SEEDS[0]}" / "predictions.csv"
+        with path.open() as file:
+            alone = [float(line["score"]) for line in csv.DictReader(file)]
+        assert set(alone) <= {0.0, 1.0}
+        assert np.mean(alone) == pytest.approx(summary.variants[variant].values[0])
     tuning = Tuning.read(experiment.results / FILE)
     for spent in tuning.spent:
         assert (spent.trials, spent.final_seconds) == (DESIGNED * len(SEEDS), len(SEEDS))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from PIL import Image
 
 from seqarena.errors import InputError
 from seqarena.files import write_json
@@ -45,7 +46,7 @@ def results(contest, tmp_path):
         ComparisonRecord(**dict(comparison), metrics=metrics).write(folder / "comparison.json")
         scores(summary, folder / "plots" / "scores.png")
         for picture in ("attention-gru-0", "attention-gru-1", "confusion-gru", "other"):
-            (folder / "plots" / f"{picture}.png").write_bytes(b"png")
+            Image.new("RGB", (300, 200), "white").save(folder / "plots" / f"{picture}.png")
     return tmp_path / "results"
 
 
@@ -62,10 +63,11 @@ def test_report_is_complete(results, tmp_path):
         assert summary.cost in text and summary.cost in page
     assert summaries["sentiment"].cost.startswith("If it must be one: ")
     assert "If it must be one" in verdict_table(summaries) and not summaries["forecast"].cost
-    links = set(re.findall(r'(?:src|href)="(?!#)([^"]+)"', page))
-    links |= set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text))
+    shown = re.findall(r'<img src="([^;"]+);', page)
+    assert shown == 6 * ["data:image/webp"], "attention of two examples and a confusion, of each"
+    links = set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text))
     assert len(links) == 8 and all((out / link).is_file() for link in links)
-    assert "other.png" not in page
+    assert "other.png" not in page + text
 
 
 def test_table_tells_variants_from_baselines_and_marks_the_best(results, tmp_path):

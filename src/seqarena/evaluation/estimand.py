@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seqarena.data.store import Array, Split
@@ -15,6 +16,11 @@ def groups_of(split: Split) -> Array:
     """Number the independent groups of a split: for each sequence ``(N,)`` the group it is of."""
     labels = [example.get("group", index) for index, example in enumerate(split.examples())]
     return np.unique(np.asarray(labels), return_inverse=True)[1]
+
+
+def one_by_one(metric: Metric[Any], rows: Tensor) -> list[float]:
+    """Return the metric of each row ``(N, K)`` alone; nan where one does not define it."""
+    return [metric.of(rows.index_select(0, place)) for place in torch.arange(len(rows)).split(1)]
 
 
 def influence(metric: Metric[Any], rows: Tensor, groups: Array) -> tuple[float, Array]:

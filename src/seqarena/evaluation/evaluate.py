@@ -16,7 +16,7 @@ from seqarena.evaluation import latency
 from seqarena.evaluation.by_series import by_series
 from seqarena.evaluation.champion import best_final, crowned
 from seqarena.evaluation.compare import compare
-from seqarena.evaluation.estimand import groups_of
+from seqarena.evaluation.estimand import groups_of, one_by_one
 from seqarena.evaluation.evidence import evidence_of
 from seqarena.evaluation.remarks import remarks
 from seqarena.evaluation.scorer import test_finals
@@ -57,8 +57,8 @@ def evaluate_finals(
 ) -> Summary:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
-    Writes ``summary.json``, ``comparison.json``, ``tuning.json``, ``scores.csv``, ``plots/`` and
-    ``finals/`` under ``results/<experiment>``.
+    Writes ``summary.json``, ``comparison.json``, ``tuning.json``, ``scores.csv``, ``curves.csv``,
+    ``plots/`` and ``finals/`` under ``results/<experiment>``.
     """
     torch.set_num_threads(plot_pool.threads_left)
     evaluation = Evaluation(experiment, recorder, plot_pool)
@@ -180,8 +180,10 @@ class Evaluation:
         )
         model = self.first[final.variant].model
         shown = gates_of(model, self.split.sequence(drawn[0])), transitions_of(model)
+        metric = self.task.metrics[self.experiment.config.metric]
+        scores = one_by_one(metric, outcome.rows)
         out = drawings / _name(final)
-        self.plot_pool(draw_final, out, self.experiment.prepared, *what, *shown)
+        self.plot_pool(draw_final, out, self.experiment.prepared, *what, *shown, scores)
 
     def test_baselines(self) -> tuple[dict[str, TestedBaseline], dict[str, str]]:
         """Test every baseline; warn of one that cannot be fitted, and leave it out."""
@@ -240,6 +242,7 @@ class Evaluation:
             for number, value in enumerate(entry.values, start=1)
         )
         write_csv(self.experiment.results / "scores.csv", ["variant", "repetition", metric], rows)
+        write_curves(self.experiment.results / "curves.csv", _all(self.finals))
 
     def diagnose(
         self,
@@ -286,6 +289,16 @@ class Evaluation:
         }
         crowning = crowned(last_crowning(ledger), contenders, summary, comparison)
         ledger.tag(run, {"description": summary.sentences, **crowning.tags})
+
+
+def write_curves(path: Path, finals: list[Final]) -> None:
+    """Write the metric on valid of each epoch of some finals."""
+    rows = (
+        [final.variant, final.repetition, epoch, value]
+        for final in finals
+        for epoch, value in final.curve
+    )
+    write_csv(path, ["variant", "repetition", "epoch", "value"], rows)
 
 
 def _all(finals: dict[str, list[Final]]) -> list[Final]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,27 @@ def draw_final(
     drawn: list[int],
     gates: Gates | None = None,
     transitions: Array | None = None,
+    scores: Sequence[float] | None = None,
 ) -> None:
     """Write the pictures and predictions of one final into the folder `out`.
 
     `predictions` are those of each test example, as `Task.predictions` has them; `weights` maps the
     drawn examples to their attention ``(heads, U, S)``; `gates` are those over the first one drawn,
-    `transitions` as `transitions_of` returns them.
+    `transitions` as `transitions_of` returns them, `scores` the metric of each example alone.
+    Of attention with several heads there is a picture of each, too.
     """
     if task not in FIGURES:
         raise InputError(f"pictures: no painter for the task '{task}'")
     out.mkdir(parents=True)
     data = Prepared(prepared)
-    final = Final(out, data.spec, data.split("test"), variant, predictions, drawn)
+    final = Final(out, data.spec, data.split("test"), variant, predictions, drawn, scores)
     captions = FIGURES[task](final)
     for number, (index, attention) in enumerate(sorted(weights.items())[:ATTENTION_MAPS], start=1):
-        path = out / f"attention-{number}.png"
-        draw_attention(path, data.spec, final.test.sequence(index), attention, captions(index))
+        steps, caption = final.test.sequence(index), captions(index)
+        draw_attention(out / f"attention-{number}.png", data.spec, steps, attention, caption)
+        for head in range(1, len(attention) + 1) if len(attention) > 1 else ():
+            path, own = out / f"head-{number}-{head}.png", attention[head - 1 : head]
+            draw_attention(path, data.spec, steps, own, caption)
     if gates is not None:
         steps, title = final.test.sequence(drawn[0]), captions(drawn[0]).title
         draw_gates(out / "gates.png", data.spec, steps, gates, title)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from seqarena.data.store import DataSpec, Split
 from seqarena.files import write_csv
+from seqarena.records import SCORE
 
 
 class Caption(NamedTuple):
@@ -28,9 +29,13 @@ class Final:
     variant: str
     predictions: list[Any]  # per test example, as `Task.predictions` has it
     drawn: list[int]  # the examples that every final is drawn on
+    scores: Sequence[float] | None = None  # the metric of each test example alone
 
     def write_rows(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write ``predictions.csv``."""
+        """Write ``predictions.csv``, a row per test example; its score stands last."""
+        if self.scores is not None:
+            header = [*header, SCORE]
+            rows = [[*row, f"{s:.6g}"] for row, s in zip(rows, self.scores, strict=True)]
         write_csv(self.out / "predictions.csv", header, rows)
 
 

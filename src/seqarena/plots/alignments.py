@@ -15,16 +15,9 @@ from matplotlib.axes import Axes
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
+from seqarena.plots.colours import INK
 from seqarena.plots.sound import spectrogram
-from seqarena.plots.style import (
-    HEAT,
-    INK,
-    head_name,
-    headline,
-    heads_across,
-    picture,
-    shortened,
-)
+from seqarena.plots.style import HEAT, head_name, headline, heads_across, picture, shortened
 
 AlignmentPlot = Callable[[Array, Array, Sequence[str], Sequence[str], str, Path], None]
 

@@ -16,19 +16,9 @@ from matplotlib.axes import Axes
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
+from seqarena.plots.colours import BLUE, FAINT, INK, ORANGE
 from seqarena.plots.sound import spectrogram
-from seqarena.plots.style import (
-    BLUE,
-    FAINT,
-    INK,
-    ORANGE,
-    bare,
-    head_name,
-    headline,
-    picture,
-    shortened,
-    step_ticks,
-)
+from seqarena.plots.style import bare, head_name, headline, picture, shortened, step_ticks
 
 AttentionPlot = Callable[[Array, Array, Sequence[str], str, Path], None]
 

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from seqarena.plots.colours import BLUE, MIST, ORANGE, SOFT
 from seqarena.plots.formats import format_of, metric_name
 from seqarena.plots.labels import Dot, label_dots
-from seqarena.plots.results import score_range
-from seqarena.plots.style import BLUE, MIST, ORANGE, SOFT, picture, shortened
+from seqarena.plots.spans import score_range
+from seqarena.plots.style import picture, shortened
 from seqarena.records import Summary, VariantSummary
 
 COSTS: dict[str, Callable[[VariantSummary], float]] = {

@@ -8,8 +8,9 @@ from typing import Any
 
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from seqarena.plots.colours import BLUE, INK, ORANGE
 from seqarena.plots.formats import metric_name
-from seqarena.plots.style import BLUE, INK, ORANGE, picture
+from seqarena.plots.style import picture
 
 COLOURS = {"greedy": INK, "sample": ORANGE}  # a beam is blue
 

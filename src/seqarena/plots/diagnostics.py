@@ -9,16 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqarena.data.store import Array
+from seqarena.plots.colours import BLUE, MIST, ORANGE, SOFT
 from seqarena.plots.formats import Format
-from seqarena.plots.style import (
-    BLUE,
-    MIST,
-    ORANGE,
-    SOFT,
-    columns_for,
-    panels_of,
-    picture,
-)
+from seqarena.plots.style import columns_for, panels_of, picture
 
 DEEPEST = 1e-10  # of the largest gradient: less than this has vanished
 

@@ -10,17 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from seqarena.data.store import Array
+from seqarena.plots.colours import BLUE, INK, MIST, ORANGE
 from seqarena.plots.sound import DECIMAL, spectrogram
-from seqarena.plots.style import (
-    BLUE,
-    INK,
-    MIST,
-    ORANGE,
-    bare,
-    picture,
-    shortened,
-    step_ticks,
-)
+from seqarena.plots.style import bare, picture, shortened, step_ticks
 
 FRAMES = 8  # of a clip, side by side
 CHANNELS = 6  # of a signal or a series, in one panel

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqarena.data.store import Array
-from seqarena.plots.style import HEAT, INK, SOFT, headline, picture, shortened
+from seqarena.plots.colours import INK, SOFT
+from seqarena.plots.style import HEAT, headline, picture, shortened
 
 NAMED = 36  # steps that fit side by side with a label each
 MEANING = {

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from seqarena.plots.style import MIST
+from seqarena.plots.colours import MIST
 
 GAP = 7.0  # pixels between a dot and its name
 LEVELS = range(-15, 16)  # places of a name in its own heights, below its dot and above

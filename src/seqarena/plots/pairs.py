@@ -10,17 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
+from seqarena.plots.colours import BLUE, FAINT, INK, ORANGE, PALE_BLUE, PALE_ORANGE
 from seqarena.plots.formats import per_cent
-from seqarena.plots.style import (
-    BLUE,
-    FAINT,
-    INK,
-    ORANGE,
-    PALE_BLUE,
-    PALE_ORANGE,
-    picture,
-    shortened,
-)
+from seqarena.plots.style import picture, shortened
 from seqarena.records import Comparison, Summary
 
 ODDS = LinearSegmentedColormap.from_list("odds", [PALE_ORANGE, "white", PALE_BLUE])

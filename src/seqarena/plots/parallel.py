@@ -14,8 +14,9 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
+from seqarena.plots.colours import INK, SOFT
 from seqarena.plots.formats import Format, metric_name
-from seqarena.plots.style import HEAT, INK, SOFT, picture
+from seqarena.plots.style import HEAT, picture
 
 SHARE_SHOWN = 0.9  # of the trials: the worst ones would press the others together
 SPREAD = 0.14  # of an axis at most, over which the trials of one listed value lie

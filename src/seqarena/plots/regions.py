@@ -13,7 +13,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
-from seqarena.plots.style import HEAT, INK, bare, headline, heads_across, picture, shortened
+from seqarena.plots.colours import INK
+from seqarena.plots.style import HEAT, bare, headline, heads_across, picture, shortened
 
 ACROSS = 6  # panels in a row
 HIGH, LONG = 1.35, 3.6  # inches: a panel's height, and the length of one that has a row to itself

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
-from seqarena.plots.style import BLUE, FAINT, MIST, SOFT, picture
+from seqarena.plots.colours import BLUE, FAINT, MIST, SOFT
+from seqarena.plots.style import picture
 
 BINS = 10
 

@@ -12,20 +12,10 @@ from matplotlib.ticker import MultipleLocator
 
 from seqarena.data.store import Array
 from seqarena.errors import InputError
+from seqarena.plots.colours import BLUE, FAINT, INK, MIST, ORANGE, SOFT
 from seqarena.plots.formats import format_of, metric_name
-from seqarena.plots.style import (
-    BLUE,
-    FAINT,
-    HEAT,
-    INK,
-    MIST,
-    ORANGE,
-    SOFT,
-    columns_for,
-    panels_of,
-    picture,
-    shortened,
-)
+from seqarena.plots.spans import score_range
+from seqarena.plots.style import HEAT, columns_for, panels_of, picture, shortened
 from seqarena.records import BaselineSummary, Summary, VariantSummary
 
 Curves = Mapping[str, Sequence[Sequence[tuple[float, float]]]]
@@ -66,19 +56,6 @@ def _score_row(axes: Axes, row: int, variant: VariantSummary) -> None:
     axes.plot(variant.ci95, [row, row], color=BLUE, lw=6, alpha=0.25, solid_capstyle="round")
     axes.plot(variant.values, [row] * len(variant.values), "o", color=BLUE, ms=4.5, alpha=0.7)
     axes.plot([variant.mean], [row], "|", color=INK, ms=13, mew=2)
-
-
-def score_range(
-    variants: Sequence[VariantSummary], baselines: Mapping[str, float]
-) -> tuple[float, float]:
-    """Span variants and baselines, but let no far baseline press the variants together."""
-    shown = np.array([[*variant.values, *variant.ci95] for variant in variants])
-    low, high = float(shown.min()), float(shown.max())
-    span = (high - low) or 0.1 * abs(high) or 1.0
-    near = [value for value in baselines.values() if low - 2 * span <= value <= high + 2 * span]
-    low, high = min([low, *near]), max([high, *near])
-    margin = 0.06 * ((high - low) or span)
-    return low - margin, high + margin
 
 
 def _baseline(axes: Axes, label: str, baseline: BaselineSummary, rows: int, level: int) -> None:

@@ -11,7 +11,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
 from seqarena.data.store import Array
-from seqarena.plots.style import BLUE, FAINT, INK, ORANGE, SOFT, picture, shortened
+from seqarena.plots.colours import BLUE, FAINT, INK, ORANGE, SOFT
+from seqarena.plots.style import picture, shortened
 
 NAMED = 30  # steps that fit side by side with a label each
 

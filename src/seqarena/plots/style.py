@@ -19,12 +19,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageChops, ImageOps
 
 from seqarena.files import new_file
+from seqarena.plots.colours import FAINT, INK, SOFT
 from seqarena.plots.fonts import USUAL, draw_all_letters, letters_lacking
 
-# Okabe and Ito (2008), "Color Universal Design": told apart with any colour vision.
-BLUE, ORANGE = "#0072B2", "#C04E00"
-INK, SOFT, MIST, FAINT = "#1c2530", "#5c6874", "#b3bcc6", "#dfe3e8"
-PALE_BLUE, PALE_ORANGE = "#6DB3DC", "#F0A070"  # so pale that ink is read on them
 HEAT = "Blues"  # one hue, lightness alone: right in grey as well
 DPI = 110
 MARGIN = 13  # pixels around a picture

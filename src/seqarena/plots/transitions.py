@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 from seqarena.data.store import Array
-from seqarena.plots.style import BLUE, INK, ORANGE, headline, picture, shortened
+from seqarena.plots.colours import BLUE, INK, ORANGE
+from seqarena.plots.style import headline, picture, shortened
 
 WRITTEN = 16  # rows whose scores are written into their cells
 DIVERGING = LinearSegmentedColormap.from_list("diverging", [ORANGE, "white", BLUE])

@@ -11,18 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from seqarena.data.store import Array
+from seqarena.plots.colours import BLUE, FAINT, INK, MIST, ORANGE, SOFT
 from seqarena.plots.formats import metric_name
-from seqarena.plots.style import (
-    BLUE,
-    FAINT,
-    INK,
-    MIST,
-    ORANGE,
-    SOFT,
-    columns_for,
-    panels_of,
-    picture,
-)
+from seqarena.plots.style import columns_for, panels_of, picture
 
 
 class Curve(NamedTuple):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from rich import box
@@ -14,41 +15,20 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from seqarena.config import Record
+from seqarena.evaluation.tuning_record import FILE, Tuning
 from seqarena.files import new_folder
 from seqarena.plots.formats import metric_name
-from seqarena.records import ComparisonRecord, Summary, write_summaries
+from seqarena.records import ComparisonRecord, MlflowPlace, Summary, best_of, write_summaries
+from seqarena.report.charts import Chart, Colours, charts_of
+from seqarena.report.learned import curves_of
+from seqarena.report.palette import PALETTE, colours_of
+from seqarena.report.pictures import GALLERIES, Picture, pictures_of
 from seqarena.report.rows import Overview, Row, overview_of, rows_of, series_of
+from seqarena.report.samples import Samples, samples_of
 from seqarena.report.searched import Searched, searched
 
-GALLERIES = {  # pictures, <kind>[-<variant>[-<example>]], and what stands over them
-    "pairs": "How likely one beats another",
-    "costs": "Quality against cost",
-    "attention": "What it attended to",
-    "forecasts": "Forecasts",
-    "steps": "Step by step",
-    "scatter": "Predicted and true",
-    "confusion": "What it confused",
-    "reliability": "How often it is right when it is sure",
-    "found_labels": "Which labels it found",
-    "lengths": "Quality by length",
-    "decoding": "Ways of writing, the best variant’s",
-    "gates": "Gates over one sequence",
-    "transitions": "Which label follows which",
-    "gradients": "How far back gradients reach",
-    "curves": "Learning curves",
-    "tuning": "Would more trials help?",
-    "importances": "Which hyperparameters mattered",
-    "places": "Where the best values lie",
-    "tried": "What was tried",
-}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of a page, and what stands below it."""
-
-    src: str  # from the folder of the report
-    caption: str
+Known = TypeVar("Known", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -63,26 +43,43 @@ class Section:
     series: list[list[str]]  # the metric by series, its head first
     searched: Searched | None
     pictures: dict[str, list[Picture]]  # of each kind
+    charts: dict[str, list[Chart]]  # by the kind of picture that each stands for
+    samples: Samples | None
+    mlflow: MlflowPlace | None
 
 
 def write_report(results: Path, experiments: Sequence[str], out: Path) -> dict[str, Summary]:
     """Gather ``results/<experiment>`` into ``summary.json``, ``report.md`` and ``index.html``.
 
-    Pictures are copied, so that the folder `out` can be moved or served as it is. An experiment
+    The page holds all that it shows; the pictures are copied too, for ``report.md``. An experiment
     without results is named as not run and left out of the summaries, which are returned. Raises
     `InputError` naming a file and the key in it that is wrong.
     """
     with new_folder(out) as partial:
-        found = [name for name in experiments if (results / name / "summary.json").is_file()]
-        sections = [_section(results / name, partial / "plots" / name) for name in found]
-        summaries = {section.name: section.summary for section in sections}
+        summaries = {
+            name: Summary.read(path)
+            for name in experiments
+            if (path := results / name / "summary.json").is_file()
+        }
+        colours = colours_of(summary.variants for summary in summaries.values())
+        sections = [
+            _section(results / name, partial / "plots" / name, summary, Colours(own))
+            for (name, summary), own in zip(summaries.items(), colours, strict=True)
+        ]
         missing = [name for name in experiments if name not in summaries]
         for template, file in (("index.html.j2", "index.html"), ("report.md.j2", "report.md")):
             page = templates().get_template(template)
-            text = page.render(sections=sections, missing=missing, galleries=GALLERIES)
-            (partial / file).write_text(text)
+            text = page.render(
+                sections=sections, missing=missing, galleries=GALLERIES, plotly=_plotly
+            )
+            (partial / file).write_text(text, encoding="utf-8")
         write_summaries(partial / "summary.json", summaries)
     return summaries
+
+
+def _plotly() -> str:
+    """Return plotly's JavaScript, which stands in the page."""
+    return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
 
 
 def verdict_table(
@@ -106,20 +103,23 @@ def verdict_table(
 
 def templates() -> Environment:
     """Return the pages, as jinja knows them."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("seqarena.report"),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["palette"] = PALETTE
+    return environment
 
 
-def _section(folder: Path, pictures: Path) -> Section:
+def _section(folder: Path, pictures: Path, summary: Summary, colours: Colours) -> Section:
     """Read one experiment's results and copy its pictures."""
-    summary = Summary.read(folder / "summary.json")
-    path = folder / "comparison.json"
-    comparison = ComparisonRecord.read(path) if path.is_file() else None
+    comparison = _read(ComparisonRecord, folder / "comparison.json")
+    tuning = _read(Tuning, folder / FILE)
+    best = comparison.best if comparison else best_of(summary.means, summary.greater_is_better)
+    learned = curves_of(folder / "curves.csv")
     return Section(
         name=folder.name,
         summary=summary,
@@ -127,20 +127,13 @@ def _section(folder: Path, pictures: Path) -> Section:
         overview=overview_of(summary),
         rows=rows_of(summary, comparison),
         series=series_of(summary),
-        searched=searched(folder),
-        pictures=_pictures(folder / "plots", pictures),
+        searched=searched(tuning) if tuning else None,
+        pictures=pictures_of(folder / "plots", pictures),
+        charts=charts_of(summary, comparison, learned, tuning, colours),
+        samples=samples_of(folder / "finals", best, summary),
+        mlflow=_read(MlflowPlace, folder / "mlflow.json"),
     )
 
 
-def _pictures(source: Path, target: Path) -> dict[str, list[Picture]]:
-    """Copy the pictures and list them by kind, each with its caption."""
-    found: dict[str, list[Picture]] = {kind: [] for kind in ("scores", *GALLERIES)}
-    for path in sorted(source.glob("*.png")):
-        kind, _, rest = path.stem.partition("-")
-        if kind not in found:
-            continue
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target / path.name)
-        src = f"plots/{target.name}/{path.name}"
-        found[kind].append(Picture(src, rest.replace("-", ", ")))
-    return found
+def _read(kind: type[Known], path: Path) -> Known | None:
+    return kind.read(path) if path.is_file() else None

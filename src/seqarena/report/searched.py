@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from seqarena.evaluation.tuning_record import FEWEST, FILE, ExpectedBest, Tuning
+from seqarena.evaluation.tuning_record import FEWEST, ExpectedBest, Tuning
 from seqarena.plots.formats import Format
 
 
@@ -34,12 +33,8 @@ class Searched:
     note: str  # on what is not shown
 
 
-def searched(folder: Path) -> Searched | None:
-    """Read what the searches showed; None where nothing is kept of it."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    tuning = Tuning.read(path)
+def searched(tuning: Tuning) -> Searched:
+    """Return what the searches showed."""
     return Searched(tuning.trials, tuple(_rows(tuning)), _note(tuning))
 
 

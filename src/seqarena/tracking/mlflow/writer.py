@@ -25,6 +25,7 @@ from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import Models, Shown
 from seqarena.tracking.mlflow.registry import Registry
+from seqarena.tracking.mlflow.place import write_place
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
@@ -50,6 +51,7 @@ class Writer:
         self._experiment = self._find_experiment(uri)
         self._models = Models(self._client, ledger.experiment, serve, root)
         self._registry = Registry(self._client, ledger, self._experiment)
+        write_place(ledger.path.parent, uri, self._experiment)
         self._starts: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, Target] = {}
         self._offset = 0
