@@ -16,7 +16,7 @@ from seqarena.reproduction.worktree import Worktree
 
 DVC = (sys.executable, "-m", "dvc")
 # What is run is neither taken from the cache nor put there: it would not be made again.
-REPRO = (*DVC, "repro", "--no-commit", "--no-run-cache")
+REPRO = (*DVC, "repro", "--quiet", "--no-commit", "--no-run-cache")
 LINKS = ["reflink", "symlink", "copy"]  # how data comes out of the cache: no gigabytes are copied
 STAGES = {"raw": "fetch", "prepared": "prepare"}  # folder of data -> the stage that makes it
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -114,22 +115,21 @@ def print_outcome(name: str, outcome: Outcome, about: Iterable[str]) -> None:
     """Print all numbers as a table, what they rest on, and the conclusion."""
     judged = any(row.allowed is not None for row in outcome.rows)
     table = Table(title=name, title_justify="left")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for column in ("recorded", "reproduced", "difference", *(["± verdict"] if judged else [])):
         table.add_column(column, justify="right")
     for row in outcome.rows:
         numbers = [f"{value:.10g}" for value in (row.recorded, row.reproduced)]
         allowed = "" if row.allowed is None else f"{row.allowed:.3g}"
         table.add_row(row.name, *numbers, f"{row.difference:.3g}", *([allowed] if judged else []))
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(table)
+    Console(width=None if sys.stdout.isatty() else 120, markup=False).print(table)
     for line in (*about, *(f"installed otherwise: {each}" for each in outcome.packages)):
-        console.print(line)
+        print(line)
     if outcome.words[0] != outcome.words[1]:
-        console.print(f"recorded verdict:   {outcome.words[0]}")
-        console.print(f"reproduced verdict: {outcome.words[1]}")
+        print(f"recorded verdict:   {outcome.words[0]}")
+        print(f"reproduced verdict: {outcome.words[1]}")
     elif outcome.words[0]:
-        console.print(f"The verdict, word for word: {outcome.words[0]}")
+        print(f"The verdict, word for word: {outcome.words[0]}")
     for line in outcome.notes:
-        console.print(line)
-    console.print(outcome.conclusion)
+        print(line)
+    print(outcome.conclusion)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqarena.errors import InputError, RunError, few
+from seqarena.files import sha256_of
 from seqarena.records import Summary
 from seqarena.reproduction import inside
 from seqarena.reproduction.data import REPRO, bring_data, bring_own
@@ -153,25 +154,33 @@ def _answer(tree: Worktree, asked: Asked) -> Answer:
 
 
 def _verdict(recorded: Reproduction, tree: Worktree) -> Outcome:
-    found, run = recorded.found, recorded.found.run
-    name = found.experiment
+    found, name = recorded.found, recorded.found.experiment
+    was = _summary(found)
     bring_own(tree, name)
     if not tree.run(*REPRO, "--single-item", *(f"{stage}@{name}" for stage in STAGES)):
         raise RunError(f"{name}: its stages ended early, see above")
-    summary = Summary.read(tree.root / "results" / name / "summary.json")
+    now = Summary.read(tree.root / "results" / name / "summary.json")
     ledger = Ledger(tree.root / "results" / name / "ledger.jsonl", name)
-    metric = f"test_{summary.metric}"
-    reached = {**summary.means, **summary.references}
-    reproduced = {f"{metric}/{each}": value for each, value in reached.items()}
-    means = {each: value for each, value in run.metrics.items() if each.startswith(f"{metric}/")}
-    halves = {f"{metric}/{each}": _half(v.ci95) for each, v in summary.variants.items()}
-    told = run.tags.get("description", "").partition("\n")[0]  # what it costs is told behind it
     return Outcome(
-        rows_of(means, reproduced, halves),
+        rows_of(
+            {**was.means, **was.references},
+            {**now.means, **now.references},
+            {variant: _half(entry.ci95) for variant, entry in was.variants.items()},
+        ),
         (_machines(found.ledger), _machines(ledger)),
         changed_packages(recorded.requirements),
-        (summary.verdict if told.startswith(summary.verdict) else told, summary.verdict),
+        (was.verdict, now.verdict),
     )
+
+
+def _summary(found: Recorded) -> Summary:
+    """Read the summary that a verdict wrote; raises `InputError` where it is another by now."""
+    path = found.results / "summary.json"
+    mine = [event.data for event in found.ledger.events() if event.data["run"] == found.run.id]
+    written = {each["path"]: each["sha256"] for each in mine if each["event"] == "artifact"}
+    if not path.is_file() or written.get(path.as_posix()) != sha256_of(path):
+        raise InputError(f"{path}: not what this verdict wrote; `dvc checkout {path}` may have it")
+    return Summary.read(path)
 
 
 def _allowed(found: Recorded) -> dict[str, float]:

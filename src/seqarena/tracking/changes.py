@@ -16,9 +16,11 @@ from seqarena.tracking.git import NO_GIT, git
 CODE = ("own", "src", "pipelines", "dvc.yaml", "params.yaml", "requirements.txt", ".dvcignore")
 LARGEST = 256 << 10  # bytes of a file, and of what has changed in it
 ALL = 2 << 20  # bytes of the whole patch
+LOCK = "dvc.lock"
 NAMED = 50  # files that are named of those left out
 OPTIONS = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative")
 PREFIXES = ("--full-index", "--src-prefix=a/", "--dst-prefix=b/")
+NEW = ("--others", "--exclude-standard", "--full-name", "-z")
 BINARY = b"\nBinary files "
 
 
@@ -43,11 +45,8 @@ def changes() -> Changes:
         return Changes()
     taken, left = _bounded(patch)
     prefix = Path.cwd().relative_to(top.resolve()).as_posix()
-    unknown = [name for name in other if not _is_code(name, prefix)]
+    unknown = [name for name in other if not _is_code(name, prefix) and Path(name).name != LOCK]
     return Changes(b"".join(taken), tuple(_some([*large, *left, *unknown])))
-
-
-NEW = ("--others", "--exclude-standard", "--full-name", "-z")
 
 
 def _names(listed: bytes) -> list[str]:
@@ -65,7 +64,7 @@ def _is_code(name: str, prefix: str) -> bool:
 
 def _patch(new: list[str], large: Iterable[str]) -> bytes:
     """Compare the tree to its commit; new files by an index of their own, the user's stays."""
-    apart = [f":(top,exclude,literal){name}" for name in ("dvc.lock", *large)]
+    apart = [f":(exclude){LOCK}", *(f":(top,exclude,literal){name}" for name in large)]
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"
         place = Path(os.fsdecode(git("rev-parse", "--git-path", "index")).strip())

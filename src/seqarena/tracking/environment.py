@@ -52,7 +52,7 @@ def _code() -> dict[str, str]:
     try:
         commit = git("rev-parse", "HEAD").decode().strip()
         # DVC writes its lock after every stage, and runs name all that they take from params.yaml.
-        apart = (":(top,exclude)dvc.lock", ":(top,exclude)params.yaml")
+        apart = (":(exclude)dvc.lock", ":(exclude)params.yaml")
         changes = git("status", "--porcelain", "--", ":(top)", *apart)
         return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
     except NO_GIT:
