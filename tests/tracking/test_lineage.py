@@ -113,3 +113,22 @@ def test_a_worker_tells_what_it_computes_on_and_how_busy_that_is(
         records.epoch(run, longer.epoch, longer.system)
         (values,) = recorder.ledger.run(run).curve.values()
     assert values.keys() == {*Epoch.values(longer.epoch), *longer.system}
+
+
+def test_a_gpu_is_told_by_the_names_that_mlflow_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the driver; its package nvidia-ml-py may be missing."""
+    monkeypatch.setattr(hardware, "EVERY", 0.0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (25_000_000, 100_000_000))
+    monkeypatch.setattr(torch.cuda, "utilization", lambda _: 80)
+    system = hardware.SystemMetrics(torch.device("cuda"))
+    found = system.sample()
+    assert found["system/gpu_0_utilization_percentage"] == 80
+    assert found["system/gpu_0_memory_usage_megabytes"] == 75
+    assert found["system/gpu_0_memory_usage_percentage"] == 75
+
+    def missing(_: object) -> int:
+        raise ModuleNotFoundError("pynvml")
+
+    monkeypatch.setattr(torch.cuda, "utilization", missing)
+    without = system.sample()
+    assert found.keys() - without.keys() == {"system/gpu_0_utilization_percentage"}

@@ -146,7 +146,7 @@ def reproduce(
     ],
 ) -> None:
     """Make a recorded run or a whole verdict again from its commit, and print the difference."""
-    from seqarena.cli.run import check_project
+    from seqarena.cli.project import check_project
     from seqarena.reproduction.reproduce import reproduce as make_again
 
     check_project()
