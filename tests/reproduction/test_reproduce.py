@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,10 +55,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where worktrees come to lie."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where worktrees come to lie; a short path, since the sockets of Ray lie there too."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 def state(project: Project) -> tuple[object, ...]:
@@ -140,7 +143,9 @@ def test_an_interrupt_leaves_nothing(project: Project, temporary: Path) -> None:
     while not list(temporary.glob("seqarena-*/asked")):
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.1)
-    time.sleep(2)  # Ray starts
+    while not list(temporary.glob("seqarena-*/tree/results/reviews/ledger.jsonl")):  # it trains
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130, printed
