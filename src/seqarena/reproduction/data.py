@@ -27,7 +27,7 @@ def bring_data(tree: Worktree, experiment: str, inputs: Mapping[str, str], wante
     `inputs` has DVC's digests of what is to be found in its cache or remote; what is `wanted` is
     the ledger's digest of the folder. Raises `InputError` where it cannot be had.
     """
-    _share_cache(tree)
+    _configure(tree, _cache())
     _write_lock(tree, experiment, inputs)
     place, here = tree.root / "data/prepared" / experiment, Path("data/prepared", experiment)
     source = _fetched(tree, f"data/prepared/{experiment}", inputs)
@@ -37,7 +37,7 @@ def bring_data(tree: Worktree, experiment: str, inputs: Mapping[str, str], wante
         source = "this project's data/prepared"
     if not source:
         alone = ["--single-item"] if _fetched(tree, f"data/raw/{experiment}", inputs) else []
-        if not tree.run(*REPRO, *alone, f"prepare@{experiment}"):
+        if not repro(tree, *alone, f"prepare@{experiment}"):
             reason = "in no cache, no remote and not here, and could not be prepared again"
             raise InputError(f"data/prepared/{experiment}: {reason}, see above")
         source = "its stages, run again"
@@ -69,15 +69,27 @@ def _fetched(tree: Worktree, path: str, inputs: Mapping[str, str]) -> str:
     return ""
 
 
-def _share_cache(tree: Worktree) -> None:
-    """Have DVC know the user's cache and remotes there, with what only this clone is told."""
+def repro(tree: Worktree, *arguments: str) -> bool:
+    """Run stages, whose listings go to a cache that is removed too; return whether they ended well.
+
+    DVC lists what stages made in its cache even where it is told to keep nothing of it.
+    """
+    _configure(tree, tree.folder / "cache")
+    return tree.run(*REPRO, *arguments)
+
+
+def _cache() -> Path:
     mine = Path(".dvc").resolve()
+    return Path(Config(str(mine)).read()["cache"].get("dir") or mine / "cache")
+
+
+def _configure(tree: Worktree, cache: Path) -> None:
+    """Have DVC know a cache and the user's remotes there, with what only this clone is told."""
     folder = tree.root / ".dvc"
     folder.mkdir(exist_ok=True)
-    known = Config(str(mine)).read()  # paths are absolute in it
-    cache = {**known["cache"], "dir": known["cache"].get("dir") or str(mine / "cache")}
+    known = Config(str(Path(".dvc").resolve())).read()  # paths are absolute in it
     with Config(str(folder)).edit("local") as local:
-        local.update({**known, "cache": {**cache, "type": LINKS}})
+        local.update({**known, "cache": {**known["cache"], "dir": str(cache), "type": LINKS}})
 
 
 def _write_lock(tree: Worktree, experiment: str, inputs: Mapping[str, str]) -> None:

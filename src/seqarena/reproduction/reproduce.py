@@ -14,7 +14,7 @@ from seqarena.errors import InputError, RunError, few
 from seqarena.files import sha256_of
 from seqarena.records import Summary
 from seqarena.reproduction import inside
-from seqarena.reproduction.data import REPRO, bring_data, bring_own
+from seqarena.reproduction.data import bring_data, bring_own, repro
 from seqarena.reproduction.inside import Answer, Asked
 from seqarena.reproduction.names import Recorded, find
 from seqarena.reproduction.outcome import Outcome, changed_packages, print_outcome, rows_of
@@ -157,7 +157,7 @@ def _verdict(recorded: Reproduction, tree: Worktree) -> Outcome:
     found, name = recorded.found, recorded.found.experiment
     was = _summary(found)
     bring_own(tree, name)
-    if not tree.run(*REPRO, "--single-item", *(f"{stage}@{name}" for stage in STAGES)):
+    if not repro(tree, "--single-item", *(f"{stage}@{name}" for stage in STAGES)):
         raise RunError(f"{name}: its stages ended early, see above")
     now = Summary.read(tree.root / "results" / name / "summary.json")
     ledger = Ledger(tree.root / "results" / name / "ledger.jsonl", name)
