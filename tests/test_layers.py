@@ -14,7 +14,7 @@ SRC = Path(__file__).parents[1] / "src" / "seqarena"
 # From the ground up: a module imports from the lines below its own, or from its own package.
 LAYERS = [
     {"cli"},
-    {"proposal"},
+    {"proposal", "reproduction"},
     {"evaluation", "search", "report"},
     {"figures"},
     {"plots"},

@@ -136,6 +136,25 @@ def sync(
 
 
 @app.command()
+def reproduce(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="EXPERIMENT, EXPERIMENT/VARIANT/REPETITION[/TRIAL], or an id of MLflow's",
+        ),
+    ],
+) -> None:
+    """Make a recorded run or a whole verdict again from its commit, and print the difference."""
+    from seqarena.cli.project import check_project
+    from seqarena.reproduction.reproduce import reproduce as make_again
+
+    check_project()
+    if not make_again(run):
+        raise typer.Exit(1)
+
+
+@app.command()
 def verdict() -> None:
     """Print the verdict of every experiment and where to look next."""
     from seqarena.records import read_summaries

@@ -64,6 +64,7 @@ def evaluate_finals(
     evaluation = Evaluation(experiment, recorder, plot_pool)
     plots = experiment.results / "plots"
     with recorder.ledger.running("verdict", "verdict", tags=recorder.tags) as run:
+        recorder.trace(run)
         with new_folder(experiment.results / "finals") as drawings, new_folder(plots) as partial:
             took = evaluation.time()
             evaluation.mark_best()

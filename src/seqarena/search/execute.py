@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Protocol
@@ -156,9 +156,10 @@ class Execution:
             return
         if progress.device != active.device:
             active.device = progress.device
-            about = {"parameters": str(progress.parameters), "device": progress.device}
-            self.records.about(active.run, about)
-        pruned = progress.epoch is not None and self._prunes(active, progress.epoch)
+            self.records.about(active.run, progress.about)
+        pruned = progress.epoch is not None and self._prunes(
+            active, progress.epoch, progress.system
+        )
         if progress.state is not None:
             self.records.checkpoints.save(active.run, active.history.epochs, progress.state)
         if pruned or (progress.epoch is not None and progress.epoch.last):
@@ -166,9 +167,9 @@ class Execution:
         else:
             seat.ask("go_on")
 
-    def _prunes(self, active: Active, epoch: Epoch) -> bool:
+    def _prunes(self, active: Active, epoch: Epoch, system: Mapping[str, float]) -> bool:
         """Record an epoch; return whether the training is to end for being behind others."""
-        self.records.epoch(active.run, epoch)
+        self.records.epoch(active.run, epoch, system)
         score, history = epoch.scores[self.records.metric_name], active.history
         history.add(epoch.epoch, score, epoch.valid_loss, epoch.seconds, epoch.finite)
         active.last = time.monotonic()

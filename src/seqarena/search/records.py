@@ -129,16 +129,21 @@ class Records:
     ) -> str:
         known = self.run(key)
         if known is not None and known.result is None:
-            if known.status != "RUNNING":
-                self.ledger.resume(known.id)
-            return known.id
-        tags = self.recorder.tags
-        return self.ledger.start(kind, name, parent=parent, params=params, tags=tags, key=key)
+            if known.status == "RUNNING":
+                return known.id
+            self.ledger.resume(known.id)
+            run = known.id
+        else:
+            tags = self.recorder.tags
+            run = self.ledger.start(kind, name, parent=parent, params=params, tags=tags, key=key)
+        if kind != "trial":
+            self.recorder.trace(run)
+        return run
 
-    def epoch(self, run: str, epoch: Epoch) -> None:
-        """Record an epoch, unless it was before the run was interrupted."""
+    def epoch(self, run: str, epoch: Epoch, system: Mapping[str, float]) -> None:
+        """Record an epoch and what it took of the machine, unless it was before an interruption."""
         if epoch.epoch not in self.ledger.run(run).curve:
-            self.ledger.metrics(run, epoch.epoch, epoch.values())
+            self.ledger.metrics(run, epoch.epoch, {**epoch.values(), **system})
 
     def about(self, run: str, tags: Mapping[str, str]) -> None:
         """Tag a run, where it lacks the tags."""

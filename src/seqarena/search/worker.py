@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -22,6 +22,7 @@ from seqarena.inference import predict_split
 from seqarena.parallel import ALONE, Group
 from seqarena.runs import Job
 from seqarena.tasks.conformal import Calibrates
+from seqarena.tracking.hardware import SystemMetrics, hardware
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,16 @@ class Progress:
     device: str
     state: bytes | None = None
     weights: dict[str, torch.Tensor] | None = None  # at the end, where they were asked for
+    system: dict[str, float] = field(default_factory=dict)  # see `SystemMetrics`
+    hardware: str = ""  # the kind of the device
+    threads: int = 1
+
+    @property
+    def about(self) -> dict[str, str]:
+        """Return what is known once it has begun, as tags of its run."""
+        known = {"parameters": self.parameters, "device": self.device}
+        known |= {"hardware": self.hardware, "threads": self.threads}
+        return {name: str(value) for name, value in known.items()}
 
 
 class Worker(Member):
@@ -48,6 +59,7 @@ class Worker(Member):
         self.keep_weights = False
         self.saved = 0.0
         self.group = ALONE
+        self.system = SystemMetrics(default_device())
 
     def join(self, address: str, rank: int, size: int) -> None:
         """Become one of several workers that train together."""
@@ -71,6 +83,7 @@ class Worker(Member):
             )
             self.training.load_state_dict(kept)
         self.saved = time.perf_counter()
+        self.system = SystemMetrics(self.training.device)
         return self._train()
 
     def go_on(self) -> Progress:
@@ -93,8 +106,17 @@ class Worker(Member):
                 torch.save(whole, file)
                 state = file.getvalue()
             self.saved = time.perf_counter()
-        steps, parameters = training.optimizer.updates, training.parameters
-        return Progress(epoch, steps, parameters, str(training.device), state, weights)
+        return Progress(
+            epoch,
+            training.optimizer.updates,
+            training.parameters,
+            str(training.device),
+            state,
+            weights,
+            self.system.sample() if epoch else {},
+            hardware(training.device),
+            torch.get_num_threads(),
+        )
 
     def _is_time_to_save(self, epoch: Epoch | None) -> bool:
         late = time.perf_counter() - self.saved >= self.checkpoint_every

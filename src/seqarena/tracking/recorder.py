@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import digest_of
@@ -13,6 +14,7 @@ from seqarena.progress import FOLLOWED
 from seqarena.tracking.events import Kind
 from seqarena.tracking.follower import end_with
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.lineage import FOLDER, keep_lineage
 from seqarena.tracking.lock import only_run
 from seqarena.tracking.mlflow.projection import Projection
 from seqarena.tracking.prepared import check_prepared
@@ -34,6 +36,12 @@ class Recorder:
     tags: dict[str, str]
     maybe_update: Callable[[], object] = _nobody  # cheap: for hot loops
     update: Callable[[], object] = _nobody  # everything up to now
+    lineage: tuple[Path, ...] = ()  # the files that say what all its runs are made of
+
+    def trace(self, run: str) -> None:
+        """Show in a run what it is made of; trials stand under a search that shows it."""
+        for path in self.lineage:
+            self.ledger.artifact(run, path, FOLDER)
 
     def mark_current(self, current: Collection[str], *kinds: Kind) -> None:
         """Tag the runs of some kinds that the results rest on, and those that they rested on.
@@ -61,7 +69,7 @@ def recorder_for(experiment: ResolvedExperiment) -> Iterator[Recorder]:
 
 
 def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder]:
-    check_prepared(experiment)
+    made = keep_lineage(experiment, check_prepared(experiment))
     ledger = Ledger(experiment.ledger, experiment.name)
     ledger.close_orphans()
     tags = {
@@ -69,13 +77,15 @@ def _record(experiment: ResolvedExperiment, followed: bool) -> Iterator[Recorder
         "modality": experiment.config.modality,
         "data.name": experiment.config.own.path,
         "data.digest": digest_of(experiment.prepared),
+        "lineage": made.digest,
+        "command": made.command,
         **_current(True),
     }
     if followed:
-        yield Recorder(ledger, tags)
+        yield Recorder(ledger, tags, lineage=made.files)
         return
     projection = Projection(ledger)
     try:
-        yield Recorder(ledger, tags, projection.maybe_update, projection.update)
+        yield Recorder(ledger, tags, projection.maybe_update, projection.update, made.files)
     finally:
         projection.update()

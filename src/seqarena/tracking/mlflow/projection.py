@@ -43,7 +43,7 @@ class Projection:
         self, ledger: Ledger, tracking_uri: str | None = None, serve: Path = SERVE
     ) -> None:
         self._ledger = ledger
-        self._uri = _settled(tracking_uri)
+        self._uri = settled(tracking_uri)
         self._serve = serve
         self._root = Path.cwd()
         self._writer: Writer | None = None
@@ -123,7 +123,7 @@ def sync(
 
     An experiment that was never run counts 0. Raises `InputError` when MLflow cannot be written.
     """
-    uri = _settled(tracking_uri)
+    uri = settled(tracking_uri)
     from seqarena.tracking.mlflow.writer import OUTAGES, Writer
 
     written = dict.fromkeys(experiments, 0)
@@ -144,7 +144,7 @@ def default_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def _settled(uri: str | None) -> str:
+def settled(uri: str | None) -> str:
     """Put the settings in place, before mlflow is imported, and return where to write."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
