@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from seqarena.errors import InputError, in_one_line
@@ -18,6 +18,7 @@ from seqarena.tracking.ledger import Ledger
 if TYPE_CHECKING:
     from seqarena.tracking.mlflow.writer import Writer
 
+Kept = Literal["champion", "finals"]  # whose models stay when MLflow is cleaned
 SERVE = Path(__file__).with_name("serve.py")
 SETTINGS = {  # the user's own come first
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -43,7 +44,7 @@ class Projection:
         self, ledger: Ledger, tracking_uri: str | None = None, serve: Path = SERVE
     ) -> None:
         self._ledger = ledger
-        self._uri = _settled(tracking_uri)
+        self._uri = settle(tracking_uri)
         self._serve = serve
         self._root = Path.cwd()
         self._writer: Writer | None = None
@@ -112,7 +113,7 @@ class Projection:
     def _warn(self, error: Exception) -> None:
         if not self._warned:
             later = f"nothing is lost, `seqarena sync` writes it from {self._ledger.path}"
-            print(f"warning: {_outage(self._uri, error)}; {later}", file=sys.stderr)
+            print(f"warning: {outage(self._uri, error)}; {later}", file=sys.stderr)
         self._warned = True
 
 
@@ -123,7 +124,7 @@ def sync(
 
     An experiment that was never run counts 0. Raises `InputError` when MLflow cannot be written.
     """
-    uri = _settled(tracking_uri)
+    uri = settle(tracking_uri)
     from seqarena.tracking.mlflow.writer import OUTAGES, Writer
 
     written = dict.fromkeys(experiments, 0)
@@ -135,7 +136,7 @@ def sync(
         try:
             written[experiment] = Writer(ledger, uri, serve, Path.cwd()).catch_up()
         except OUTAGES as error:
-            raise InputError(_outage(uri, error)) from error
+            raise InputError(outage(uri, error)) from error
     return written
 
 
@@ -144,14 +145,15 @@ def default_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def _settled(uri: str | None) -> str:
+def settle(uri: str | None) -> str:
     """Put the settings in place, before mlflow is imported, and return where to write."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     return uri or default_uri()
 
 
-def _outage(uri: str, error: Exception) -> str:
+def outage(uri: str, error: Exception) -> str:
+    """Say in one line why MLflow cannot be reached, without a password."""
     cause: BaseException = error
     while cause.__context__ is not None:  # the first of the chain says it shortest
         cause = cause.__context__
