@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import get_args
@@ -48,7 +48,7 @@ def clean(keep: str, yes: bool) -> None:
         if not any(each.number for each in garbage):
             print("Nothing to free.")
         elif _agreed(yes):
-            _print("freed", list(_freed(garbage)))
+            _print("freed", [(each.kind, each.number, each.freed()) for each in garbage])
 
 
 def _parsed(keep: str) -> set[Kept]:
@@ -66,14 +66,6 @@ def _agreed(yes: bool) -> bool:
         print("Nothing was freed: nobody can be asked here. `seqarena clean --yes` frees it.")
         return False
     return typer.confirm("Free it?")
-
-
-def _freed(garbage: Sequence[Garbage]) -> Iterator[tuple[str, int, int]]:
-    """Free one kind after the other; yield what each came to, by its size before and after."""
-    for each in garbage:
-        before = each.size()
-        each.free()
-        yield each.kind, each.number, before - each.size()
 
 
 def _print(what: str, rows: Sequence[tuple[str, int, int]]) -> None:

@@ -16,6 +16,14 @@ class Garbage:
     number: int
     size: Callable[[], int]  # bytes that it takes now
     free: Callable[[], None]
+    whole: Callable[[], int] | None = None  # bytes of what shrinks, where that tells more
+
+    def freed(self) -> int:
+        """Free it, and return by how many bytes there is less than before."""
+        measured = self.whole or self.size
+        before = measured()
+        self.free()
+        return before - measured()
 
 
 def of_paths(kind: str, paths: Sequence[Path]) -> Garbage:

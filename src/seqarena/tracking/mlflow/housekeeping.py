@@ -113,10 +113,16 @@ class Store:
         database = make_url(self.uri).database
         if not self.uri.startswith("sqlite:") or not database:
             return []
-        path, kind = Path(database), f"empty pages of {Path(database).name}"
+        path = Path(database)
         pages, size = unused_pages(path)
         return [
-            Garbage(kind, pages, lambda: unused_pages(path)[0] * size, partial(compact, path)),
+            Garbage(
+                f"empty pages of {path.name}",
+                pages,
+                lambda: unused_pages(path)[0] * size,
+                partial(compact, path),
+                lambda: path.stat().st_size,
+            )
         ]
 
     def _freed(self, client: MlflowClient, models: Sequence[LoggedModel]) -> Garbage:
