@@ -14,7 +14,6 @@ from typing import Any
 
 from mlflow import MlflowClient, artifacts
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
-from mlflow.exceptions import MlflowException
 
 TIMES = re.compile(r"^(utc_time_created|mlflow_version|model_size_bytes):.*$", re.MULTILINE)
 Names = dict[str, str]  # an id that MLflow gave -> what it stands for in any store
@@ -68,13 +67,14 @@ def _experiment(
             key: _plain(value, {**names, f"/{experiment.experiment_id}/": "/experiment/"})
             for key, value in experiment.tags.items()
         },
-        "runs": {names[run.info.run_id]: _run(client, run, names) for run in runs},
-        "models": {names[model.model_id]: _model(uri, model, names) for model in models},
+        "runs": {names[run.info.run_id]: _run(client, uri, run, names) for run in runs},
+        "models": {names[model.model_id]: _model(client, uri, model, names) for model in models},
     }
 
 
-def _run(client: MlflowClient, run: Run, names: Names) -> dict[str, Any]:
+def _run(client: MlflowClient, uri: str, run: Run, names: Names) -> dict[str, Any]:
     info, inputs, outputs = run.info, run.inputs, run.outputs
+    listed = client.list_artifacts(info.run_id)
     return {
         "info": (info.run_name, info.status, info.start_time, info.end_time, info.lifecycle_stage),
         "tags": {key: _plain(value, names) for key, value in run.data.tags.items()},
@@ -91,7 +91,7 @@ def _run(client: MlflowClient, run: Run, names: Names) -> dict[str, Any]:
                 *(outputs.model_outputs if outputs else []),
             ]
         ),
-        "artifacts": _files(client._tracking_client.tracking_uri, f"runs:/{info.run_id}/", names),
+        "artifacts": _files(uri, info.artifact_uri, names) if listed else {},
     }
 
 
@@ -100,21 +100,23 @@ def _history(client: MlflowClient, run: str, key: str) -> list[tuple[int, int, s
     return sorted((each.step, each.timestamp, str(each.value)) for each in history)
 
 
-def _model(uri: str, model: LoggedModel, names: Names) -> dict[str, Any]:
+def _model(client: MlflowClient, uri: str, model: LoggedModel, names: Names) -> dict[str, Any]:
+    listed = client.list_logged_model_artifacts(model.model_id)
     return {
-        "about": (model.name, str(model.status), model.model_type),
+        "about": (model.name, str(model.status), model.model_type or ""),
         "tags": {key: _plain(value, names) for key, value in model.tags.items()},
         "params": model.params,
         "metrics": sorted(
             (each.key, each.step, each.value, each.dataset_name, each.dataset_digest)
             for each in model.metrics or []
         ),
-        "files": _files(uri, f"models:/{model.model_id}", names),
+        "files": _files(uri, model.artifact_location, names) if listed else {},
     }
 
 
 def _registered(client: MlflowClient, registered: Any, names: Names) -> dict[str, Any]:
-    versions = _pages(client.search_model_versions, f"name = '{registered.name}'")
+    every = _pages(client.search_model_versions)
+    versions = [version for version in every if version.name == registered.name]
     return {
         "about": (_plain(registered.description or "", names), registered.tags, registered.aliases),
         "versions": {
@@ -132,12 +134,7 @@ def _registered(client: MlflowClient, registered: Any, names: Names) -> dict[str
 def _files(uri: str, place: str, names: Names) -> dict[str, str]:
     """Digest every file below; of a text, what it says but for ids and times."""
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            local = artifacts.download_artifacts(
-                artifact_uri=place, dst_path=folder, tracking_uri=uri
-            )
-        except MlflowException:  # there are none
-            return {}
+        local = artifacts.download_artifacts(artifact_uri=place, dst_path=folder, tracking_uri=uri)
         root = Path(local)
         paths = sorted(path for path in root.rglob("*") if path.is_file())
         return {path.relative_to(root).as_posix(): _digest(path, names) for path in paths}

@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,11 +97,16 @@ class Store:
             place = f"MLflow has the artifacts of {len(elsewhere)} of them outside of this project"
             self.notes.append(f"deleted runs stay: {place}")
             return []
-        parts = [(self._repository(str(run.info.artifact_uri)), "") for run in runs]
-        bytes_of = _artifacts("", parts).size
-        kind = "runs deleted in MLflow (of the whole store)"
-        removed = Garbage(kind, len(runs), bytes_of, self._collect if runs else lambda: None)
-        return [removed, *self._pages_of_database()]
+        places = {e.experiment_id: self._repository(str(e.artifact_location)) for e in experiments}
+        parts = [(places[run.info.experiment_id], run.info.run_id) for run in runs]
+        folders = _artifacts("runs deleted in MLflow (of the whole store)", parts)
+
+        def free() -> None:
+            if runs:
+                self._collect()
+                folders.free()  # which it leaves, empty
+
+        return [replace(folders, free=free), *self._pages_of_database()]
 
     def _collect(self) -> None:
         stores = ["--backend-store-uri", self.uri, "--tracking-uri", self.uri]
@@ -155,18 +160,15 @@ def _registered(client: MlflowClient, keep: Collection[Kept]) -> set[str]:
     Of a registered model that has a champion, earlier ones are not; another is somebody's own, and
     so is every other alias.
     """
+    aliases = {each.name: each.aliases for each in _pages(client.search_registered_models)}
     kept: set[str] = set()
-    for registered in _pages(client.search_registered_models):
-        aliases = dict(registered.aliases)
-        ours = CHAMPION in aliases
-        if ours and "champion" not in keep:
-            del aliases[CHAMPION]
-        named = set(map(str, aliases.values()))
-        search = partial(client.search_model_versions, f"name = '{registered.name}'")
-        for version in _pages(search):
-            if not ours or str(version.version) in named:
-                found = OF_MODEL.search(f"{version.model_id or ''} {version.source}")
-                kept |= {found.group()} if found else set()
+    for version in _pages(client.search_model_versions):
+        of_model = aliases.get(version.name, {})
+        named = {alias for alias, number in of_model.items() if str(number) == str(version.version)}
+        somebodys = CHAMPION not in of_model or bool(named - {CHAMPION})
+        if somebodys or (CHAMPION in named and "champion" in keep):
+            found = OF_MODEL.search(f"{version.model_id or ''} {version.source}")
+            kept |= {found.group()} if found else set()
     return kept
 
 
