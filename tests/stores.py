@@ -35,7 +35,8 @@ def everything(uri: str) -> dict[str, Any]:
         models = list(_pages(client.search_logged_models, [experiment.experiment_id]))
         names |= {run.info.run_id: f"run {run.data.tags['seqarena.run']}" for run in runs}
         found.append((experiment, runs, models))
-    for _, _, models in found:
+    for _, _, models in found:  # where it lies first, for ids are a part of that
+        names = {model.artifact_location: "its files" for model in models} | names
         names |= {model.model_id: _name_of(model, names) for model in models}
     return {
         "experiments": {

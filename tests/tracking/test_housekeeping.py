@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel
+from mlflow.exceptions import MlflowException
 
 from seqarena.tracking.garbage import Garbage
 from seqarena.tracking.ledger import Ledger
@@ -172,8 +174,7 @@ def test_a_server_on_postgresql_frees_artifacts_and_keeps_its_database(
     write_final(ledger, "lstm", current="false")
     write_search(ledger)
     artifacts = tmp_path / "artifacts"
-    database = "postgresql+psycopg:///"
-    places = (f"--backend-store-uri={database}", f"--artifacts-destination={artifacts}")
+    places = ("--backend-store-uri=postgresql+psycopg:///", f"--artifacts-destination={artifacts}")
     with (
         postgres() as access,
         mlflow_server(free_port(), tmp_path / "server.log", *places, **access) as server,
@@ -200,15 +201,44 @@ def test_a_server_on_postgresql_frees_artifacts_and_keeps_its_database(
             f"MLflow at {server}: 1 deleted runs stay; its database is the server's, "
             "where `mlflow gc` removes them"
         ]
-        with pytest.MonkeyPatch.context() as patch:  # who reaches the database removes them
-            for name, value in access.items():
-                patch.setenv(name, value)
-            direct = Store(database, tmp_path)
-            removed = {each.kind: each for each in direct.garbage([], BOTH)}
-            deleted = removed["runs deleted in MLflow (of the whole store)"]
-            assert deleted.number == 1
-            patch.setenv("MLFLOW_TRACKING_URI", server)
-            deleted.free()
-        assert len(client.search_runs(["1"], "tags.`seqarena.kind` = 'trial'")) == len(trials) - 1
-        with pytest.raises(Exception, match="not found"):
-            client.get_run(trials[0].info.run_id)
+
+
+def test_runs_deleted_in_a_database_of_postgresql_are_removed_for_good(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_search(ledger)
+    write_final(ledger, "gru")
+    uri = "postgresql+psycopg:///"
+    with postgres() as access:
+        for name, value in access.items():
+            monkeypatch.setenv(name, value)
+        sync(tmp_path / "results", ["toy"], uri)
+        client = MlflowClient(uri)
+        (final,) = client.search_runs(["1"], "attributes.run_name = 'gru repetition 1'")
+        client.delete_run(final.info.run_id)
+        place = Path(urlsplit(str(final.info.artifact_uri)).path)
+        assert list(place.rglob("attention.svg"))
+        garbage = {each.kind: each for each in Store(uri, tmp_path).garbage(["toy"], BOTH)}
+        removed = garbage["runs deleted in MLflow (of the whole store)"]
+        assert (removed.number, removed.freed() > 0) == (1, True)
+        assert not place.parent.exists()
+        with pytest.raises(MlflowException, match="not found"):
+            client.get_run(final.info.run_id)
+        assert len(client.search_runs(["1"])) == len(ledger.runs()) - 1
+
+
+def test_what_a_server_hands_out_is_left_to_it(
+    ledger: Ledger, database: Database, tmp_path: Path
+) -> None:
+    """Who opens its database by itself cannot reach the artifacts."""
+    uri = database("mlflow.db")
+    client = MlflowClient(uri)
+    client.create_experiment("toy", artifact_location="mlflow-artifacts:/1")
+    ledger.end(ledger.start("trial", "a"), "FINISHED")
+    sync(tmp_path / "results", ["toy"], uri)
+    client.delete_run(client.search_runs(["1"])[0].info.run_id)
+    store = Store(uri, tmp_path)
+    assert by_kind(store.garbage(["toy"], BOTH)) == {}
+    assert store.notes[0] == (
+        "toy: MLflow has its artifacts at mlflow-artifacts:/1, outside of this project; they stay"
+    )

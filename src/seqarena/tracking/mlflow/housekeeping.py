@@ -73,8 +73,10 @@ class Store:
 
     def _is_here(self, location: str) -> bool:
         parts = urlsplit(location)
+        if parts.scheme == "mlflow-artifacts":  # of a server, which alone hands them out
+            return self.uri.startswith(("http:", "https:"))
         if parts.scheme not in ("", "file"):
-            return True  # of a server or an object store
+            return True  # of an object store
         return Path(url2pathname(parts.path)).is_relative_to(self.root)
 
     def _repository(self, location: str) -> ArtifactRepository:
