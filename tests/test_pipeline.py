@@ -20,6 +20,7 @@ from projects import Project
 from seqarena.files import digest_of
 from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
+from stores import differences, everything
 
 pytestmark = pytest.mark.timeout(900)
 PROTOCOL = {
@@ -201,6 +202,25 @@ def test_every_run_is_ended_and_shown(project: Project) -> None:
         assert set(EXPERIMENTS[name]["variants"]) <= {k.split("/")[-1] for k in verdict.metrics}
         searched = [*ledger.runs("search").values(), *ledger.runs("trial").values()]
         assert not any(key.startswith("test_") for run in searched for key in run.metrics)
+
+
+def test_a_deleted_mlflow_comes_back_from_the_ledgers(project: Project, tmp_path: Path) -> None:
+    """Database and artifacts; each is read as a copy, for MLflow keeps open what it has read."""
+    held = []
+    for name in ("before", "after"):
+        if name == "after":
+            (project.root / "mlflow.db").unlink()
+            shutil.rmtree(project.root / "mlartifacts")
+            assert "warning" not in project("seqarena", "sync")
+        shutil.copy(project.root / "mlflow.db", tmp_path / f"{name}.db")
+        held.append(everything(f"sqlite:///{tmp_path / name}.db"))
+    before, after = held
+    for name in EXPERIMENTS:
+        runs, models = (before["experiments"][name][kind].values() for kind in ("runs", "models"))
+        # A verdict, and the first final of each of two variants, have pictures.
+        assert len(runs) == 13 and sum(bool(run["artifacts"]) for run in runs) == 3
+        assert len(models) == 4
+    assert differences(before, after) == []
 
 
 def test_finals_answer_at_the_command_line(project: Project, tmp_path: Path) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
@@ -95,11 +104,23 @@ class Protocol(Strict):
 
 
 class Resources(Strict):
-    """What one training is given; fractions of a GPU are shared between trainings."""
+    """What one training is given, and all together; fractions of a GPU are shared between them."""
 
     cpus: Annotated[float, Field(gt=0)] | None = None  # one, or a GPU's share of the cores
     gpus: Annotated[float, Field(ge=0)] | None = None  # one where the cluster has any
     workers: Annotated[int, Field(ge=1)] = 1  # each with these, that train one model together
+    disk: ByteSize | None = None  # bytes that the checkpoints of all may take, as 2 GB; no bound
+
+    @field_validator("disk", mode="wrap")
+    @classmethod
+    def _size(cls, raw: Any, parsed: ValidatorFunctionWrapHandler) -> ByteSize | None:
+        try:
+            size: ByteSize | None = parsed(raw)
+        except ValidationError as error:
+            raise ValueError("expected a size, such as 500 MB or 2 GiB") from error
+        if size == 0:
+            raise ValueError("expected more than nothing, such as 500 MB or 2 GiB")
+        return size
 
     @model_validator(mode="after")
     def _whole_devices(self) -> Resources:

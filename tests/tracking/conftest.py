@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from safetensors.torch import save_file
+from torch import zeros
 
+from seqarena.files import write_json
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import SETTINGS
 
@@ -59,6 +62,29 @@ def write_search(ledger: Ledger, *, trials: int = 2, epochs: int = 3) -> str:
     ledger.artifact(final, plot, "plots")
     ledger.end(final, "FINISHED")
     return search
+
+
+def write_final(ledger: Ledger, variant: str = "gru", current: str = "true") -> str:
+    """Write a final with pictures and a model, as the stages do."""
+    folder = ledger.path.parents[2] / "models" / "toy" / variant / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({"weights": zeros(1000)}, folder / "model.safetensors")
+    spec = {"modality": "signal", "dtype": "float32", "feature_shape": [2], "options": {}}
+    write_json(folder / "spec.json", spec)
+    tags = {"data.name": "toy", "data.digest": "d" * 64, "current": current}
+    final = ledger.start("final", f"{variant} repetition 1", params={"width": 8}, tags=tags)
+    for epoch in range(3):
+        ledger.metrics(final, epoch, {"loss": 1 / (epoch + 1)})
+    ledger.model(final, folder)
+    pictures = ledger.path.parent / "finals" / variant
+    pictures.mkdir(parents=True)
+    (pictures / "attention.svg").write_text(
+        f"<svg xmlns='http://www.w3.org/2000/svg' id='{variant}'/>"
+    )
+    ledger.artifact(final, pictures)
+    ledger.metrics(final, 2, {"test_accuracy": 0.75})
+    ledger.end(final, "FINISHED")
+    return final
 
 
 def picture(uri: str, experiment: str = "toy") -> dict[str, Any]:

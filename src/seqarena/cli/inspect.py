@@ -22,8 +22,8 @@ MOST_ROWS, MOST_FILES = 20_000, 2_000  # that are prepared for a page
 
 def page_of_experiment(name: str, out: Path) -> Path:
     """Draw the data of an experiment, prepared by DVC; return the page."""
+    from seqarena.cli.dvc import repro
     from seqarena.cli.project import check_project
-    from seqarena.cli.run import repro
 
     check_project()
     experiment = load(name)

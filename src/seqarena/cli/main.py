@@ -135,6 +135,21 @@ def sync(
         print(f"{name}: {events} new events")
 
 
+@app.command("clean")
+def clean_up(
+    keep: Annotated[
+        str, typer.Option(help="whose models stay in MLflow: champion, finals, both, or none")
+    ] = "champion,finals",
+    yes: Annotated[bool, typer.Option("--yes", help="free it without being asked")] = False,
+) -> None:
+    """Free what nothing refers to: of MLflow, DVC's cache, checkpoints and leftovers."""
+    from seqarena.cli.clean import clean
+    from seqarena.cli.project import check_project
+
+    check_project()
+    clean(keep, yes)
+
+
 @app.command()
 def reproduce(
     run: Annotated[

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqarena.cli.dvc import LOCKED, TRIES, dvc, environment, reason_in, repro
 from seqarena.cli.run_status import RunDisplay, Share, Status
 from seqarena.cluster.access import OWN, has_machines
 from seqarena.config import PARAMS, read_params
@@ -31,8 +32,6 @@ from seqarena.tracking.mlflow.projection import Projection
 POLL = 0.5  # seconds between looks at the processes
 GRACE = 8.0  # seconds that a process has to end and to record that it was ended
 LATE = ("train", "evaluate")  # stages after the search
-LOCKED = "Unable to acquire lock"  # DVC waits 3 s for another of its commands, which may hash more
-TRIES = 20
 RUNNING = "Running stage '"  # how DVC announces a stage
 COUNTED = re.compile(
     r"(search|train) \S+: (?P<done>\d+/\d+) after \d+ s (?P<best>.*)$"
@@ -76,7 +75,7 @@ class Job:
     @property
     def reason(self) -> str:
         """The line that says why it failed."""
-        return _reason("".join(self.tail))
+        return reason_in("".join(self.tail))
 
     @property
     def goes_on(self) -> bool:
@@ -191,7 +190,7 @@ def _start(experiment: ResolvedExperiment, address: str, lock: int, tries: int =
     joined = {"RAY_ADDRESS": address} if has_machines() else {"RAY_ADDRESS": address, OWN: "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", f"evaluate@{experiment.name}"],
-        env={**_environment(), **joined, FOLLOWED: as_follower(), "PYTHONUNBUFFERED": "1"},
+        env={**environment(), **joined, FOLLOWED: as_follower(), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -227,43 +226,7 @@ def _stale(status: subprocess.Popen[str]) -> set[str]:
     """Name the stages whose inputs or outputs differ from dvc.lock."""
     printed, errors = status.communicate()
     if status.returncode and LOCKED in errors:
-        printed = _dvc("status", "--json")
+        printed = dvc("status", "--json")
     elif status.returncode:
-        raise RunError(_reason(errors))
+        raise RunError(reason_in(errors))
     return set(json.loads(printed))
-
-
-def repro(*arguments: str) -> None:
-    """Run `dvc repro`; raises `RunError` with the line that says why it failed."""
-    _dvc("repro", *arguments)
-
-
-def _dvc(*arguments: str) -> str:
-    """Run a command of DVC's, again where it gave up for its lock; return what it printed."""
-    for _ in range(TRIES):
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments],
-            env=_environment(),
-            capture_output=True,
-            text=True,
-        )
-        if LOCKED not in done.stderr:
-            break
-    if done.returncode:
-        reason = _reason(done.stdout + done.stderr)
-        raise RunError(f"dvc {' '.join(arguments)}: {reason}")
-    return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment in which the `python` of a stage is the one that runs here."""
-    here = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
-
-
-def _reason(text: str) -> str:
-    """Return the line of a process's output that says why it failed."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    ours = [line for line in lines if line.startswith(("error: ", "failed: "))]
-    of_dvc = [line for line in lines if line.startswith("ERROR: ")]
-    return (ours or of_dvc or lines or ["no output"])[-1]

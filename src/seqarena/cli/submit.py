@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqarena.cli.archive import archive_name, take_all
-from seqarena.cli.run import repro
+from seqarena.cli.dvc import repro
 from seqarena.cluster.jobs import Jobs
 from seqarena.config import read_cluster
 from seqarena.errors import InputError, RunError

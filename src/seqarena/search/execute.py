@@ -136,6 +136,8 @@ class Execution:
         active.run = self.records.begin(active.job, active.key)
         active.attempts, active.last = active.attempts + 1, time.monotonic()
         self.active[seat] = active
+        if active.checkpoint and not active.checkpoint.path.exists():  # others had its room
+            self._go_back(active)
         state = active.checkpoint.read() if active.checkpoint else None
         seat.ask("start", active.job, state)
 
@@ -214,15 +216,19 @@ class Execution:
     def _lose(self, active: Active, reason: str) -> None:
         """Let a training whose worker is gone go on elsewhere, from its checkpoint."""
         if active.attempts < ATTEMPTS:
-            run = self.records.ledger.run(active.run)
-            checkpoint = self.records.checkpoint(run)
-            active.history = self.records.history(run, checkpoint.epochs if checkpoint else 0)
-            active.checkpoint = checkpoint
+            self._go_back(active)
             self.waiting.append(active)
             return
         message = f"{active.job.name}: its worker was lost {ATTEMPTS} times: {reason}"
         self.records.ledger.end(active.run, "FAILED", message)
         self.lost.append(message)
+
+    def _go_back(self, active: Active) -> None:
+        """Let a training go on from what is kept of it by now."""
+        run = self.records.ledger.run(active.run)
+        active.checkpoint = self.records.checkpoint(run)
+        epochs = active.checkpoint.epochs if active.checkpoint else 0
+        active.history = self.records.history(run, epochs)
 
     def _end_overdue(self, pool: Pool) -> None:
         """End trainings that take longer than the protocol allows."""

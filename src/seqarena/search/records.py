@@ -49,8 +49,10 @@ class Records:
         self.recorder, self.ledger = recorder, recorder.ledger
         self.keys = Keys(experiment.config, recorder.tags["data.digest"], training_code)
         self.metric_name, self.bounds = experiment.config.metric, bounds
-        self.checkpoints = Checkpoints(experiment.results / "checkpoints")
+        folder, most = experiment.results / "checkpoints", experiment.config.resources.disk
+        self.checkpoints = Checkpoints(folder, most, self._spared)
         self.checkpoints.drop_others(self.ledger.runs())  # a ledger may have lost its last runs
+        self.checkpoints.keep_within()
 
     def run(self, key: str) -> Run | None:
         """Return the run of a key, done or not: the last, begun where others were of no use."""
@@ -73,6 +75,13 @@ class Records:
         told = f"of epoch {found.epochs}, which the ledger lost; not used"
         print(f"warning: {found.path}: {told}", file=sys.stderr)
         return None
+
+    def _spared(self, run: str, epochs: int) -> float:
+        """Return the seconds of training that a checkpoint spares; 0 where nothing goes on."""
+        found = self.ledger.runs().get(run)
+        if found is None or self.result(found) or found.tags.get("current") == "false":
+            return 0.0
+        return self.history(found, epochs).seconds
 
     def history(self, run: Run | None, epochs: float = math.inf) -> History:
         """Read back the first epochs of a run."""

@@ -10,6 +10,7 @@ from seqarena.errors import RunError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.progress import Progress
 from seqarena.runs import SearchResult, StudyResult
+from seqarena.search.disk import warn_of_little_disk
 from seqarena.search.execute import NOT_FINITE, Execution
 from seqarena.search.matching import with_matched_size
 from seqarena.search.memory import check_memory
@@ -54,6 +55,7 @@ def search(experiment: ResolvedExperiment, recorder: Recorder) -> SearchResult:
         pool.resize(len(studies))  # workers start meanwhile
         check_memory(config, prepared, spaces, memory_of(pool.slot), experiment.where)
         rehearse(config, prepared, spaces, experiment.where)
+        warn_of_little_disk(config, prepared.spec, spaces, experiment.where)
         # The costliest variants stand last in params.yaml by custom, and begin: none waits for them
         with display:
             execution.run(studies[::-1], pool)

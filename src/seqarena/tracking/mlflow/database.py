@@ -1,9 +1,10 @@
-"""A new SQLite database for MLflow, there whole or not at all."""
+"""MLflow's SQLite database: new, there whole or not at all; and without empty pages."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -26,3 +27,19 @@ def make_database(uri: str) -> None:
             os.link(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def unused_pages(path: Path) -> tuple[int, int]:
+    """Return how many pages of an SQLite database are empty, and the bytes of one."""
+    with closing(sqlite3.connect(path)) as database:
+        pages, size = (
+            database.execute(f"pragma {name}").fetchone()[0]
+            for name in ("freelist_count", "page_size")
+        )
+    return int(pages), int(size)
+
+
+def compact(path: Path) -> None:
+    """Give the empty pages of an SQLite database back; one that others are using stays as it is."""
+    with closing(sqlite3.connect(path)) as database, suppress(sqlite3.OperationalError):
+        database.execute("vacuum")

@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from seqarena.errors import InputError, in_one_line
@@ -18,6 +18,7 @@ from seqarena.tracking.ledger import Ledger
 if TYPE_CHECKING:
     from seqarena.tracking.mlflow.writer import Writer
 
+Kept = Literal["champion", "finals"]  # whose models stay when MLflow is cleaned
 SERVE = Path(__file__).with_name("serve.py")
 SETTINGS = {  # the user's own come first
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -112,7 +113,7 @@ class Projection:
     def _warn(self, error: Exception) -> None:
         if not self._warned:
             later = f"nothing is lost, `seqarena sync` writes it from {self._ledger.path}"
-            print(f"warning: {_outage(self._uri, error)}; {later}", file=sys.stderr)
+            print(f"warning: {outage(self._uri, error)}; {later}", file=sys.stderr)
         self._warned = True
 
 
@@ -135,7 +136,7 @@ def sync(
         try:
             written[experiment] = Writer(ledger, uri, serve, Path.cwd()).catch_up()
         except OUTAGES as error:
-            raise InputError(_outage(uri, error)) from error
+            raise InputError(outage(uri, error)) from error
     return written
 
 
@@ -151,7 +152,7 @@ def settled(uri: str | None) -> str:
     return uri or default_uri()
 
 
-def _outage(uri: str, error: Exception) -> str:
+def outage(uri: str, error: Exception) -> str:
     cause: BaseException = error
     while cause.__context__ is not None:  # the first of the chain says it shortest
         cause = cause.__context__

@@ -1,4 +1,4 @@
-"""`seqarena run` and DVC, which gives up after 3 s where another of its commands has its lock."""
+"""DVC, which gives up after 3 s where another of its commands has its lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from zc.lockfile import LockFile
 
-from seqarena.cli import run
+from seqarena.cli import dvc
 from seqarena.errors import RunError
 from support import script_environment
 
@@ -32,10 +32,10 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LockFile]:
 
 def test_a_command_of_dvc_waits_for_another(lock: LockFile) -> None:
     threading.Timer(6, lock.close).start()
-    assert run._dvc("status", "--json") == "{}\n"
+    assert dvc.dvc("status", "--json") == "{}\n"
 
 
 def test_but_not_for_ever(lock: LockFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "TRIES", 2)
+    monkeypatch.setattr(dvc, "TRIES", 2)
     with pytest.raises(RunError, match=r"^dvc status: ERROR: Unable to acquire lock\."):
-        run._dvc("status")
+        dvc.dvc("status")
