@@ -28,7 +28,7 @@ def check_prepared(experiment: ResolvedExperiment) -> None:
 
     Raises `InputError` naming the file that is another, where DVC's cache tells which.
     """
-    known, folder = _known(experiment), experiment.prepared
+    known, folder = known_digest(experiment), experiment.prepared
     if not known or not folder.is_dir():
         return
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -45,7 +45,7 @@ def check_prepared(experiment: ResolvedExperiment) -> None:
     raise InputError(f"{place}: damaged, or changed by hand, since DVC wrote {LOCK}; {fix}")
 
 
-def _known(experiment: ResolvedExperiment) -> str | None:
+def known_digest(experiment: ResolvedExperiment) -> str | None:
     """Return DVC's digest of the prepared data; None where its stage was not run by DVC."""
     path = experiment.root / LOCK
     for look in range(LOOKS):
