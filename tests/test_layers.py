@@ -22,6 +22,7 @@ LAYERS = [
     {"tracking"},
     {"validation"},
     {"experiments"},
+    {"export"},
     {"predict", "spaces", "baselines", "datasets"},
     {"fit"},
     {"inference"},

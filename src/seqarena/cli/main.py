@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from seqarena.cli.add import add, inspect
+from seqarena.cli.export import export
 from seqarena.cli.predict import Name, generate, predict, score
 from seqarena.errors import RunError, exit_with_one_line, unknown
 
@@ -115,7 +116,7 @@ def init(
     print(f"{folder}: ready. Next: cd {folder} && seqarena add NAME PATH")
 
 
-for command in (add, inspect, predict, score, generate):
+for command in (add, inspect, predict, score, generate, export):
     app.command()(command)
 
 

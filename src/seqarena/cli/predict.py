@@ -35,8 +35,8 @@ def predict(
     **decoding: Any,
 ) -> None:
     """Ask the best final of an experiment about new input."""
-    _expect("--attention", attention, "looked-at.png")
-    _expect("--output", output, "answers.json")
+    expect_file("--attention", attention, "looked-at.png")
+    expect_file("--output", output, "answers.json")
     from seqarena.predict import stacked
 
     way = decoding_of(**decoding)
@@ -57,7 +57,7 @@ def predict(
 
 def score(experiment: Name, source: Source, variant: Variant = None, output: Output = None) -> None:
     """Tell how likely a sequence is, step by step, by the chain rule of probability."""
-    _expect("--output", output, "terms.json")
+    expect_file("--output", output, "terms.json")
     predictor = load_best(experiment, variant)
     rows = []
     for name, steps, _ in read(predictor, source):
@@ -85,7 +85,7 @@ def generate(
     music = predictor.spec.modality == "music"
     if music and output is None:
         raise InputError("--output: music is written to a file; expected a name such as bach.mid")
-    _expect("--output", output, "bach.mid" if music else "texts.json")
+    expect_file("--output", output, "bach.mid" if music else "texts.json")
     rows = []
     for name, steps, _ in read(predictor, source):
         first, *n_best = predictor.generate(steps, way, max_length)
@@ -125,7 +125,7 @@ def read(predictor: Predictor, source: str) -> list[Input]:
     return modality(predictor.spec.modality).read(source, predictor.spec)
 
 
-def _expect(option: str, path: Path | None, example: str) -> None:
+def expect_file(option: str, path: Path | None, example: str) -> None:
     """Refuse, before any work is done, a file that would not be what its name says."""
     suffix = Path(example).suffix
     if path is not None and (path.suffix.lower() != suffix or path.is_dir()):

@@ -46,6 +46,11 @@ def check_prepared(experiment: ResolvedExperiment) -> dict[str, str]:
     raise InputError(f"{place}: damaged, or changed by hand, since DVC wrote {LOCK}; {fix}")
 
 
+def known_digest(experiment: ResolvedExperiment) -> str | None:
+    """Return DVC's digest of the prepared data; None where its stage was not run by DVC."""
+    return _outputs(experiment).get(f"data/prepared/{experiment.name}")
+
+
 def dvc_digest(path: Path) -> str:
     """Return the digest by which DVC knows a file, or a folder of code."""
     return _digest_of(_files_of(path)) if path.is_dir() else _md5_of(path)

@@ -153,6 +153,7 @@ def settled(uri: str | None) -> str:
 
 
 def outage(uri: str, error: Exception) -> str:
+    """Say in one line why MLflow cannot be reached, without a password."""
     cause: BaseException = error
     while cause.__context__ is not None:  # the first of the chain says it shortest
         cause = cause.__context__

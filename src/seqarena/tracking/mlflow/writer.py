@@ -24,8 +24,8 @@ from seqarena.tracking.events import Event
 from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import Models, Shown
-from seqarena.tracking.mlflow.registry import Registry
 from seqarena.tracking.mlflow.place import write_place
+from seqarena.tracking.mlflow.registry import Registry
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
