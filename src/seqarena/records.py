@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Literal
+from urllib.parse import quote, urlencode
 
 from pydantic import Field
 
@@ -147,6 +148,34 @@ class ComparisonRecord(Comparison, Record):
     """comparison.json: the comparison by the experiment's metric, and all other metrics."""
 
     metrics: AllMetrics
+
+
+View = Literal["verdict", "search", "curves", "attention"]  # that MLflow has of an experiment
+
+
+class MlflowPlace(Record):
+    """mlflow.json: where MLflow shows an experiment, while its server runs."""
+
+    address: str  # of the server
+    experiment: str  # as MLflow numbers it
+
+    def view(self, view: View) -> str:
+        """Return the URL of a saved view of the experiment."""
+        return self._runs(viewStateShareKey=view_key(view), compareRunsMode="CHART")
+
+    def run(self, run: str) -> str:
+        """Return the URL of the list of runs with one alone, by its id in the ledger."""
+        return self._runs(searchFilter=f"tags.seqarena.run = '{run}'")
+
+    def _runs(self, **query: str) -> str:
+        query |= {"workflowType": "machine_learning"}  # or it opens on traces of language models
+        shown = urlencode(query, quote_via=quote)
+        return f"{self.address}/#/experiments/{self.experiment}/runs?{shown}"
+
+
+def view_key(view: View) -> str:
+    """Return the key under which MLflow keeps a saved view, in a tag and in links."""
+    return f"seqarena-{view}"
 
 
 def best_of(values: Mapping[str, float], greater_is_better: bool) -> str:

@@ -24,6 +24,7 @@ from seqarena.tracking.events import Event
 from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import log_model
+from seqarena.tracking.mlflow.place import write_place
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
@@ -47,6 +48,7 @@ class Writer:
         make_database(uri)
         self._client = MlflowClient(uri)
         self._experiment = self._find_experiment(uri)
+        write_place(ledger.path.parent, uri, self._experiment)
         self._starts: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, Target] = {}
         self._offset = 0
