@@ -264,7 +264,7 @@ class Evaluation:
                 ledger.artifact(group[0].run, path)
             known = summary.variants[variant]
             values = {
-                **dict(zip((f"{metric}_low", f"{metric}_high"), known.ci95, strict=True)),
+                **dict(zip(("ci95_low", "ci95_high"), known.ci95, strict=True)),
                 "parameters": known.parameters,
                 "milliseconds": known.milliseconds,
             }

@@ -13,17 +13,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-LIMIT = 20_000  # characters of a state that MLflow's page takes
+RUNS = 100  # as many as MLflow has on a page
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One card: its type, its title, the metric that it is of, and what else its type has."""
+    """One card, which MLflow titles by its metrics: its type, its metric, what else a type has."""
 
     type: str
-    title: str
-    metric: str
+    metric: str  # empty where MLflow does not look for a card of it
     more: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Cards below a title, so many to a row."""
+
+    title: str
+    columns: int
+    charts: Sequence[Chart]
 
 
 @dataclass(frozen=True)
@@ -35,52 +43,58 @@ class SavedView:
     order: str  # a column, such as metrics.`test_mae`
     ascending: bool
     columns: Sequence[str]
-    sections: Mapping[str, Sequence[Chart]]
+    sections: Sequence[Section]
     group: str | None = None  # the parameter whose runs are shown as one, by their mean
     hidden: Sequence[str] = ()  # metrics without a chart: MLflow would add one of each
 
 
-def bars(title: str, *metrics: str) -> Chart:
+def bars(*metrics: str) -> Chart:
     """A bar per run or group, or one for each of several metrics."""
     several = {"selectedMetricKeys": metrics} if len(metrics) > 1 else {}
-    return Chart("BAR", title, metrics[0], {"runsCountToCompare": 100, **several})
+    return Chart("BAR", metrics[0], {"runsCountToCompare": RUNS, **several})
 
 
-def lines(title: str, metric: str) -> Chart:
+def lines(metric: str) -> Chart:
     """A metric by epoch."""
     more = {"selectedMetricKeys": [metric], "xAxisKey": "step", "scaleType": "linear"}
-    return Chart("LINE", title, metric, {"runsCountToCompare": 100, "lineSmoothness": 0, **more})
+    return Chart("LINE", metric, {"runsCountToCompare": RUNS, "lineSmoothness": 0, **more})
 
 
-def dots(title: str, x: str, y: str, *, parameter: bool = False) -> Chart:
+def dots(x: str, y: str, *, parameter: bool = False) -> Chart:
     """A dot per run or group: a metric against another, or against a parameter."""
     axis = {"key": x, "type": "PARAM" if parameter else "METRIC"}
     axes = {"xaxis": axis, "yaxis": {"key": y, "type": "METRIC"}}
-    return Chart("SCATTER", title, "", {"runsCountToCompare": 100, **axes})
+    return Chart("SCATTER", "", {"runsCountToCompare": RUNS, **axes})
 
 
-def parallel(title: str, parameters: Sequence[str], metric: str) -> Chart:
+def parallel(parameters: Sequence[str], metric: str) -> Chart:
     """A line per run through its parameters, to a metric."""
     axes = {"selectedParams": parameters, "selectedMetrics": [metric], "showAllRuns": False}
-    return Chart("PARALLEL", title, "", {"runsCountToCompare": 100, **axes})
+    return Chart("PARALLEL", "", {"runsCountToCompare": RUNS, **axes})
 
 
-def images(title: str, key: str, step: int) -> Chart:
+def images(key: str, step: int) -> Chart:
     """The image of each run, at the step of a slider."""
     more = {"imageKeys": [key], "step": step, "showRunParams": False}
-    return Chart("IMAGE", title, "", {"runsCountToCompare": 20, **more})
+    return Chart("IMAGE", "", {"runsCountToCompare": RUNS, **more})
 
 
 def state_of(view: SavedView) -> str:
     """Return the state of a page that shows a view, packed as MLflow packs it."""
     sections = [
-        {"uuid": f"section-{number}", "name": name, "display": True, "isReordered": True}
-        for number, name in enumerate(view.sections)
+        {
+            "uuid": f"section-{number}",
+            "name": section.title,
+            "columns": section.columns,
+            "display": True,
+            "isReordered": True,
+        }
+        for number, section in enumerate(view.sections)
     ]
     charts = [
         _card(chart, f"section-{number}", f"chart-{number}-{place}", deleted=False)
-        for number, group in enumerate(view.sections.values())
-        for place, chart in enumerate(group)
+        for number, section in enumerate(view.sections)
+        for place, chart in enumerate(section.charts)
     ]
     group = [{"mode": "param", "groupByData": view.group}]
     state = {
@@ -103,7 +117,7 @@ def state_of(view: SavedView) -> str:
 def _deleted(metrics: Iterable[str]) -> list[dict[str, Any]]:
     """Return a deleted card of each metric: MLflow shows one of any that it finds no card of."""
     return [
-        _card(bars(metric, metric), "section-0", f"hidden-{number}", deleted=True)
+        _card(bars(metric), "section-0", f"hidden-{number}", deleted=True)
         for number, metric in enumerate(metrics)
     ]
 
@@ -111,4 +125,4 @@ def _deleted(metrics: Iterable[str]) -> list[dict[str, Any]]:
 def _card(chart: Chart, section: str, uuid: str, *, deleted: bool) -> dict[str, Any]:
     where = {"uuid": uuid, "metricSectionId": section, "deleted": deleted, "isGenerated": False}
     metric = {"metricKey": chart.metric} if chart.metric else {}
-    return {"type": chart.type, "displayName": chart.title, **where, **metric, **chart.more}
+    return {"type": chart.type, **where, **metric, **chart.more}

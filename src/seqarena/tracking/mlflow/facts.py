@@ -28,6 +28,7 @@ class Facts:
     of_finals: Sequence[str]  # metrics
     of_trials: Sequence[str]
     chosen: Sequence[str]  # hyperparameters that every trial has and that differ between them
+    numbers: Sequence[str]  # those of them that are numbers
     pictures: dict[str, int]  # of finals: kind -> its first number
 
 
@@ -53,13 +54,20 @@ def facts_of(ledger: Ledger, root: Path) -> Facts | None:
     summary = _summary(files[verdicts[-1].id], root) if verdicts else None
     if summary is None:
         return None
+    choosing = trials or finals
+    chosen = _that_differ(choosing)
     return Facts(
         experiment=ledger.experiment,
         ended=verdicts[-1].ended or 0,
         summary=summary,
         of_finals=sorted({name for run in finals for name in run.metrics}),
         of_trials=sorted({name for run in trials for name in run.metrics}),
-        chosen=_that_differ(trials or finals),
+        chosen=chosen,
+        numbers=[
+            name
+            for name in chosen
+            if all(isinstance(run.params[name], (int, float)) for run in choosing)
+        ],
         pictures=_pictures(path for run in finals for path in files[run.id]),
     )
 

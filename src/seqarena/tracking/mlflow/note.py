@@ -7,7 +7,8 @@ from seqarena.tracking.mlflow.facts import Facts
 
 TOLD: dict[View, str] = {
     "verdict": "the finals by variant: score, interval, what they cost, what was chosen",
-    "search": "the trials, best first (MLflow charts 100 at a time): what was tried, what it gave",
+    "search": "the trials, best first (MLflow shows 100 at a time): what was tried, and what it"
+    " came to on valid, the objective",
     "curves": "the finals by epoch: do they still learn, do they learn alike",
     "attention": "pictures of the finals side by side; a slider goes over the examples",
 }
@@ -24,7 +25,7 @@ def note_of(facts: Facts, experiment: str) -> str:
     place = MlflowPlace(address="", experiment=experiment)  # links within MLflow, wherever it is
     views = [f"- [{view.capitalize()}]({place.view(view)}): {what}" for view, what in TOLD.items()]
     again = f"### Make it again\n```sh\nseqarena reproduce {facts.experiment}\n```"
-    parts = [f"### Verdict\n{facts.summary.sentences}", _table(facts)]
+    parts = [facts.summary.sentences, _table(facts)]
     return "\n\n".join([*parts, "### Views\n" + "\n".join(views), NEXT, again])
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from seqarena.records import View
 from seqarena.tracking.mlflow.charts import (
     Chart,
     SavedView,
+    Section,
     bars,
     dots,
     images,
@@ -25,56 +27,52 @@ MOST = 12  # charts of a view
 
 def verdict(facts: Facts) -> SavedView:
     """Finals by variant: scores and their interval, what they cost, what was chosen."""
-    metric = facts.summary.metric
-    test = f"test_{metric}"
-    interval = (f"{test}_low", test, f"{test}_high")
+    test = f"test_{facts.summary.metric}"
     score = [
-        bars(f"{metric} on test", test),
-        bars(f"{metric}: low end, mean, high end", *interval),
-        parallel("what was chosen", facts.chosen, test),
+        bars(test),
+        bars("ci95_low", test, "ci95_high"),
     ]
     cost = [
-        bars("seconds to train", "train_seconds"),
-        bars("ms per prediction", "milliseconds"),
-        bars("parameters", "parameters"),
-        dots("score by training seconds", "train_seconds", test),
-        dots("score by ms per prediction", "milliseconds", test),
+        bars("train_seconds"),
+        bars("milliseconds"),
+        bars("parameters"),
     ]
-    sections = {"Score": score, "Cost": cost}
+    worth = [
+        dots("train_seconds", test),
+        dots("milliseconds", test),
+    ]
+    sections = [
+        Section("Score", 2, score),
+        Section("Cost", 3, cost),
+        Section("Score by cost", 2, worth),
+        Section("Chosen", 1, [parallel(facts.numbers, test)]),
+    ]
     name = "Verdict: finals by variant"
     return _view(name, FINALS, facts, test, facts.of_finals, sections, group="variant")
 
 
 def search(facts: Facts) -> SavedView:
     """Trials, best first: what was tried, and what it came to on valid."""
-    metric = facts.summary.metric
-    tried = [
-        parallel(f"tried, and {metric} on valid", ["variant", *facts.chosen], "objective"),
-        dots("score by seconds", "seconds", "objective"),
-    ]
-    each = [
-        dots(f"score by {name}", name, "objective", parameter=True) for name in facts.chosen[:AXES]
-    ]
-    sections = {"Tried": tried, "One by one": each}
-    return _view(
-        "Search: trials, best first", TRIALS, facts, "objective", facts.of_trials, sections
-    )
+    tried = [parallel(["variant", *facts.chosen], "objective")]
+    each = [dots(name, "objective", parameter=True) for name in facts.numbers[:AXES]]
+    cost = dots("seconds", "objective")
+    sections = [Section("Tried", 1, tried), Section("Score by cost and choice", 2, [cost, *each])]
+    name = "Search: trials, best first"
+    return _view(name, TRIALS, facts, "objective", facts.of_trials, sections)
 
 
 def curves(facts: Facts) -> SavedView:
     """Finals by variant over their epochs."""
     metric = facts.summary.metric
     learning = [
-        lines(f"{metric} on valid", f"valid_{metric}"),
-        lines("loss on valid", "valid_loss"),
-        lines("loss on train", "train_loss"),
+        lines(f"valid_{metric}"),
+        lines("valid_loss"),
+        lines("train_loss"),
+        lines("gradient_norm"),
+        lines("learning_rate"),
+        lines("examples_per_second"),
     ]
-    steps = [
-        lines("learning rate", "learning_rate"),
-        lines("norm of the gradient", "gradient_norm"),
-        lines("examples per second", "examples_per_second"),
-    ]
-    sections = {"Learning": learning, "Steps": steps}
+    sections = [Section("By epoch", 2, learning)]
     name = "Curves: finals by epoch"
     return _view(name, FINALS, facts, f"test_{metric}", facts.of_finals, sections, group="variant")
 
@@ -82,7 +80,7 @@ def curves(facts: Facts) -> SavedView:
 def attention(facts: Facts) -> SavedView:
     """Pictures of finals beside each other, attention first; a slider goes over the examples."""
     pictures = list(facts.pictures.items())[:MOST]
-    sections = {kind: [images(kind, kind, number)] for kind, number in pictures}
+    sections = [Section(kind.capitalize(), 1, [images(kind, number)]) for kind, number in pictures]
     metric = f"test_{facts.summary.metric}"
     name = "Attention and other pictures"
     return _view(name, PICTURED, facts, metric, facts.of_finals, sections)
@@ -102,15 +100,15 @@ def _view(
     facts: Facts,
     metric: str,
     known: Sequence[str],
-    sections: dict[str, list[Chart]],
+    sections: Sequence[Section],
     group: str | None = None,
 ) -> SavedView:
     """Return a view with the charts of what is known, best runs first by a metric."""
-    drawn = {
-        title: [chart for chart in charts if set(_metrics(chart)) <= set(known)]
-        for title, charts in sections.items()
-    }
-    shown = {chart.metric for charts in drawn.values() for chart in charts}
+    drawn = [
+        replace(section, charts=[c for c in section.charts if set(_metrics(c)) <= set(known)])
+        for section in sections
+    ]
+    shown = {chart.metric for section in drawn for chart in section.charts}
     return SavedView(
         name=name,
         filter=runs,
@@ -120,7 +118,7 @@ def _view(
             f"metrics.`{metric}`",
             *(f"params.`{name}`" for name in ("variant", *facts.chosen)),
         ],
-        sections={title: charts for title, charts in drawn.items() if charts},
+        sections=[section for section in drawn if section.charts],
         group=group,
         hidden=[name for name in known if name not in shown],
     )
