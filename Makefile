@@ -34,8 +34,8 @@ format: $(INSTALLED)  ## write style and formatting into the files
 	@ruff format .
 	@ruff check --fix .
 
-ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"
+ui: $(INSTALLED)  ## the MLflow dashboard, on http://127.0.0.1:5000, with a link to each verdict
+	@seqarena ui
 
 chaos: $(INSTALLED)  ## N (30) faults at random moments of runs, all coming to the same result
 	@PYTHONPATH=tests python -m chaos $(or $(N),30)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -25,18 +26,28 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, width: int = SCREEN) -> Iterator[Page]:
-    """Yield a page once it has loaded; a script error in it by the end of the block fails."""
+def opened(
+    browser: Browser, url: str, width: int = SCREEN, known: Sequence[str] = ()
+) -> Iterator[Page]:
+    """Yield a page once it has loaded; a script error in it by the end of the block fails.
+
+    Errors that match a pattern of `known`, as text and address, are those of others' scripts.
+    """
     errors: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900})
     try:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "console",
-            lambda message: errors.append(message.text) if message.type == "error" else None,
+            lambda message: (
+                errors.append(f"{message.text} ({message.location['url']})")
+                if message.type == "error"
+                else None
+            ),
         )
         page.goto(url)
         yield page
-        assert not errors, errors
+        told = [error for error in errors if not any(re.search(each, error) for each in known)]
+        assert not told, told
     finally:
         page.close()

@@ -42,8 +42,6 @@ def test_an_environment_elsewhere_is_taken_as_it_is(tmp_path: Path) -> None:
     assert "pip install" not in printed
 
 
-def test_the_dashboard_is_for_this_machine_alone() -> None:
-    """MLflow listens on loopback unless it is told otherwise, and has no password here."""
+def test_the_dashboard_is_opened_by_the_command() -> None:
     (recipe,) = re.findall(r"^ui:.*\n\t(.*)$", MAKEFILE, re.MULTILINE)
-    assert "mlflow ui" in recipe
-    assert "--host" not in recipe
+    assert recipe == "@seqarena ui"

@@ -176,8 +176,22 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     assert comparison.best == max(VARIANTS, key=lambda name: means[name])
     (verdict,) = ledger.runs("verdict").values()
     assert (verdict.status, verdict.tags["description"]) == ("FINISHED", summary.sentences)
+    assert verdict.metrics == {
+        "test_accuracy": pytest.approx(means[comparison.best]),
+        "test_accuracy_baseline": pytest.approx(max(summary.references.values())),
+    }
+    with (experiment.results / "variants.csv").open(newline="") as file:
+        table = {row["competitor"]: row for row in csv.DictReader(file)}
+    assert list(table) == [comparison.best, *comparison.pairs, *summary.baselines]
     for name, value in {**means, **summary.references}.items():
-        assert verdict.metrics[f"test_accuracy/{name}"] == pytest.approx(value)
+        assert float(table[name]["test_accuracy"]) == pytest.approx(value)
+    for variant, known in summary.variants.items():
+        assert int(table[variant]["parameters"]) == known.parameters
+        for final in ledger.runs("final").values():
+            if final.params["variant"] == variant:
+                ends = (final.metrics["ci95_low"], final.metrics["ci95_high"])
+                assert ends == known.ci95
+                assert final.metrics["milliseconds"] == known.milliseconds
     drawn = {path.name for path in (experiment.results / "plots").iterdir()}
     assert {"scores.png", "pairs.png", "costs.png", "curves.png", "lengths.png"} <= drawn
     assert {"tried.png", "tuning.png", "places.png", "importances.png"} <= drawn
@@ -194,7 +208,7 @@ def test_finals_and_baselines_are_scored_compared_and_recorded(trained: Trained)
     tuning = Tuning.read(experiment.results / FILE)
     for spent in tuning.spent:
         assert (spent.trials, spent.final_seconds) == (DESIGNED * len(SEEDS), len(SEEDS))
-        assert verdict.metrics[f"search_seconds/{spent.variant}"] == spent.search_seconds
+        assert float(table[spent.variant]["search_seconds"]) == spent.search_seconds
     assert {path.name for path in (experiment.results / "finals").iterdir()} == {
         f"{variant}-{SEEDS[0]}" for variant in VARIANTS
     }

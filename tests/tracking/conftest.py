@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 from safetensors.torch import save_file
 from torch import zeros
 
 from seqarena.files import write_json
+from seqarena.tracking.events import Kind
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import SETTINGS
 
@@ -85,6 +87,41 @@ def write_final(ledger: Ledger, variant: str = "gru", current: str = "true") -> 
     ledger.metrics(final, 2, {"test_accuracy": 0.75})
     ledger.end(final, "FINISHED")
     return final
+
+
+def write_verdict(ledger: Ledger, contest: Callable[..., Any], *, repetitions: int = 2) -> str:
+    """Write two variants to their verdict, as `evaluate` does: trials, finals, pictures."""
+    summary, _ = contest({"gru": 0.9, "lstm": 0.8}, {"majority": 0.5})
+    results = ledger.path.parent
+    for variant, found in summary.variants.items():
+        for number in range(1, repetitions + 1):
+            params = {"variant": variant, "repetition": number, "learning_rate": 0.01 / number}
+            _write_trained(ledger, "trial", params, {"objective": 0.7 / number, "seconds": number})
+            known = {"test_accuracy": found.mean, "train_seconds": 3.0, "parameters": 1234}
+            known |= {"ci95_low": found.ci95[0], "ci95_high": found.ci95[1], "milliseconds": 1.5}
+            final = _write_trained(ledger, "final", params, known)
+            for name in ("attention-1", "attention-2", "confusion") if number == 1 else ():
+                path = results / "finals" / f"{variant}-{number}" / f"{name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", (90, 60), "teal").save(path)
+                ledger.artifact(final, path)
+    with ledger.running("verdict", "verdict", tags={"current": "true"}) as run:
+        summary.write(results / "summary.json")
+        ledger.artifact(run, results / "summary.json")
+        ledger.tag(run, {"description": summary.sentences})
+    return run
+
+
+def _write_trained(
+    ledger: Ledger, kind: Kind, params: dict[str, Any], known: dict[str, float]
+) -> str:
+    name = f"{params['variant']} repetition {params['repetition']} {kind}"
+    with ledger.running(kind, name, params=params, tags={"current": "true"}) as run:
+        for epoch in (1, 2, 3):
+            values = {"valid_accuracy": 0.2 * epoch, "valid_loss": 1 / epoch}
+            ledger.metrics(run, epoch, {**values, "train_loss": 0.9 / epoch})
+        ledger.metrics(run, 3, known)
+    return run
 
 
 def picture(uri: str, experiment: str = "toy") -> dict[str, Any]:

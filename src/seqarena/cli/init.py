@@ -31,7 +31,7 @@ README = """\
 ```sh
 seqarena add NAME PATH    # looks at your files, and writes an experiment into params.yaml
 seqarena run              # to the verdicts; `dvc repro` does the same, one after another
-mlflow ui --backend-store-uri sqlite:///mlflow.db    # every curve, picture and model
+seqarena ui               # MLflow: every curve, picture and model, with a link to each verdict
 ```
 
 `report/index.html` holds the verdicts. `params.yaml` says what is compared, `dvc.yaml` by which

@@ -171,6 +171,16 @@ def reproduce(
 
 
 @app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="on this machine alone")] = 5000,
+) -> None:
+    """Open the MLflow dashboard, with a link to the verdict of each experiment."""
+    from seqarena.cli.ui import show_dashboard
+
+    show_dashboard(port)
+
+
+@app.command()
 def verdict() -> None:
     """Print the verdict of every experiment and where to look next."""
     from seqarena.records import read_summaries

@@ -27,8 +27,11 @@ from seqarena.evaluation.scoring import (
     chosen,
     test_baseline,
 )
-from seqarena.evaluation.searches import record_spent, show_searches
+from seqarena.evaluation.searches import show_searches
 from seqarena.evaluation.summarise import Outcome, headline, summarised
+from seqarena.evaluation.table import FILE as TABLE
+from seqarena.evaluation.table import write_table
+from seqarena.evaluation.tuning_record import FILE as TUNING
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.experiments import ResolvedExperiment
 from seqarena.figures import draw_final
@@ -49,6 +52,7 @@ from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.champions import BEST, Contender, last_crowning
 from seqarena.tracking.recorder import Recorder
 
+GROUNDS = ("summary.json", "comparison.json", TUNING)  # of a verdict, that its run shows
 DRAWN = 4  # examples of the test split that each first final is drawn on
 
 
@@ -79,8 +83,9 @@ def evaluate_finals(
             plot_pool.wait()
             pictures = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
-        evaluation.record(run, summary, comparison, pictures)
-        record_spent(recorder.ledger, run, tuning, experiment.results)
+        table = experiment.results / TABLE
+        write_table(table, summary, comparison, tuning)
+        evaluation.record(run, summary, comparison, [*pictures, table])
         recorder.mark_current({run}, "verdict")
     return summary
 
@@ -271,19 +276,28 @@ class Evaluation:
                 name = "-".join(part for part in (kind, variant, rest) if part)
                 shutil.copyfile(path, plots / f"{name}.png")
 
-    def record(
-        self, run: str, summary: Summary, comparison: Comparison, pictures: list[Path]
-    ) -> None:
-        """Add to the first finals' runs their pictures, and to the verdict's what it rests on."""
+    def record(self, run: str, summary: Summary, comparison: Comparison, files: list[Path]) -> None:
+        """Add to the finals' runs what is known of their variant, to the verdict's its grounds."""
         ledger, results = self.recorder.ledger, self.experiment.results
-        for final, *_ in self.finals.values():
-            for path in sorted((results / "finals" / _name(final)).iterdir()):
-                ledger.artifact(final.run, path)
-        for path in (*pictures, results / "summary.json", results / "comparison.json"):
-            ledger.artifact(run, path)
-        reached = {**summary.means, **summary.references}
         metric = f"test_{summary.metric}"
-        ledger.metrics(run, 0, {f"{metric}/{name}": value for name, value in reached.items()})
+        for variant, group in self.finals.items():
+            for path in sorted((results / "finals" / _name(group[0])).iterdir()):
+                ledger.artifact(group[0].run, path)
+            known = summary.variants[variant]
+            values = {
+                **dict(zip(("ci95_low", "ci95_high"), known.ci95, strict=True)),
+                "parameters": known.parameters,
+                "milliseconds": known.milliseconds,
+            }
+            for final in group:
+                ledger.metrics(final.run, final.best_epoch, values)
+        for path in (*files, *(results / name for name in GROUNDS)):
+            ledger.artifact(run, path)
+        head = headline(summary)
+        reached = {metric: head.score}
+        if head.baseline_score is not None:
+            reached[f"{metric}_baseline"] = head.baseline_score
+        ledger.metrics(run, 0, reached)
         data = self.recorder.tags["data.digest"]
         contenders = {
             variant: Contender(variant, final.run, data) for variant, final in self.best.items()

@@ -19,7 +19,6 @@ from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importan
 from seqarena.runs import Final, SearchResult, StudyResult, TriedTrial
 from seqarena.spaces import in_order, space_of
 from seqarena.tasks import task_for
-from seqarena.tracking.ledger import Ledger
 
 Ticks = list[tuple[float, str]]
 
@@ -47,22 +46,6 @@ def show_searches(
     tuning.write(experiment.results / FILE)
     draw_tuning(plots, tuning, studies, spaces, bounds.greater, plot_pool)
     return tuning
-
-
-def record_spent(ledger: Ledger, run: str, tuning: Tuning, results: Path) -> None:
-    """Add to the run of the verdict what each variant spent."""
-    ledger.artifact(run, results / FILE)
-    spent = {
-        f"{name}/{each.variant}": float(value)
-        for each in tuning.spent
-        for name, value in (
-            ("search_trials", each.trials),
-            ("search_epochs", each.epochs),
-            ("search_seconds", each.search_seconds),
-            ("final_seconds", each.final_seconds),
-        )
-    }
-    ledger.metrics(run, 0, spent)
 
 
 def draw_tuning(

@@ -9,7 +9,7 @@ from seqarena.errors import InputError
 from seqarena.records import MlflowPlace
 
 FILE = "mlflow.json"
-LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` and `make ui` serve a database
+HOST, PORT = "127.0.0.1", 5000  # where `seqarena ui` and `mlflow ui` serve a database
 
 
 def write_place(results: Path, uri: str, experiment: str) -> None:
@@ -28,6 +28,6 @@ def address_of(uri: str) -> str:
     """Return where a browser finds what is tracked at `uri`, without user, password or token."""
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https"):
-        return LOCAL
+        return f"http://{HOST}:{PORT}"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}".rstrip("/")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,8 +24,10 @@ from seqarena.tracking.events import Event
 from seqarena.tracking.ledger import Ledger, content_digest
 from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import Models, Shown
+from seqarena.tracking.mlflow.pictures import log_picture
 from seqarena.tracking.mlflow.place import write_place
 from seqarena.tracking.mlflow.registry import Registry
+from seqarena.tracking.mlflow.review import write_review
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table it makes
 OUTAGES = (MlflowException, SQLAlchemyError, OSError)
@@ -54,6 +56,7 @@ class Writer:
         write_place(ledger.path.parent, uri, self._experiment)
         self._starts: dict[str, dict[str, Any]] = {}
         self._targets: dict[str, Target] = {}
+        self._told: dict[str, dict[str, str]] = {}  # run -> the tags that the ledger gave it
         self._offset = 0
 
     def catch_up(self) -> int:
@@ -71,7 +74,14 @@ class Writer:
         written = sum(self._write(run, those) for run, those in events.items())
         self._registry.update(events)
         self._offset = offset
+        if any(self._is_verdict(event) for those in events.values() for event in those):
+            write_review(self._client, self._experiment, self._ledger, self._root)
         return written
+
+    def _is_verdict(self, event: Event) -> bool:
+        """Tell whether it ends the run of a verdict, which then holds all that a review is of."""
+        kind = self._starts[event.data["run"]]["kind"]
+        return bool(event.data["event"] == "end" and kind == "verdict")
 
     def _find_experiment(self, uri: str) -> str:
         name = self._ledger.experiment
@@ -104,21 +114,37 @@ class Writer:
     def _write(self, run: str, events: list[Event]) -> int:
         """Bring one run up to date; the offset goes last."""
         target = self._targets.get(run) or self._create(run)
+        told = self._told.setdefault(run, self._first_tags(run))
+        told |= _tags(event for event in events if event.end <= target.offset)
         new = [event for event in events if event.end > target.offset]
         if not new:
             return 0
         for event in new:
             self._write_event(target.id, event.data)
-        tags = [*_tags(new), _tag("seqarena.offset", str(new[-1].end))]
+        wanted = _tags(new)
+        ours = self._still_ours(target, told, wanted) if wanted and target.offset else wanted
+        told |= wanted
+        tags = [RunTag(*item) for item in {**ours, "seqarena.offset": str(new[-1].end)}.items()]
         for metrics, few in _requests(_metrics(new), tags):
             self._client.log_batch(target.id, metrics=metrics, tags=few)
         self._targets[run] = target._replace(offset=new[-1].end)
         return len(new)
 
-    def _create(self, run: str) -> Target:
+    def _still_ours(
+        self, target: Target, told: Mapping[str, str], wanted: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Leave out the tags that a person has changed since the ledger gave them."""
+        there = self._client.get_run(target.id).data.tags
+        return {k: value for k, value in wanted.items() if there.get(k) == told.get(k)}
+
+    def _first_tags(self, run: str) -> dict[str, str]:
         start = self._starts[run]
         tags = {**self._inherited(run, "tags"), "seqarena.run": run, "seqarena.kind": start["kind"]}
-        tags |= {"mlflow.source.name": "seqarena"}
+        return {_key(key): str(value)[:TAG] for key, value in tags.items()}
+
+    def _create(self, run: str) -> Target:
+        start = self._starts[run]
+        tags = {**self._first_tags(run), "mlflow.source.name": "seqarena"}
         if start["parent"]:
             tags["mlflow.parentRunId"] = self._targets[start["parent"]].id
         if "git.commit" in tags:
@@ -127,7 +153,7 @@ class Writer:
             self._experiment,
             start_time=start["time"],
             run_name=start["name"],
-            tags={_key(key): str(value)[:TAG] for key, value in tags.items()},
+            tags=tags,
         )
         self._targets[run] = Target(created.info.run_id, 0)
         return self._targets[run]
@@ -161,6 +187,8 @@ class Writer:
             self._models.log(shown, _data_of(self._inherited(data["run"], "tags")))
         elif there:
             self._client.log_artifact(target, str(path), data["folder"] or None)
+            if self._starts[data["run"]]["kind"] == "final":  # a grid compares runs
+                log_picture(self._client, target, path, data["time"])
 
     def _write_start(self, target: str, run: str) -> None:
         params = _flat(self._inherited(run, "params"))
@@ -193,7 +221,8 @@ def _metrics(events: list[Event]) -> list[Metric]:
     ]
 
 
-def _tags(events: list[Event]) -> list[RunTag]:
+def _tags(events: Iterable[Event]) -> dict[str, str]:
+    """Return the tags that events give their run, as MLflow takes them."""
     tags: dict[str, str] = {}
     for event in events:
         if event.data["event"] == "tag":
@@ -203,14 +232,8 @@ def _tags(events: list[Event]) -> list[RunTag]:
         elif event.data["event"] == "resume":
             tags["description"] = ""  # of how it had ended
     # The UI shows a description under this key, above everything else that it tells of a run.
-    return [
-        _tag("mlflow.note.content" if key == "description" else key, value)
-        for key, value in tags.items()
-    ]
-
-
-def _tag(key: str, value: str) -> RunTag:
-    return RunTag(_key(key), str(value)[:TAG])
+    named = {"mlflow.note.content" if key == "description" else key: tags[key] for key in tags}
+    return {_key(key): str(value)[:TAG] for key, value in named.items()}
 
 
 def _key(name: str) -> str:
