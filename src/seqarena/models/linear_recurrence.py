@@ -1,7 +1,4 @@
-"""Recurrences whose gates do not read the state, so that all steps are computed at once.
-
-A layer is a block: norm, recurrence, gated output, beside a shortcut (Orvieto et al. 2023, fig. 1).
-"""
+"""Recurrences whose gates do not read the state, so that all steps are computed at once."""
 
 from __future__ import annotations
 
@@ -13,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.dropout import Dropout
-from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
+from seqarena.models.residual_layers import Layer, ResidualLayers
 from seqarena.models.scan import scan
 
 
@@ -101,42 +97,19 @@ def positive(x: Tensor) -> Tensor:
     return torch.where(x >= 0, x + 0.5, torch.sigmoid(x))
 
 
-class Block(nn.Module):
-    """A linear recurrence between a norm and a gated linear unit, beside a shortcut."""
+class GatedRecurrence(Layer):
+    """A linear recurrence and a gated linear unit (Orvieto et al. 2023, figure 1)."""
 
-    def __init__(self, width: int, recurrence: LinearRecurrence, dropout: float) -> None:
+    def __init__(self, width: int, recurrence: LinearRecurrence) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
         self.recurrence = recurrence
         self.gated = nn.Linear(width, 2 * width)
-        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return outputs ``(B, T, width)`` and the states of all steps."""
-        found, states = self.recurrence(self.norm(x), before)
-        return x + self.dropout(F.glu(self.gated(found), dim=-1)), states
-
-
-class LinearRecurrences(Encoder):
-    """Blocks of one kind of linear recurrence, one above the other, and a norm over the last."""
-
-    def __init__(self, inputs: int, width: int, blocks: list[Block]) -> None:
-        super().__init__()
-        self.width = width
-        self.project = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(blocks)
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        x, after = self.project(features), []
+    def forward(self, x: Tensor, before: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+        found, states = self.recurrence(x, before)
         rows = torch.arange(len(x), device=x.device)
-        for block, before in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
-            x, states = block(x, before)
-            after.append(states[rows, lengths - 1])
-        return self.norm(x), tuple(after)
-
-    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return states[torch.arange(len(states), device=states.device), lengths - 1]
+        last = states[:, -1] if lengths is None else states[rows, lengths - 1]
+        return F.glu(self.gated(found), dim=-1), last
 
 
 KINDS: dict[str, type[MinGRU] | type[MinLSTM] | type[LRU]] = {
@@ -148,8 +121,8 @@ KINDS: dict[str, type[MinGRU] | type[MinLSTM] | type[LRU]] = {
 
 def linear_recurrence(
     shape: tuple[int, ...], steps: int, h: Hyperparameters, *, kind: str
-) -> Encoder:
-    """Build blocks of one kind; the depth is the hyperparameter `layers`."""
-    width, dropout = h["width"], h["dropout"]
-    blocks = [Block(width, KINDS[kind](width), dropout) for _ in range(h["layers"])]
-    return LinearRecurrences(shape[0], width, blocks)
+) -> ResidualLayers:
+    """Build layers of one kind; the depth is the hyperparameter `layers`."""
+    width = h["width"]
+    layers = [GatedRecurrence(width, KINDS[kind](width)) for _ in range(h["layers"])]
+    return ResidualLayers(shape[0], width, layers, h["dropout"])

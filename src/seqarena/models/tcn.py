@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from seqarena.models.causal_conv import CausalConv
 from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
@@ -19,29 +19,11 @@ from seqarena.models.recurrent_encoders import ragged
 DEEPEST = 10  # blocks: dilations of up to 512 steps
 
 
-class CausalConv(nn.Module):
-    """A dilated convolution over ``(B, C, T)`` that sees the steps up to its own.
-
-    Its state are the inputs ``(B, C, P)`` of the last `reach` steps, from which a window goes on.
-    """
-
-    def __init__(self, inputs: int, width: int, kernel: int, dilation: int) -> None:
-        super().__init__()
-        self.reach = (kernel - 1) * dilation
-        conv = nn.Conv1d(inputs, width, kernel, dilation=dilation)
-        self.conv = weight_norm(before_relu(conv))
-
-    def forward(
-        self, x: Tensor, before: Tensor | None, lengths: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        seen = F.pad(x, (self.reach, 0)) if before is None else torch.cat([before, x], dim=2)
-        return self.conv(seen), self._last(seen, lengths)
-
-    def _last(self, seen: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            return seen[:, :, seen.shape[2] - self.reach :]
-        places = lengths[:, None] + torch.arange(self.reach, device=seen.device)
-        return seen.gather(2, places[:, None].expand(-1, seen.shape[1], -1))
+def convolution(inputs: int, width: int, kernel: int, dilation: int) -> CausalConv:
+    """Build a dilated convolution whose weights have a length of their own."""
+    conv = CausalConv(nn.Conv1d(inputs, width, kernel, dilation=dilation))
+    weight_norm(before_relu(conv.conv))
+    return conv
 
 
 class ResidualBlock(nn.Module):
@@ -49,8 +31,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.first = CausalConv(inputs, width, kernel, dilation)
-        self.second = CausalConv(width, width, kernel, dilation)
+        self.first = convolution(inputs, width, kernel, dilation)
+        self.second = convolution(width, width, kernel, dilation)
         self.shortcut = nn.Conv1d(inputs, width, 1) if inputs != width else nn.Identity()
         self.dropout = Dropout(dropout)
 

@@ -17,8 +17,10 @@ from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
+from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
+from seqarena.models.state_space import state_space
 from seqarena.models.tcn import tcn
 from seqarena.models.transformer import transformer
 from seqarena.models.variant import BuildHead, Variant, assemble, frontend_of
@@ -95,6 +97,8 @@ ENTRIES: dict[str, Variant] = {
     "residual_lstm": Variant(encoder=partial(recurrent, kind="lstm", residual=True), space=DEEP),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
     **{kind: Variant(encoder=partial(linear_recurrence, kind=kind), space=DEEP) for kind in KINDS},
+    "mlstm": Variant(encoder=matrix_lstm, space=DEEP),
+    "mamba2": Variant(encoder=state_space, space=DEEP),
     "lstm_ctc": replace(LSTM, decoder="ctc"),
     "bilstm_ctc": replace(BILSTM, decoder="ctc"),
     "stacked_bilstm_ctc": replace(STACKED_BILSTM, decoder="ctc"),
