@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import zeros
 
-from seqarena.files import write_json
+from seqarena.data.store import DataSpec, write_spec
 from seqarena.tracking.events import Kind
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import SETTINGS
@@ -71,8 +71,8 @@ def write_final(ledger: Ledger, variant: str = "gru", current: str = "true") -> 
     folder = ledger.path.parents[2] / "models" / "toy" / variant / "1"
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"weights": zeros(1000)}, folder / "model.safetensors")
-    spec = {"modality": "signal", "dtype": "float32", "feature_shape": [2], "options": {}}
-    write_json(folder / "spec.json", spec)
+    spec = DataSpec(modality="signal", max_length=7, step="step", step_size=1.0, feature_shape=(2,))
+    write_spec(folder / "spec.json", spec)
     tags = {"data.name": "toy", "data.digest": "d" * 64, "current": current}
     final = ledger.start("final", f"{variant} repetition 1", params={"width": 8}, tags=tags)
     for epoch in range(3):
