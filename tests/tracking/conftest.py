@@ -71,7 +71,14 @@ def write_final(ledger: Ledger, variant: str = "gru", current: str = "true") -> 
     folder = ledger.path.parents[2] / "models" / "toy" / variant / "1"
     folder.mkdir(parents=True, exist_ok=True)
     save_file({"weights": zeros(1000)}, folder / "model.safetensors")
-    spec = DataSpec(modality="signal", max_length=7, step="step", step_size=1.0, feature_shape=(2,))
+    spec = DataSpec(
+        modality="signal",
+        max_length=7,
+        step="step",
+        step_size=1.0,
+        feature_shape=(2,),
+        options={"channels": ["x", "y"]},
+    )
     write_spec(folder / "spec.json", spec)
     tags = {"data.name": "toy", "data.digest": "d" * 64, "current": current}
     final = ledger.start("final", f"{variant} repetition 1", params={"width": 8}, tags=tags)
