@@ -63,5 +63,5 @@ help:  ## this list
 
 $(INSTALLED): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,s3,server,cluster,onnx,dev]'
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[datasets,speech,s3,server,cluster,dev]'
 	@touch $@

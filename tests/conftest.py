@@ -19,7 +19,7 @@ from seqarena.data.tokens import END
 from seqarena.data.writing import write_sequences
 from seqarena.models.variants import added_space
 
-pytest_plugins = ["tests.browser", "tests.comparisons"]
+pytest_plugins = ["tests.comparisons"]
 
 ROOT = Path(__file__).parents[1]
 SPECS = {
