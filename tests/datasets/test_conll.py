@@ -94,3 +94,13 @@ def test_a_word_without_all_its_fields_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.conllu").write_text("1\ta\tO\n")
     with pytest.raises(InputError, match=r"a\.conllu line 1: expected 9 cells, .* found 2"):
         read(tmp_path / "a.conllu", "form", "upos")
+
+
+@pytest.mark.parametrize("line", ["1 a O", "one\ta\tO\t_\t_\t_\t_\t_\t_\t_", "1"])
+def test_a_line_that_is_no_word_of_universal_dependencies_is_told(
+    line: str, tmp_path: Path
+) -> None:
+    """One that is passed over without a word takes its tag with it."""
+    (tmp_path / "a.conllu").write_text(f"{UNIVERSAL}{line}\n")
+    with pytest.raises(InputError, match=r"a\.conllu line 12: expected 9 cells, .* found 1"):
+        read(tmp_path / "a.conllu", "form", "upos")

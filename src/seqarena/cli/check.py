@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from seqarena.cli.project import pins
 from seqarena.cluster.access import named_cluster
 from seqarena.config import experiment_names
 from seqarena.errors import InputError
@@ -53,19 +54,12 @@ def _environment() -> Iterator[Finding]:
     yield Finding(
         "free disk", f"{disk:.1f} GiB", "" if disk > DISK else f"free {DISK} GiB for the DVC cache"
     )
-    pinned = _pins(Path("constraints.txt"))
+    pinned = pins(Path("constraints.txt"))
     for name in ("ray", "mlflow", "dvc", "optuna", "torch"):
         found = _version(name)
         wanted = pinned.get(name, found)
         same = found.split("+")[0] == wanted
         yield Finding(name, found, "" if same else f"pip install {name}=={wanted}")
-
-
-def _pins(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
-    return {name: pin for name, _, pin in (line.partition("==") for line in lines) if pin}
 
 
 def _version(name: str) -> str:

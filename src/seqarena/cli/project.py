@@ -15,10 +15,10 @@ PINNED = "requirements.txt"  # of a project of its own: the version that its sta
 
 
 def check_project() -> None:
-    """Raise `InputError` where DVC could not start."""
+    """Raise `InputError` where DVC could not start, or would not see another version."""
     if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
         raise InputError("dvc.yaml: not found; run seqarena from the project's root")
-    _check_version(Path(PINNED))
+    _check_version()
     _mend_lock(Path(".dvc/tmp/rwlock"))
     for name, section in read_params()["experiments"].items():
         try:
@@ -28,14 +28,21 @@ def check_project() -> None:
             raise InputError(f"{place}: missing; expected one of `protocols`, for DVC") from error
 
 
-def _check_version(path: Path) -> None:
+def pins(path: Path) -> dict[str, str]:
+    """Return the version of each package that a file of requirements pins; none without a file."""
+    if not path.is_file():
+        return {}
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return {name: pin for name, _, pin in (line.partition("==") for line in lines) if pin}
+
+
+def _check_version() -> None:
     """Refuse a version that the project does not name: DVC would take its stages for up to date."""
-    named = path.read_text().split() if path.is_file() else []
-    pin = next((line for line in named if line.startswith("seqarena==")), "")
-    ours = f"seqarena=={seqarena.__version__}"
-    if pin and pin != ours:
-        fix = f"name {ours} there, and all stages run again"
-        raise InputError(f"{path}: {pin}, but {seqarena.__version__} is installed; {fix}")
+    ours = seqarena.__version__
+    pin = pins(Path(PINNED)).get("seqarena", ours)
+    if pin != ours:
+        fix = f"name seqarena=={ours} there, and all stages run again"
+        raise InputError(f"{PINNED}: seqarena=={pin}, but {ours} is installed; {fix}")
 
 
 def _mend_lock(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count, groupby, islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from seqarena.errors import InputError
 CONLL = (".conll", ".bio", ".iob")
 CONLLU = ".conllu"  # https://universaldependencies.org/format.html
 FIELDS = ("form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+PASSED_OVER = re.compile(r"#|\d+[-.]\d+\t")  # comments, several words in one, unwritten ones
 DOCUMENT = "-DOCSTART-"  # in place of a token: a document begins
 LOOKED_AT = 500  # lines
 
@@ -59,7 +61,8 @@ def _rows(
         width = width or len(first)
         for number, cells in sentence:
             if len(cells) != width or width < 2:
-                expected = f"{width} cells, as before" if width > 1 else "a token and its tag"
+                reason = "after its number" if names else "as before"
+                expected = f"{width} cells, {reason}" if width > 1 else "a token and its tag"
                 raise InputError(f"{path} line {number}: expected {expected}, found {len(cells)}")
         columns = map(" ".join, zip(*(cells for _, cells in sentence), strict=True))
         named = dict(zip(names or map(str, count(1)), columns, strict=False))
@@ -80,8 +83,10 @@ def _universal_cells(line: str) -> list[str] | None:
     """Return the cells of a word but for its number; a blank within one would part it in two."""
     if not line.strip():
         return []
+    if PASSED_OVER.match(line):
+        return None
     number, *cells = (cell.strip().replace(" ", "_") for cell in line.split("\t"))
-    return cells if number.isdigit() else None
+    return cells if number.isdigit() and cells else [number]  # too few, and so refused
 
 
 def _is_of_sentence(cells: list[str]) -> bool:
