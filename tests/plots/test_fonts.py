@@ -13,7 +13,12 @@ from seqarena.errors import InputWarning
 from seqarena.plots import fonts
 from seqarena.plots.style import picture
 
-BUNDLED = {font.name: font for font in fonts.fontManager.ttflist if "mpl-data" in font.fname}
+BUNDLED = {
+    font.name: font
+    for font in fonts.fontManager.ttflist
+    # The upright one of each: matplotlib lists them in an order of its own on every machine.
+    if "mpl-data" in font.fname and font.style == "normal" and font.weight in (400, "normal")
+}
 
 
 @pytest.fixture(autouse=True)
