@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 NAMES = ("fit", "forecast", "batches", "conv_lstm", "translation", "search", "serving")
-APART = ("gpu", "scale", "tuning")  # of another machine, or of an hour: not part of all
+APART = ("gpu", "review", "scale", "tuning")  # of another machine, or of an hour: not part of all
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from typing import Any, get_args
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from browser import opened
+from browser import SCREEN, opened
 from seqarena.records import MlflowPlace, View, view_key
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.projection import sync
@@ -140,9 +140,9 @@ def test_each_view_opens_with_its_charts_drawn(
         assert place.address == uri
         for view in VIEWS:
             with opened(chromium, place.view(view), known=MLFLOWS_OWN) as page:
+                page.set_viewport_size({"width": SCREEN, "height": 2400})  # cards wait to be seen
                 cards = page.locator(CARD)
-                cards.first.wait_for(timeout=60_000)
-                assert cards.count() == CARDS[view], view
+                expect(cards).to_have_count(CARDS[view], timeout=60_000)
                 for card in cards.all():
                     card.scroll_into_view_if_needed()
                     card.locator(DRAWN).first.wait_for(timeout=60_000)

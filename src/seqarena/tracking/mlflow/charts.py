@@ -32,6 +32,7 @@ class Section:
     title: str
     columns: int
     charts: Sequence[Chart]
+    height: int = 360  # pixels of a card
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def state_of(view: SavedView) -> str:
             "uuid": f"section-{number}",
             "name": section.title,
             "columns": section.columns,
+            "cardHeight": section.height,
             "display": True,
             "isReordered": True,
         }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from seqarena.errors import InputError
 from seqarena.records import Summary
@@ -16,6 +17,13 @@ from seqarena.tracking.ledger import Ledger, content_digest
 NUMBERED = re.compile(r"(.+)-(\d+)")
 SUMMARY = "summary.json"
 NO_CHOICE = ("variant", "repetition", "trial", "seed")  # parameters that no search chose
+
+
+class Pictures(NamedTuple):
+    """The pictures of one kind: their first number, and of how many finals they are."""
+
+    first: int
+    finals: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Facts:
     of_trials: Sequence[str]
     chosen: Sequence[str]  # hyperparameters that every trial has and that differ between them
     numbers: Sequence[str]  # those of them that are numbers
-    pictures: dict[str, int]  # of finals: kind -> its first number
+    pictures: dict[str, Pictures]  # of finals, by kind
 
 
 def picture_of(path: Path) -> tuple[str, int] | None:
@@ -68,7 +76,7 @@ def facts_of(ledger: Ledger, root: Path) -> Facts | None:
             for name in chosen
             if all(isinstance(run.params[name], (int, float)) for run in choosing)
         ],
-        pictures=_pictures(path for run in finals for path in files[run.id]),
+        pictures=_pictures([files[run.id] for run in finals]),
     )
 
 
@@ -98,9 +106,14 @@ def _that_differ(runs: Sequence[Run]) -> list[str]:
     return [name for name in listed if name not in NO_CHOICE and len(values[name]) > 1]
 
 
-def _pictures(paths: Iterable[Path]) -> dict[str, int]:
-    found = [picture for path in paths if (picture := picture_of(path))]
-    first: dict[str, int] = {}
-    for kind, number in sorted(found, key=lambda each: (each[0] != "attention", *each)):
-        first.setdefault(kind, number)
-    return first
+def _pictures(of_finals: Sequence[Iterable[Path]]) -> dict[str, Pictures]:
+    """Count the pictures by kind, attention first."""
+    numbers = defaultdict(list)
+    finals: Counter[str] = Counter()
+    for paths in of_finals:
+        found = [picture for path in paths if (picture := picture_of(path))]
+        finals.update({kind for kind, _ in found})
+        for kind, number in found:
+            numbers[kind].append(number)
+    kinds = sorted(numbers, key=lambda kind: (kind != "attention", kind))
+    return {kind: Pictures(min(numbers[kind]), finals[kind]) for kind in kinds}

@@ -79,11 +79,18 @@ def curves(facts: Facts) -> SavedView:
 
 def attention(facts: Facts) -> SavedView:
     """Pictures of finals beside each other, attention first; a slider goes over the examples."""
-    pictures = list(facts.pictures.items())[:MOST]
-    sections = [Section(kind.capitalize(), 1, [images(kind, number)]) for kind, number in pictures]
+    sections = [
+        Section(kind.capitalize(), 1, [images(kind, found.first)], _height(found.finals))
+        for kind, found in list(facts.pictures.items())[:MOST]
+    ]
     metric = f"test_{facts.summary.metric}"
     name = "Attention and other pictures"
     return _view(name, PICTURED, facts, metric, facts.of_finals, sections)
+
+
+def _height(pictures: int) -> int:
+    """Return the pixels of a card that shows so many pictures without being scrolled: 3 a row."""
+    return 90 + 300 * min(3, -(-pictures // 3))
 
 
 VIEWS: dict[View, Callable[[Facts], SavedView]] = {
