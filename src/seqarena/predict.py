@@ -20,6 +20,7 @@ from seqarena.models.model import SequenceModel
 from seqarena.tasks import task_for
 
 BATCH = 64
+CPU = torch.device("cpu")
 PARTS = ("weights.safetensors", "spec.json", "model.json")
 DIGESTS = "digests.json"  # sha256 of each part
 
@@ -29,11 +30,12 @@ class Predictor:
 
     The folder holds ``weights.safetensors``, ``spec.json`` and ``model.json`` (experiment, task,
     variant, hyperparameters, seed), and their digests: no pickle, nothing that runs code when
-    read. Raises `InputError` naming the file that is not what was saved.
+    read. It answers on `device`. Raises `InputError` naming the file that is not what was saved.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device = CPU) -> None:
         _check_digests(folder)
+        self.device = device
         self.about: dict[str, Any] = read_json(folder / "model.json")
         self.spec: DataSpec = read_spec(folder / "spec.json")
         self.task = task_for(self.about["task"])
@@ -41,7 +43,7 @@ class Predictor:
             self.about["variant"], self.spec, self.about["hyperparameters"]
         )
         self.model.load_state_dict(load_file(folder / "weights.safetensors"))
-        self.model.eval()
+        self.model.to(device).eval()
 
     def predict(
         self,
@@ -57,6 +59,7 @@ class Predictor:
         for start in range(0, len(sequences), BATCH):
             places = slice(start, start + BATCH)
             batch = collate(sequences[places], scales=None if scales is None else scales[places])
+            batch = batch.to(self.device)
             with torch.inference_mode():
                 output = self.task.forward(self.model, batch, self.spec, decoding)
             chunk = self.task.predict(output, batch, self.spec)

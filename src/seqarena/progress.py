@@ -17,9 +17,9 @@ FOLLOWED_EVERY = 2.0
 
 
 class Progress:
-    """Counts finished runs of one stage."""
+    """Counts what is done of so much, or of nobody knows how much."""
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int | None = None) -> None:
         self.title, self.total, self.done = title, total, 0
         self.began = self.reported = time.monotonic()
         self.live = sys.stderr.isatty()
@@ -54,8 +54,9 @@ class Progress:
         now = time.monotonic()
         if not self.live and (now - self.reported > self.every or self.done == self.total):
             self.reported = now
+            of = "" if self.total is None else f"/{self.total}"
             print(
-                f"{self.title}: {self.done}/{self.total} after {now - self.began:.0f} s {note}",
+                f"{self.title}: {self.done}{of} after {now - self.began:.0f} s {note}",
                 file=sys.stderr,
                 flush=True,
             )

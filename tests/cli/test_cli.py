@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -277,6 +279,106 @@ def test_a_file_is_answered_into_json(
     assert first["input"] == "new.txt:1"
 
 
+@pytest.fixture
+def table(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> Callable[..., tuple[list[dict[str, str]], str]]:
+    """Ask about a source, and return the table that comes of it, and what is told."""
+
+    def ask(name: str, source: Path | str, suffix: str = ".csv") -> tuple[list[Any], str]:
+        output = tmp_path / f"answers{suffix}"
+        code, out, err = seqarena("predict", name, "--input", str(source), "--output", str(output))
+        assert code == 0, err
+        with output.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
+        assert f"{len(rows):,} rows in {output}" in out
+        return rows, err
+
+    return ask
+
+
+def test_a_table_is_answered_row_by_row(table: Any, tmp_path: Path) -> None:
+    """Its own columns stay, also one of true labels; an empty row keeps its place."""
+    lines = [f"{n},a {('poor', 'fine')[n % 2]} film,{('no', 'yes')[n % 2]}" for n in range(150)]
+    lines[70] = '70," ",yes'
+    (tmp_path / "new.csv").write_text("\n".join(["number,text,label", *lines]))
+    rows, err = table("reviews", tmp_path / "new.csv")
+    assert list(rows[0]) == [
+        "number",
+        "text",
+        "label",
+        "predicted.label",
+        "predicted.probability",
+        "predicted.probabilities.no",
+        "predicted.probabilities.yes",
+    ]
+    assert [row["number"] for row in rows] == [str(n) for n in range(150)]
+    assert [row["predicted.label"] == row["label"] for row in rows] == [n != 70 for n in range(150)]
+    assert rows[70]["predicted.label"] == rows[70]["predicted.probabilities.no"] == ""
+    assert "new.csv line 72: an empty sentence" in err and "its answer is left empty" in err
+    one = rows[1]
+    assert float(one["predicted.probabilities.yes"]) == float(one["predicted.probability"]) > 0.5
+
+
+def test_a_table_in_another_form_is_read_as_the_experiment_reads_it(
+    table: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = yaml.safe_load((trained / "params.yaml").read_text())
+    params["experiments"]["reviews"]["data"] = {
+        "path": "files/reviews.csv",
+        "columns": {"text": "review"},
+    }
+    monkeypatch.chdir(tmp_path)
+    for folder in ("files", "models", "results"):
+        (tmp_path / folder).symlink_to(trained / folder)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    lines = [json.dumps({"id": n, "review": f"a {w} film"}) for n, w in enumerate(["bad", "good"])]
+    (tmp_path / "new.jsonl").write_text("\n".join(lines))
+    rows, _ = table("reviews", tmp_path / "new.jsonl", ".tsv")
+    assert [(row["review"], row["predicted.label"]) for row in rows] == [
+        ("a bad film", "no"),
+        ("a good film", "yes"),
+    ]
+
+
+def test_a_folder_is_answered_file_by_file(table: Any, project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / "files" / "sounds", tmp_path / "new")
+    (tmp_path / "new" / "low" / "3.wav").write_bytes(b"RIFF")
+    rows, err = table("sounds", tmp_path / "new")
+    assert [row["file"] for row in rows[:2]] == ["high/0.wav", "high/1.wav"]
+    silent = [row["file"] for row in rows if not row["predicted.label"]]
+    assert silent == ["low/3.wav"] and "low/3.wav: " in err
+    right = sum(row["file"].startswith(row["predicted.label"]) for row in rows)
+    assert len(rows) == 24 and right >= 20
+
+
+def test_a_forecast_is_a_row_for_each_step_ahead(table: Any) -> None:
+    rows, _ = table("hours", "files/series.csv")
+    assert [row["ts"] for row in rows] == [f"2020-01-17T{hour}:00:00" for hour in (16, 17, 18, 19)]
+    assert all(0 < float(row["predicted.forecast"]) < 100 for row in rows)
+
+
+def test_a_table_that_cannot_be_answered_is_refused_in_one_line(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> None:
+    new, output = tmp_path / "new.csv", tmp_path / "answers.csv"
+    for content, told in {
+        "text\n' '\n": "",
+        'text\n" "\n': "none of 1 inputs can be read: .*line 2: an empty sentence",
+        "text,predicted.label\na film,no\n": "new.csv: has a column 'predicted.label' already",
+        "texts\na film\n": "new.csv: .*'text'.*texts",
+        "text\na film,too\n": "new.csv line 2: expected 1 cells",
+    }.items():
+        new.write_text(content)
+        arguments = ("--input", str(new), "--output", str(output))
+        code, _, err = seqarena("predict", "reviews", *arguments)
+        assert bool(told) == (code == 2) and re.search(told, err), err
+        assert output.exists() == (not told) and "Traceback" not in err
+        output.unlink(missing_ok=True)
+    code, _, err = seqarena("predict", "reviews", "--input", "a", "--output", "answers.xlsx")
+    assert code == 2 and "answers.xlsx: expected a .csv or .tsv or .json file" in err
+
+
 def test_attention_is_drawn(project: Path, seqarena: Callable[..., Ended], tmp_path: Path) -> None:
     for name, source in (("reviews", "a fine film"), ("hours", "files/series.csv")):
         picture = tmp_path / f"{name}.png"
@@ -395,7 +497,7 @@ def test_hypotheses_stand_in_the_order_of_their_score(
         ),
         (
             ("predict", "reviews", "--input", "good", "--output", "files"),
-            "--output: files: expected a .json file",
+            "--output: files: expected a .csv or .tsv or .json file",
         ),
         (
             ("predict", "reviews", "--input", "good", "--output", "params.yaml/a.json"),

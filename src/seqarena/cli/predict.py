@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,15 +15,19 @@ from seqarena.errors import InputError, unknown
 from seqarena.files import new_file
 
 if TYPE_CHECKING:
+    from seqarena.cli.answers import Answer
     from seqarena.data.modalities.base import Input
     from seqarena.predict import Predictor
 
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="a name from params.yaml")]
 Source = Annotated[
-    str, typer.Option("--input", help="text, or a file: text, WAV, CSV, MP4, PNG, MIDI")
+    str, typer.Option("--input", help="a text, a table, a file, or a folder of files")
 ]
 Variant = Annotated[str | None, typer.Option(help="instead of the best one")]
 Output = Annotated[Path | None, typer.Option(help="write JSON here, not a table")]
+Answers = Annotated[
+    Path | None, typer.Option("--output", help="write a table here (.csv, .tsv), or JSON (.json)")
+]
 
 
 @takes_decoding()
@@ -30,29 +35,32 @@ def predict(
     experiment: Name,
     source: Source,
     variant: Variant = None,
-    output: Output = None,
+    output: Answers = None,
     attention: Annotated[Path | None, typer.Option(help="draw the attention into this PNG")] = None,
     **decoding: Any,
 ) -> None:
-    """Ask the best final of an experiment about new input."""
+    """Ask the best final of an experiment about new input, also about whole files."""
     expect_file("--attention", attention, "looked-at.png")
-    expect_file("--output", output, "answers.json")
-    from seqarena.predict import stacked
+    expect_file("--output", output, "answers.csv", "answers.tsv", "answers.json")
+    from seqarena.cli.answers import answered, strictly, write_table
+    from seqarena.data.modalities import modality
+    from seqarena.datasets.own.asked import as_raw
+    from seqarena.experiments import load
 
     way = decoding_of(**decoding)
     predictor = load_best(experiment, variant)
     if attention is not None:
         _expect_attention(predictor)
-    inputs = read(predictor, source)
-    scales = stacked(each.scale for each in inputs)
-    predictions = predictor.predict([each.steps for each in inputs], way, scales)
-    if attention is not None:
-        _draw_attention(attention, predictor, inputs[0], predictions[0])
-    rows = [
-        {"input": name, **{k: v for k, v in prediction.items() if k != "attention"}}
-        for (name, *_), prediction in zip(inputs, predictions, strict=True)
-    ]
-    show(rows, predictor, output)
+    own, kind = load(experiment).config.own, predictor.spec.modality
+    with as_raw(source, kind, own) as raw:
+        answers = answered(predictor, modality(kind).stream(raw, predictor.spec), way)
+        if attention is not None:
+            answers = _drawn(answers, attention, predictor)
+        if output is not None and output.suffix.lower() != ".json":
+            names = {ours: str(theirs) for ours, theirs in own.columns.items()}
+            write_table(output, answers, names, source)
+        else:
+            show(strictly(answers), predictor, output)
 
 
 def score(experiment: Name, source: Source, variant: Variant = None, output: Output = None) -> None:
@@ -60,7 +68,7 @@ def score(experiment: Name, source: Source, variant: Variant = None, output: Out
     expect_file("--output", output, "terms.json")
     predictor = load_best(experiment, variant)
     rows = []
-    for name, steps, _ in read(predictor, source):
+    for name, steps, *_ in read(predictor, source):
         terms = predictor.score(steps)
         total = sum(term for _, term in terms)
         perplexity = math.exp(-total / len(terms))
@@ -87,7 +95,7 @@ def generate(
         raise InputError("--output: music is written to a file; expected a name such as bach.mid")
     expect_file("--output", output, "bach.mid" if music else "texts.json")
     rows = []
-    for name, steps, _ in read(predictor, source):
+    for name, steps, *_ in read(predictor, source):
         first, *n_best = predictor.generate(steps, way, max_length)
         rows.append({"input": name, **first, **({"n_best": n_best} if n_best else {})})
     if music and output is not None:
@@ -98,6 +106,7 @@ def generate(
 
 def load_best(experiment: str, variant: str | None) -> Predictor:
     """Load the model: of the variant asked for or the best one, its best repetition on valid."""
+    from seqarena.device import default_device
     from seqarena.evaluation.champion import best_final
     from seqarena.experiments import load
     from seqarena.predict import Predictor
@@ -106,6 +115,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     from seqarena.tasks import task_for
 
     found = load(experiment)
+    device = default_device()
     finals, comparison = found.models / "finals.json", found.results / "comparison.json"
     for path in (finals, comparison):
         if not path.is_file():
@@ -115,7 +125,7 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     if not mine:
         raise unknown("--variant", "final", name, found.config.variants)
     best = best_final(mine, task_for(found.config.task).metrics[found.config.metric].bounds)
-    return Predictor(found.model_of(name, best.repetition))
+    return Predictor(found.model_of(name, best.repetition), device)
 
 
 def read(predictor: Predictor, source: str) -> list[Input]:
@@ -125,11 +135,12 @@ def read(predictor: Predictor, source: str) -> list[Input]:
     return modality(predictor.spec.modality).read(source, predictor.spec)
 
 
-def expect_file(option: str, path: Path | None, example: str) -> None:
+def expect_file(option: str, path: Path | None, *examples: str) -> None:
     """Refuse, before any work is done, a file that would not be what its name says."""
-    suffix = Path(example).suffix
-    if path is not None and (path.suffix.lower() != suffix or path.is_dir()):
-        raise InputError(f"{option}: {path}: expected a {suffix} file, such as {example}")
+    suffixes = [Path(example).suffix for example in examples]
+    if path is not None and (path.suffix.lower() not in suffixes or path.is_dir()):
+        expected = f"expected a {' or '.join(suffixes)} file, such as {examples[0]}"
+        raise InputError(f"{option}: {path}: {expected}")
 
 
 def _expect_attention(predictor: Predictor) -> None:
@@ -143,6 +154,14 @@ def _expect_attention(predictor: Predictor) -> None:
     having = ", ".join(name for name in trained if VARIANTS[name].attention)
     fix = f"add --variant with one of {having}" if having else "no variant of this experiment has"
     raise InputError(f"--attention: {variant} has none; {fix}")
+
+
+def _drawn(answers: Iterator[Answer], path: Path, predictor: Predictor) -> Iterator[Answer]:
+    """Draw what the first answer looked at, on its way."""
+    for number, answer in enumerate(answers):
+        if number == 0:
+            _draw_attention(path, predictor, answer.read, answer.prediction)
+        yield answer
 
 
 def _draw_attention(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from seqarena.data.children import Decode, decoded, readable
+from seqarena.data.children import Decode, decoded
 from seqarena.data.store import Array
 from seqarena.errors import InputError
 
@@ -66,9 +67,16 @@ def files_at(source: Path, modality: str) -> list[Path]:
     return found
 
 
-def decoded_at(source: str, modality: str, decode: Decode) -> list[tuple[str, Array]]:
+def named_at(source: Path, modality: str) -> list[tuple[str, Path]]:
+    """List a file, or all of a modality below a folder, each by its name there."""
+    base = source if source.is_dir() else source.parent
+    return [(path.relative_to(base).as_posix(), path) for path in files_at(source, modality)]
+
+
+def decoded_at(
+    source: str, modality: str, decode: Decode
+) -> Iterator[tuple[str, Array | InputError]]:
     """Decode a file, or all of a modality below a folder: their names and what comes of them."""
-    paths = files_at(Path(source), modality)
+    names, paths = zip(*named_at(Path(source), modality), strict=True)
     with closing(decoded(decode, paths)) as arrays:  # its processes end with it, here
-        found = zip(paths, arrays, strict=True)
-        return [(path.name, readable(steps)) for path, steps in found]
+        yield from zip(names, arrays, strict=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from seqarena.data.features import features_of
-from seqarena.data.modalities.base import Input
+from seqarena.data.grids import ANY_TIME, MICRO, times_of
+from seqarena.data.modalities.base import Cells, Input
 from seqarena.data.scaling import Standard, standard_of
 from seqarena.data.store import DataSpec
 from seqarena.data.timeline import Timeline
@@ -43,9 +44,20 @@ def latest_window(path: Path, name: str, timeline: Timeline, spec: DataSpec) -> 
     standard = standard_of(name, encoding) or Standard.of(timeline.values, place)
     features = features_of(whole, encoding, standard, place)[found - needed : found]
     origin = named(name, timeline.times[-1])
-    if "series" not in encoding:
-        return Input(origin, features)
-    return Input(origin, features, standard.of_target)
+    scale = standard.of_target if "series" in encoding else None
+    return Input(origin, features, scale, _ahead(name, timeline, spec))
+
+
+def _ahead(name: str, timeline: Timeline, spec: DataSpec) -> Cells:
+    """Say of each step of the horizon of which series it is, and when; irregular ones by number."""
+    column = spec.options.get("series") or "series"
+    series = {column: name} if name else {}
+    if timeline.step == ANY_TIME:
+        return tuple({**series, "step": str(n)} for n in range(1, spec.horizon + 1))
+    times, last = timeline.times, int(timeline.times[-1].timestamp() * MICRO)
+    ends = bool(times.is_month_end.all())
+    ahead = times_of(last, spec.horizon + 1, timeline.step, ends)[1:]
+    return tuple({**series, spec.options["time"]: time.isoformat()} for time in ahead)
 
 
 def _check_known(place: str, timeline: Timeline, end: int, spec: DataSpec) -> None:

@@ -149,7 +149,7 @@ def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
     check_names(path, names)
     for column in columns:
         if column not in names:
-            raise unknown(str(path), "column", column, names)
+            raise unknown(str(path), "column", column, [n for n in names if n != PLACE])
     return names
 
 
@@ -169,6 +169,12 @@ def check_names(path: Path, names: Sequence[str]) -> None:
 def beside(place: str, other: str) -> str:
     """Return the place of another row, without its file where it is that of the first."""
     return other.removeprefix(ROW.sub("", place))
+
+
+def in_short(place: str) -> str:
+    """Return a place as ``FILE:NUMBER``, without its folder."""
+    path, _, number = place.rsplit(" ", 2) if ROW.search(place) else (place, "", "")
+    return f"{Path(path).name}:{number}" if number else place
 
 
 def _undecodable(path: Path, encoding: str, error: UnicodeError) -> str:

@@ -124,7 +124,7 @@ def test_prepared_steps_are_scaled_and_read_alike(tmp_path: Path) -> None:
     assert prepared.spec.sizes == {"train": 8, "valid": 2, "test": 2}
     assert prepared.spec.max_length == train.lengths.max()
     for index, example in enumerate(test.examples()):
-        ((name, steps, _),) = Audio().read(str(tmp_path / example["file"]), prepared.spec)
+        ((name, steps, *_),) = Audio().read(str(tmp_path / example["file"]), prepared.spec)
         assert name == example["file"]
         assert np.array_equal(steps, test.sequence(index))
     assert Audio().step_labels(steps, prepared.spec)[:2] == ["0.00", "0.01"]

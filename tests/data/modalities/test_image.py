@@ -74,7 +74,7 @@ def test_pictures_are_one_step_each(raw: Path, tmp_path: Path) -> None:
     assert spec.pixel_stats["std"] == pytest.approx(np.maximum(levels.std(1), 1))
     spec = Prepared(out).spec
     for index, example in enumerate(test.examples()):
-        ((name, steps, _),) = Images().read(str(raw / example["file"]), spec)
+        ((name, steps, *_),) = Images().read(str(raw / example["file"]), spec)
         assert name == example["file"]
         assert np.array_equal(steps, test.sequence(index)) and len(steps) == 1
     assert len(Images().read(str(raw), spec)) == 12

@@ -194,7 +194,7 @@ def test_the_manifest_says_what_is_held_out(tmp_path: Path) -> None:
 def test_a_file_is_read_as_it_was_prepared_and_one_step_on(tmp_path: Path) -> None:
     raw = write_pieces(tmp_path / "raw")
     prepared = prepare(raw, tmp_path / "out", max_length=5)
-    ((name, steps, _),) = Music().read(str(raw / "9.mid"), prepared.spec)
+    ((name, steps, *_),) = Music().read(str(raw / "9.mid"), prepared.spec)
     assert name == "9.mid"
     assert steps.dtype == np.float32
     assert np.array_equal(steps, shifted(rolls()[9]))

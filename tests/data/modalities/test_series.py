@@ -196,7 +196,7 @@ def test_a_new_table_is_read_as_prepare_did(tmp_path: Path) -> None:
     last = len(splits["test"]) - 1
     origin = unscaled(splits["test"].targets, spec)[last, 0]
     frame[origin - 20 : origin].to_csv(tmp_path / "new.csv", index=False)
-    ((name, steps, _),) = SERIES.read(str(tmp_path / "new.csv"), spec)
+    ((name, steps, *_),) = SERIES.read(str(tmp_path / "new.csv"), spec)
     assert name == splits["test"].examples()[last]["id"]
     np.testing.assert_array_equal(steps, splits["test"].sequence(last))
 
@@ -236,7 +236,7 @@ def test_steps_of_the_calendar(
     split = Split(tmp_path / "out" / "train")
     assert len(split) == 128 - 12 - 3 + 1, "no step is made up"
     assert Series().step_labels(split.sequence(0), spec)[0] == label
-    ((origin, steps, _),) = Series().read(str(raw / "series.csv"), spec)
+    ((origin, steps, *_),) = Series().read(str(raw / "series.csv"), spec)
     assert steps.shape == (12, features)
     assert origin.startswith((raw / "series.csv").read_text().splitlines()[-1].split(",")[0])
 

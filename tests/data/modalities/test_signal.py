@@ -58,7 +58,7 @@ def test_prepared_steps_are_scaled_and_read_alike(tmp_path: Path) -> None:
     assert (spec.classes, spec.sizes) == (("down", "up"), {"train": 8, "valid": 2, "test": 2})
     assert spec.options["channels"] == CHANNELS
     for index, example in enumerate(test.examples()):
-        ((name, steps, _),) = Signal().read(str(raw / example["file"]), spec)
+        ((name, steps, *_),) = Signal().read(str(raw / example["file"]), spec)
         assert name == example["file"]
         assert np.array_equal(steps, test.sequence(index))
     assert Signal().step_labels(steps, spec)[:2] == ["1", "2"]
@@ -81,7 +81,7 @@ def test_without_scale_numbers_stay_and_what_is_too_long_is_cut(tmp_path: Path) 
     written = np.loadtxt(raw / "7.csv", delimiter=",", skiprows=1, dtype=np.float32)
     assert np.array_equal(prepared.split("train").sequence(7), written[:5])
     assert prepared.split("train").lengths.tolist() == [3, 4, 5, 5, 5, 5, 5, 5]
-    ((_, steps, _),) = Signal().read(str(raw / "7.csv"), prepared.spec)
+    ((_, steps, *_),) = Signal().read(str(raw / "7.csv"), prepared.spec)
     assert np.array_equal(steps, written[:5])
 
 
@@ -91,7 +91,7 @@ def test_a_new_signal_that_is_cut_is_told(tmp_path: Path) -> None:
     channels = data.spec.options["channels"]
     write_csv(tmp_path / "new.csv", channels, np.zeros((5, len(channels))))
     with pytest.warns(InputWarning, match=r"new\.csv: 5 steps; the first 2 are read"):
-        ((_, steps, _),) = Signal().read(str(tmp_path / "new.csv"), data.spec)
+        ((_, steps, *_),) = Signal().read(str(tmp_path / "new.csv"), data.spec)
     assert len(steps) == 2
 
 

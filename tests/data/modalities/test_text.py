@@ -106,7 +106,7 @@ def test_long_text_is_cut(raw: Path) -> None:
 
 def test_new_text_is_read_as_prepare_did(raw: Path) -> None:
     out, spec = prepared(raw)
-    ((name, steps, _),) = TEXT.read("GOOD good thing", spec)
+    ((name, steps, *_),) = TEXT.read("GOOD good thing", spec)
     assert name == "GOOD good thing"
     assert len(TEXT.read("good " * 1000, spec)[0][1]) == spec.options["max_length"]
     assert steps.tolist() == Split(out / "test").sequence(1).tolist()
@@ -116,7 +116,7 @@ def test_new_text_is_read_as_prepare_did(raw: Path) -> None:
         "new.txt:2",
     ]
     (raw / "new.csv").write_text('id,text\nq,"good, bad"\n')
-    ((name, steps, _),) = TEXT.read(str(raw / "new.csv"), spec)
+    ((name, steps, *_),) = TEXT.read(str(raw / "new.csv"), spec)
     assert (name, TEXT.step_labels(steps, spec)) == ("q", ["good", "<unk>", "bad"])
 
 
@@ -128,7 +128,7 @@ def test_input_that_says_nothing_is_refused(raw: Path) -> None:
         "new.txt:3",
     ]
     (raw / "new.csv").write_text("id,text\n7,good\n8,\n")
-    with pytest.raises(InputError, match=r"new\.csv:3: an empty sentence"):
+    with pytest.raises(InputError, match=r"new\.csv line 3: an empty sentence"):
         TEXT.read(str(raw / "new.csv"), spec)
     for content in ("", "\n \n"):
         (raw / "new.txt").write_text(content)
@@ -254,5 +254,5 @@ def test_a_step_may_be_a_character(tmp_path: Path) -> None:
     options = TextOptions(units="characters", min_count=1, valid=0.2, test=0.2)
     spec = Text().prepare(tmp_path, tmp_path / "out", options, seed=0)
     assert spec.max_length == 3 and {"a", "b"} < set(spec.vocabulary)
-    ((_, steps, _),) = Text().read("BA", spec)
+    ((_, steps, *_),) = Text().read("BA", spec)
     assert [spec.vocabulary[step] for step in steps] == ["b", "a"]

@@ -48,7 +48,7 @@ def read_as(options: VideoOptions) -> DataSpec:
 
 
 def decode(path: Path, options: VideoOptions = OPTIONS) -> Array:
-    ((_, frames, _),) = Video().read(str(path), read_as(options))
+    ((_, frames, *_),) = Video().read(str(path), read_as(options))
     return frames
 
 
@@ -106,7 +106,7 @@ def test_prepared_steps_are_read_alike(tmp_path: Path) -> None:
     assert spec.max_length == Prepared(out).split("train").lengths.max()
     assert test.inputs.dtype == np.uint8
     for index, example in enumerate(test.examples()):
-        ((name, steps, _),) = Video().read(str(tmp_path / example["file"]), spec)
+        ((name, steps, *_),) = Video().read(str(tmp_path / example["file"]), spec)
         assert name == example["file"]
         assert np.array_equal(steps, test.sequence(index))
     assert Video().step_labels(steps, spec)[:2] == ["1", "2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Modality, from_files
 from seqarena.data.modalities.recordings import read_samples
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.splits import assign_splits
@@ -73,13 +74,13 @@ class Audio(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
-        """Read one WAV or FLAC file, or all below a folder; see `Modality.read`."""
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+        """Read one WAV or FLAC file, or all below a folder; see `Modality.stream`."""
         fields = {name: spec.options[name] for name in AudioOptions.model_fields.keys() - _SPLIT}
         options = AudioOptions(**fields)
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         recordings = decoded_at(source, "audio", partial(features, options=options))
-        return [Input(name, (frames - mean) / std) for name, frames in recordings]
+        return from_files(recordings, lambda frames: (frames - mean) / std)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the second at which its window starts: ``0.00``, ``0.01``, …"""

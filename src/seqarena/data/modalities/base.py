@@ -14,13 +14,19 @@ The raw form is the same for a built-in data set and for the user's own files:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, NamedTuple
+
+import numpy as np
 
 from seqarena.config import Strict
 from seqarena.data.children import DecodeAll, decoded
 from seqarena.data.store import Array, DataSpec, write_spec
 from seqarena.data.writing import divide_train
+from seqarena.errors import InputError
+
+Cells = tuple[dict[str, str], ...]
 
 
 class Input(NamedTuple):
@@ -29,6 +35,18 @@ class Input(NamedTuple):
     name: str
     steps: Array  # (T, *feature_shape)
     scale: Array | None = None  # (3,) `store.SCALE`, where the spec holds none for all
+    cells: Cells = ()  # beside its answer in a table; of a series a row for each step ahead
+
+
+class Unread(NamedTuple):
+    """A new input that cannot be read, and why."""
+
+    name: str
+    error: InputError
+    cells: Cells = ()
+
+
+Asked = Input | Unread
 
 
 class Modality(ABC):
@@ -56,13 +74,37 @@ class Modality(ABC):
         return spec
 
     @abstractmethod
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
-        """Read new inputs for prediction.
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+        """Read new inputs for prediction one by one, as many as a disk holds.
 
-        `source` is a path to a file (text: also the sentence itself). Encoded exactly as
-        `prepare` did, from what `spec.options` holds. Raises `InputError`.
+        `source` is a path to a file or a folder (text: also the sentence itself). Encoded exactly
+        as `prepare` did, from what `spec.options` holds. Raises `InputError` where nothing can be
+        read of it; one input that cannot is an `Unread` among the others.
         """
+
+    def read(self, source: str, spec: DataSpec) -> list[Input]:
+        """Read all new inputs; raises the `InputError` of the first that cannot be read."""
+        return [as_read(asked) for asked in self.stream(source, spec)]
 
     @abstractmethod
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each of the ``T`` steps for an axis: the token, the second, the hour, the frame."""
+
+
+def as_read(asked: Asked) -> Input:
+    """Return an input; raises the `InputError` of one that cannot be read."""
+    if isinstance(asked, Unread):
+        raise asked.error
+    return asked
+
+
+def from_files(
+    found: Iterable[tuple[str, Array | InputError]], encode: Callable[[Array], Array] = np.asarray
+) -> Iterator[Asked]:
+    """Encode what comes of files, each a row of its name in a table of answers."""
+    for name, steps in found:
+        cells = ({"file": name},)
+        if isinstance(steps, InputError):
+            yield Unread(name, steps, cells)
+        else:
+            yield Input(name, encode(steps), cells=cells)

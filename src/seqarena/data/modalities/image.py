@@ -22,7 +22,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Modality, from_files
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec, Split
@@ -82,11 +82,11 @@ class Images(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
-        """Read one picture, or all below a folder; see `Modality.read`."""
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+        """Read one picture, or all below a folder; see `Modality.stream`."""
         options = ImageOptions(**spec.options)
         pictures = decoded_at(source, "image", partial(decode, options=options))
-        return [Input(name, steps) for name, steps in pictures]
+        return from_files(pictures)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each region in the order of reading: ``row 1, column 1``, ``row 1, column 2``, …"""

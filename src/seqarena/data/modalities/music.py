@@ -23,7 +23,7 @@ from seqarena.data.labelled import (
     read_manifest,
 )
 from seqarena.data.midi import read_notes
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Modality, from_files
 from seqarena.data.pitches import KEYS, LOWEST
 from seqarena.data.rows import Row
 from seqarena.data.splits import assign_splits
@@ -81,14 +81,14 @@ class Music(Modality):
             sizes={name: len(writer) for name, writer in writers.items()},
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
         """Read one MIDI file, or all below a folder: ``(T + 1, 88)``, whole however long.
 
         The last step holds the last frame; its target would be the one after it.
         """
         steps = spec.options["steps_per_quarter"]
         rolls = decoded_at(source, "music", partial(piano_roll, steps_per_quarter=steps))
-        return [Input(name, shifted(roll)) for name, roll in rolls]
+        return from_files(rolls, shifted)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by the beat that it predicts: ``1``, ``1.5``, ``2``, …"""

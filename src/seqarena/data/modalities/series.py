@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from seqarena.data import statics
 from seqarena.data.features import features_of, seconds_between, steps_ahead
 from seqarena.data.grids import ANY_TIME, BUSINESS_DAY, Step
 from seqarena.data.latest import latest_window
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Input, Modality
 from seqarena.data.scaling import Standard
 from seqarena.data.store import SCALE, SPLITS, Array, DataSpec
 from seqarena.data.timeline import ASKED, Clock, Columns, Timeline, by_target, read_timelines
@@ -176,7 +176,7 @@ class Series(Modality):
             sizes={split: sum(len(m.origins[split]) for m in members) for split in SPLITS},
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
         """Read the last window of each series of a table with the columns of training.
 
         It is named by its origin. A series that train had not is scaled by what it has here. One
@@ -200,7 +200,7 @@ class Series(Modality):
             raise refused[0]
         for refusal in refused:
             warnings.warn(f"{refusal}; it is left out", InputWarning, stacklevel=2)
-        return found
+        yield from found
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its distance to the first target: ``-168 h`` … ``-1 h``."""

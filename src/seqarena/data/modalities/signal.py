@@ -13,14 +13,14 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
-from seqarena.data.folders import files_at
+from seqarena.data.folders import named_at
 from seqarena.data.labelled import (
     MANIFESTS,
     FilesOptions,
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Modality, from_files
 from seqarena.data.rows import Row
 from seqarena.data.scaling import scale_by_train
 from seqarena.data.splits import assign_splits
@@ -80,22 +80,28 @@ class Signal(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
-        channels, max_length = spec.options["channels"], spec.options["max_length"]
-        encoded = []
-        for path in files_at(Path(source), "signal"):
-            steps = read_steps(path, channels)
-            if max_length is not None and len(steps) > max_length:
-                message = f"{len(steps)} steps; the first {max_length} are read"
-                warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
-            encoded.append(Input(path.name, (steps[:max_length] - mean) / std))
-        return encoded
+        found = ((n, _steps_of(p, spec)) for n, p in named_at(Path(source), "signal"))
+        return from_files(found, lambda steps: (steps - mean) / std)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""
         return [str(number + 1) for number in range(len(steps))]
+
+
+def _steps_of(path: Path, spec: DataSpec) -> Array | InputError:
+    """Read a file that may be longer than those of training, which is told; or say why not."""
+    try:
+        steps = read_steps(path, spec.options["channels"])
+    except InputError as error:
+        return error
+    longest = spec.options["max_length"]
+    if longest is not None and len(steps) > longest:
+        message = f"{len(steps)} steps; the first {longest} are read"
+        warnings.warn(f"{path}: {message}", InputWarning, stacklevel=2)
+    return steps[:longest]
 
 
 def read_channels(path: Path) -> list[str]:

@@ -21,12 +21,12 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Cells, Input, Modality, Unread
 from seqarena.data.rows import Row
 from seqarena.data.splits import assign_splits
 from seqarena.data.store import Array, DataSpec, Split
 from seqarena.data.subwords import Pieces, learn_subwords
-from seqarena.data.tables import SUFFIXES, read_records
+from seqarena.data.tables import SUFFIXES, TableRow, in_short, opened_to_read, read_records, spaced
 from seqarena.data.targets import TARGETS
 from seqarena.data.tokens import (
     END,
@@ -132,41 +132,34 @@ class Text(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
         """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv.
 
-        Warns once of the words that are unknown, and once of texts that are cut.
+        Warns in the end of the words that are unknown, and of texts that are cut.
         """
         index = {token: number for number, token in enumerate(spec.vocabulary)}
-        lowercase, max_length, targets = (
-            spec.options[key] for key in ("lowercase", "max_length", "targets")
-        )
+        lowercase, max_length = (spec.options[key] for key in ("lowercase", "max_length"))
         units, merges = spec.options.get("units", "words"), spec.options.get("merges", ())
         tokenise = _tokeniser(units, spec.vocabulary, tuple(merges))
-        encoded, strange, cut = [], {}, 0
-        for name, where, text in _sentences(source):
+        strange, cut, number = dict[str, None](), 0, 0
+        for name, where, text, cells in _sentences(source):
+            number += 1
             tokens = tokenise(_cased(text, lowercase))
-            if not tokens:
-                raise InputError(f"{where}: an empty sentence; expected some words")
             cut += len(tokens) > max_length
             tokens = tokens[:max_length]
             strange.update(dict.fromkeys(token for token in tokens if token not in index))
-            steps = ids(tokens, index)
-            if spec.labelled_tokens and not np.isin(steps, spec.labelled_tokens).any():
-                expected = few(spec.vocabulary[token] for token in spec.labelled_tokens)
-                raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
-            if targets == "next":
-                steps = np.insert(steps, 0, END)
-            encoded.append(Input(name, steps))
-        if not encoded:
+            try:
+                yield Input(name, _asked(where, ids(tokens, index), spec), cells=cells)
+            except InputError as error:
+                yield Unread(name, error, cells)
+        if not number:
             raise InputError(f"{source}: no sentences")
         if strange:
             message = f"not in the vocabulary, read as {SPECIALS[UNKNOWN]}: {few(strange)}"
             warnings.warn(message, InputWarning, stacklevel=2)
         if cut:
-            message = f"{cut} of {len(encoded)} texts: only the first {max_length} tokens are read"
+            message = f"{cut} of {number} texts: only the first {max_length} tokens are read"
             warnings.warn(message, InputWarning, stacklevel=2)
-        return encoded
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its token; a token outside the vocabulary shows as ``<unk>``."""
@@ -216,26 +209,35 @@ def _labelled_tokens(train: Split) -> tuple[int, ...]:
     return tuple(sorted(labelled))
 
 
-def _sentences(source: str) -> Iterator[tuple[str, str, str]]:
-    """Yield a name, the place for messages and the text of every input of a source."""
+def _asked(where: str, steps: Array, spec: DataSpec) -> Array:
+    """Return the steps that a model is asked about; raises `InputError` where there are none."""
+    if not len(steps):
+        raise InputError(f"{where}: an empty sentence; expected some words")
+    if spec.labelled_tokens and not np.isin(steps, spec.labelled_tokens).any():
+        expected = few(spec.vocabulary[token] for token in spec.labelled_tokens)
+        raise InputError(f"{where}: nothing to label; train has labels at {expected} alone")
+    return np.insert(steps, 0, END) if spec.options["targets"] == "next" else steps
+
+
+def _sentences(source: str) -> Iterator[tuple[str, str, str, Cells]]:
+    """Yield a name, the place for messages, the text and the cells of every input of a source."""
     # Not Path.is_file: it raises OSError on a sentence too long for a file name.
     if not os.path.isfile(source):  # noqa: PTH113
         if Path(source).suffix.lower() in {*SUFFIXES, ".txt"}:
             raise InputError(f"{source}: no such file; expected a text file or a sentence")
         if os.path.isdir(source):  # noqa: PTH112
             raise InputError(f"{source}: a folder; expected a text file or a sentence")
-        yield source, source.strip() or "the input", source
+        yield source, source.strip() or "the input", source, ({"text": source},)
         return
     path = Path(source)
-    if path.suffix.lower() in SUFFIXES:
-        for row in read_records(path, ("text",)):
-            place = f"{path.name}:{row.line}"
-            yield row.cells.get("id") or place, place, row.cells["text"]
-        return
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a text file in UTF-8: {error}") from error
-    for line, text in enumerate(lines, start=1):
-        if text.strip():
-            yield f"{path.name}:{line}", f"{path.name}:{line}", text
+    is_table = path.suffix.lower() in SUFFIXES
+    for row in read_records(path, ("text",)) if is_table else _lines(path):
+        name = row.cells.get("id") or in_short(row.place)
+        yield name, row.place, spaced(row.cells["text"]), (row.cells,)
+
+
+def _lines(path: Path) -> Iterator[TableRow]:
+    with opened_to_read(path, "utf-8") as file:
+        for line, text in enumerate(file, start=1):
+            if text.strip():
+                yield TableRow(line, f"{path} line {line}", {"text": text.rstrip("\r\n")})

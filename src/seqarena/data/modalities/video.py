@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from seqarena.data.labelled import (
     read_manifest,
     write_labelled,
 )
-from seqarena.data.modalities.base import Input, Modality
+from seqarena.data.modalities.base import Asked, Modality, from_files
 from seqarena.data.modalities.clips import decode
 from seqarena.data.pixels import mean_and_std
 from seqarena.data.splits import assign_splits
@@ -62,11 +63,11 @@ class Video(Modality):
             **written,
         )
 
-    def read(self, source: str, spec: DataSpec) -> list[Input]:
-        """Read one clip, or all below a folder; see `Modality.read`."""
+    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+        """Read one clip, or all below a folder; see `Modality.stream`."""
         options = VideoOptions(**spec.options)
         clips = decoded_at(source, "video", as_asked(options))
-        return [Input(name, steps) for name, steps in clips]
+        return from_files(clips)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
         """Name each step by its number: ``1``, ``2``, …"""
