@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks.calibration.measure import Case, Errors, Power
 from seqarena.errors import InputError
-from seqarena.plots.style import BLUE, MIST, SOFT, picture
+from seqarena.plots.colours import BLUE, MIST, SOFT
+from seqarena.plots.style import picture
 
 HEADINGS = (
     "variants",

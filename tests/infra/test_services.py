@@ -30,7 +30,7 @@ def ledger_of(project: Project, name: str) -> Ledger:
 
 
 def test_the_server_shows_what_the_ledger_holds(
-    project: Project, services: Services, tmp_path: Path
+    project: Project, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "warning" not in project.first
     assert not (project.root / "mlflow.db").exists()
@@ -39,6 +39,7 @@ def test_the_server_shows_what_the_ledger_holds(
     shown, records = picture(services.mlflow, "reviews"), ledger.runs()
     assert shown.keys() == records.keys() and len(records) > 4
     rebuilt = f"sqlite:///{tmp_path / 'rebuilt.db'}"
+    monkeypatch.chdir(project.root)
     sync(project.root / "results", ["reviews"], rebuilt)
     assert shown == picture(rebuilt, "reviews")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from seqarena.search.records import Records
 from seqarena.search.worker import Worker
 from seqarena.tasks import task_for
 from seqarena.tracking import hardware
-from seqarena.tracking.environment import installed, processor
+from seqarena.tracking.environment import environment, installed, processor
 from seqarena.tracking.lineage import lineage_of, requirements_in
 from seqarena.tracking.recorder import recorder_for
 
@@ -33,15 +33,17 @@ def toy(
     prepared: dict[str, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> ResolvedExperiment:
+) -> Iterator[ResolvedExperiment]:
     """An experiment in a project outside of git."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEQARENA_FOLLOWED", "1 0.0")
     monkeypatch.setattr("seqarena.tracking.recorder.end_with", lambda _: None)
+    environment.cache_clear()  # of another folder
     found = ResolvedExperiment("toy", experiment("audio", ("gru",)))
     found.prepared.parent.mkdir(parents=True)
     found.prepared.symlink_to(prepared["audio"])
-    return found
+    yield found
+    environment.cache_clear()
 
 
 def records_of(toy: ResolvedExperiment, recorder: object) -> Records:
