@@ -29,8 +29,7 @@ from seqarena.evaluation.scoring import (
 )
 from seqarena.evaluation.searches import show_searches
 from seqarena.evaluation.summarise import Outcome, headline, summarised
-from seqarena.evaluation.table import FILE as TABLE
-from seqarena.evaluation.table import write_table
+from seqarena.evaluation.tables import VARIANTS, write_tables
 from seqarena.evaluation.tuning_record import FILE as TUNING
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.experiments import ResolvedExperiment
@@ -41,7 +40,7 @@ from seqarena.figures.gradients import draw_gradients
 from seqarena.figures.lengths import draw_lengths
 from seqarena.figures.pool import PlotPool
 from seqarena.figures.transitions import transitions_of
-from seqarena.files import new_folder, write_csv
+from seqarena.files import new_folder
 from seqarena.plots.costs import costs
 from seqarena.plots.pairs import pairs
 from seqarena.plots.results import learning_curves, scores
@@ -52,7 +51,7 @@ from seqarena.tasks import AnyTask, task_for
 from seqarena.tracking.champions import BEST, Contender, last_crowning
 from seqarena.tracking.recorder import Recorder
 
-GROUNDS = ("summary.json", "comparison.json", TUNING)  # of a verdict, that its run shows
+GROUNDS = (VARIANTS, "summary.json", "comparison.json", TUNING)  # of a verdict, that its run shows
 DRAWN = 4  # examples of the test split that each first final is drawn on
 
 
@@ -61,8 +60,8 @@ def evaluate_finals(
 ) -> Summary:
     """Test every final and baseline; write the results of the experiment and return its summary.
 
-    Writes ``summary.json``, ``comparison.json``, ``tuning.json``, ``scores.csv``, ``curves.csv``,
-    ``plots/`` and ``finals/`` under ``results/<experiment>``.
+    Writes ``summary.json``, ``comparison.json``, ``tuning.json``, ``variants.csv``,
+    ``scores.csv``, ``curves.csv``, ``plots/`` and ``finals/`` under ``results/<experiment>``.
     """
     torch.set_num_threads(plot_pool.threads_left)
     evaluation = Evaluation(experiment, recorder, plot_pool)
@@ -83,9 +82,10 @@ def evaluate_finals(
             plot_pool.wait()
             pictures = [plots / path.name for path in sorted(partial.iterdir())]
             evaluation.show_first(drawings, partial)
-        table = experiment.results / TABLE
-        write_table(table, summary, comparison, tuning)
-        evaluation.record(run, summary, comparison, [*pictures, table])
+        finals = _all(evaluation.finals)
+        write_tables(experiment.results, finals, summary, comparison, tuning)
+        evaluation.record_finals(summary)
+        evaluation.record(run, summary, comparison, pictures)
         recorder.mark_current({run}, "verdict")
     return summary
 
@@ -231,7 +231,7 @@ class Evaluation:
         return comparison, summary
 
     def draw(self, summary: Summary, comparison: Comparison, plots: Path) -> None:
-        """Have the comparison and the curves drawn; list the scores beside them."""
+        """Have the comparison and the curves drawn."""
         metric = self.experiment.config.metric
         curves = {
             variant: [list(final.curve) for final in group]
@@ -242,13 +242,6 @@ class Evaluation:
         if len(comparison.chances) > 1:
             self.plot_pool(pairs, summary, comparison, plots / "pairs.png")
         self.plot_pool(learning_curves, curves, metric, plots / "curves.png")
-        rows = (
-            [variant, number, value]
-            for variant, entry in summary.variants.items()
-            for number, value in enumerate(entry.values, start=1)
-        )
-        write_csv(self.experiment.results / "scores.csv", ["variant", "repetition", metric], rows)
-        write_curves(self.experiment.results / "curves.csv", _all(self.finals))
 
     def diagnose(
         self,
@@ -277,11 +270,25 @@ class Evaluation:
                 shutil.copyfile(path, plots / f"{name}.png")
 
     def record(self, run: str, summary: Summary, comparison: Comparison, files: list[Path]) -> None:
-        """Add to the finals' runs what is known of their variant, to the verdict's its grounds."""
+        """Add to the run of the verdict what it says and what it rests on."""
         ledger, results = self.recorder.ledger, self.experiment.results
-        metric = f"test_{summary.metric}"
+        for path in (*files, *(results / name for name in GROUNDS)):
+            ledger.artifact(run, path)
+        head, metric = headline(summary), f"test_{summary.metric}"
+        reached = {metric: head.score, f"{metric}_baseline": head.baseline_score}
+        ledger.metrics(run, 0, {name: v for name, v in reached.items() if v is not None})
+        data = self.recorder.tags["data.digest"]
+        contenders = {
+            variant: Contender(variant, final.run, data) for variant, final in self.best.items()
+        }
+        crowning = crowned(last_crowning(ledger), contenders, summary, comparison)
+        ledger.tag(run, {"description": summary.sentences, **crowning.tags})
+
+    def record_finals(self, summary: Summary) -> None:
+        """Add to the runs of finals what is known of their variant, to the first its pictures."""
+        ledger = self.recorder.ledger
         for variant, group in self.finals.items():
-            for path in sorted((results / "finals" / _name(group[0])).iterdir()):
+            for path in sorted((self.experiment.results / "finals" / _name(group[0])).iterdir()):
                 ledger.artifact(group[0].run, path)
             known = summary.variants[variant]
             values = {
@@ -291,29 +298,6 @@ class Evaluation:
             }
             for final in group:
                 ledger.metrics(final.run, final.best_epoch, values)
-        for path in (*files, *(results / name for name in GROUNDS)):
-            ledger.artifact(run, path)
-        head = headline(summary)
-        reached = {metric: head.score}
-        if head.baseline_score is not None:
-            reached[f"{metric}_baseline"] = head.baseline_score
-        ledger.metrics(run, 0, reached)
-        data = self.recorder.tags["data.digest"]
-        contenders = {
-            variant: Contender(variant, final.run, data) for variant, final in self.best.items()
-        }
-        crowning = crowned(last_crowning(ledger), contenders, summary, comparison)
-        ledger.tag(run, {"description": summary.sentences, **crowning.tags})
-
-
-def write_curves(path: Path, finals: list[Final]) -> None:
-    """Write the metric on valid of each epoch of some finals."""
-    rows = (
-        [final.variant, final.repetition, epoch, value]
-        for final in finals
-        for epoch, value in final.curve
-    )
-    write_csv(path, ["variant", "repetition", "epoch", "value"], rows)
 
 
 def _all(finals: dict[str, list[Final]]) -> list[Final]:

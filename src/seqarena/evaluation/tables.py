@@ -1,18 +1,43 @@
-"""variants.csv: every number by variant in one table, which MLflow shows with the verdict."""
+"""The results of an experiment as CSV tables, for DVC, MLflow, the report and other tools."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.files import write_csv
 from seqarena.records import Comparison, Summary
+from seqarena.runs import Final
 
-FILE = "variants.csv"
+VARIANTS = "variants.csv"
 
 
-def write_table(path: Path, summary: Summary, comparison: Comparison, tuning: Tuning) -> None:
-    """Write a row per variant, best first, then one per baseline."""
+def write_tables(
+    results: Path,
+    finals: Iterable[Final],
+    summary: Summary,
+    comparison: Comparison,
+    tuning: Tuning,
+) -> None:
+    """Write ``variants.csv``, ``scores.csv`` and ``curves.csv``."""
+    _write_variants(results / VARIANTS, summary, comparison, tuning)
+    scores = (
+        [variant, number, value]
+        for variant, entry in summary.variants.items()
+        for number, value in enumerate(entry.values, start=1)
+    )
+    write_csv(results / "scores.csv", ["variant", "repetition", "value"], scores)
+    curves = (
+        [final.variant, final.repetition, epoch, value]
+        for final in finals
+        for epoch, value in final.curve
+    )
+    write_csv(results / "curves.csv", ["variant", "repetition", "epoch", "value"], curves)
+
+
+def _write_variants(path: Path, summary: Summary, comparison: Comparison, tuning: Tuning) -> None:
+    """Write every number by variant: a row for each, best first, then one per baseline."""
     header = [
         "competitor",
         f"test_{summary.metric}",
