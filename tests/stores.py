@@ -16,6 +16,7 @@ from mlflow import MlflowClient, artifacts
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 
 TIMES = re.compile(r"^(utc_time_created|mlflow_version|model_size_bytes):.*$", re.MULTILINE)
+DRAWN = re.compile(r"\+timestamp\+\d+\+[0-9a-f-]{36}")  # in how MLflow calls a logged image
 Names = dict[str, str]  # an id that MLflow gave -> what it stands for in any store
 
 
@@ -138,7 +139,8 @@ def _files(uri: str, place: str, names: Names) -> dict[str, str]:
         local = artifacts.download_artifacts(artifact_uri=place, dst_path=folder, tracking_uri=uri)
         root = Path(local)
         paths = sorted(path for path in root.rglob("*") if path.is_file())
-        return {path.relative_to(root).as_posix(): _digest(path, names) for path in paths}
+        named = {DRAWN.sub("", path.relative_to(root).as_posix()): path for path in paths}
+        return {name: _digest(path, names) for name, path in named.items()}
 
 
 def _digest(path: Path, names: Names) -> str:
