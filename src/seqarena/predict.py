@@ -20,7 +20,6 @@ from seqarena.models.model import SequenceModel
 from seqarena.tasks import task_for
 
 BATCH = 64
-CPU = torch.device("cpu")
 PARTS = ("weights.safetensors", "spec.json", "model.json")
 DIGESTS = "digests.json"  # sha256 of each part
 
@@ -30,12 +29,13 @@ class Predictor:
 
     The folder holds ``weights.safetensors``, ``spec.json`` and ``model.json`` (experiment, task,
     variant, hyperparameters, seed), and their digests: no pickle, nothing that runs code when
-    read. It answers on `device`. Raises `InputError` naming the file that is not what was saved.
+    read. It answers on a `device`, the CPU by default. Raises `InputError` naming the file that is
+    not what was saved.
     """
 
-    def __init__(self, folder: Path, device: torch.device = CPU) -> None:
+    def __init__(self, folder: Path, device: torch.device | None = None) -> None:
         _check_digests(folder)
-        self.device = device
+        self.device = device or torch.device("cpu")
         self.about: dict[str, Any] = read_json(folder / "model.json")
         self.spec: DataSpec = read_spec(folder / "spec.json")
         self.task = task_for(self.about["task"])
@@ -43,7 +43,7 @@ class Predictor:
             self.about["variant"], self.spec, self.about["hyperparameters"]
         )
         self.model.load_state_dict(load_file(folder / "weights.safetensors"))
-        self.model.to(device).eval()
+        self.model.to(self.device).eval()
 
     def predict(
         self,

@@ -15,6 +15,8 @@ from seqarena.errors import InputError, unknown
 from seqarena.files import new_file
 
 if TYPE_CHECKING:
+    import torch
+
     from seqarena.cli.answers import Answer
     from seqarena.data.modalities.base import Input
     from seqarena.predict import Predictor
@@ -45,10 +47,11 @@ def predict(
     from seqarena.cli.answers import answered, strictly, write_table
     from seqarena.data.modalities import modality
     from seqarena.datasets.own.asked import as_raw
+    from seqarena.device import default_device
     from seqarena.experiments import load
 
     way = decoding_of(**decoding)
-    predictor = load_best(experiment, variant)
+    predictor = load_best(experiment, variant, default_device())
     if attention is not None:
         _expect_attention(predictor)
     own, kind = load(experiment).config.own, predictor.spec.modality
@@ -104,9 +107,13 @@ def generate(
         show(rows, predictor, output)
 
 
-def load_best(experiment: str, variant: str | None) -> Predictor:
-    """Load the model: of the variant asked for or the best one, its best repetition on valid."""
-    from seqarena.device import default_device
+def load_best(
+    experiment: str, variant: str | None, device: torch.device | None = None
+) -> Predictor:
+    """Load the model: of the variant asked for or the best one, its best repetition on valid.
+
+    It answers on the CPU where no device is named.
+    """
     from seqarena.evaluation.champion import best_final
     from seqarena.experiments import load
     from seqarena.predict import Predictor
@@ -115,7 +122,6 @@ def load_best(experiment: str, variant: str | None) -> Predictor:
     from seqarena.tasks import task_for
 
     found = load(experiment)
-    device = default_device()
     finals, comparison = found.models / "finals.json", found.results / "comparison.json"
     for path in (finals, comparison):
         if not path.is_file():

@@ -45,8 +45,7 @@ class Scorer(Member):
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
                 (Path(folder) / name).write_bytes(content)
-            predictor = Predictor(Path(folder))
-        predictor.model.to(self.device)
+            predictor = Predictor(Path(folder), self.device)
         return test_model(predictor, self.prepared, self.config, self.groups, self.drawn)
 
 
