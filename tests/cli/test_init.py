@@ -74,6 +74,13 @@ def test_a_project_within_a_repository_keeps_to_its_folder(tmp_path: Path) -> No
     assert Path("study/README.md").read_text() == "mine\n"
 
 
+def test_a_project_in_an_ignored_folder_has_a_repository_of_its_own() -> None:
+    subprocess.run(["git", "init", "--quiet", "."], check=True)
+    Path(".gitignore").write_text("build\n")
+    run("init", "build/study")
+    assert Path("build/study/.git").is_dir() and Path("build/study/.dvc").is_dir()
+
+
 def test_another_version_than_the_project_names_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 import seqarena
+from seqarena.cli.dvc import reason_in
 from seqarena.cli.project import PINNED
 from seqarena.errors import InputError, RunError
 
@@ -101,21 +102,28 @@ def _without_experiments(text: str) -> str:
 
 
 def _under_version_control(folder: Path) -> None:
-    inside = subprocess.run(
-        ["git", "rev-parse", "--show-toplevel"], cwd=folder, capture_output=True, text=True
-    )
-    if inside.returncode:
+    """Begin DVC in the repository around a folder, or in one of its own.
+
+    What the one around ignores is not its own.
+    """
+    top = _asked("rev-parse", "--show-toplevel", folder=folder)
+    if not top or _asked("check-ignore", ".", folder=folder):
         _done(["git", "init", "--quiet"], folder)
-        subfolder = []
-    else:
-        subfolder = [] if Path(inside.stdout.strip()) == folder.resolve() else ["--subdir"]
+        top = str(folder.resolve())
+    subfolder = [] if Path(top) == folder.resolve() else ["--subdir"]
     _done([sys.executable, "-m", "dvc", "init", "--quiet", *subfolder], folder)
     for option in ("analytics", "check_update", "autostage"):
         command = [sys.executable, "-m", "dvc", "config", f"core.{option}", "false"]
         _done(command, folder)
 
 
+def _asked(*question: str, folder: Path) -> str:
+    """Return what git answers, nothing where it does not know."""
+    done = subprocess.run(["git", *question], cwd=folder, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def _done(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        raise RunError(f"{' '.join(command)}: {done.stderr.strip().splitlines()[-1]}")
+        raise RunError(f"{' '.join(command)}: {reason_in(done.stdout + done.stderr)}")
