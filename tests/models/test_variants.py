@@ -141,6 +141,28 @@ def test_its_space_holds_all_that_building_needs(
         assert output.logits.shape == (2, 2)
 
 
+CAUSAL = [name for name, variant in VARIANTS.items() if variant.context == "causal"]
+
+
+@pytest.mark.parametrize("variant", [n for n in CAUSAL if "music" in VARIANTS[n].modalities])
+@pytest.mark.parametrize("sizes", [(7, 5), (1,) * 12, (3, 1, 8)])
+def test_windows_and_single_steps_come_to_what_the_whole_does(
+    variant: str, sizes: tuple[int, ...], specs: dict[str, DataSpec], hyperparameters: Choose
+) -> None:
+    """A window goes on from the state after the one before: training and generating rest on it."""
+    spec = specs["music"]
+    model = build(variant, spec, hyperparameters)
+    batch, state, found = collate(sequences(spec, (12, 12, 12))), None, []
+    with torch.no_grad():
+        whole = model.encode(batch).states
+        for window in batch.inputs.split(sizes, dim=1):
+            lengths = torch.full_like(batch.lengths, window.shape[1])
+            encoded = model.encode(batch._replace(inputs=window, lengths=lengths), state)
+            state = encoded.state
+            found.append(encoded.states)
+    torch.testing.assert_close(torch.cat(found, dim=1), whole, rtol=1e-4, atol=1e-5)
+
+
 def test_order_matters_to_the_recurrent_ones(
     specs: dict[str, DataSpec], hyperparameters: Choose
 ) -> None:

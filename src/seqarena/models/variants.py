@@ -16,8 +16,12 @@ from seqarena.models.attention import ATTENTIONS
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.linear_recurrence import KINDS, linear_recurrence
+from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
+from seqarena.models.state_space import state_space
+from seqarena.models.tcn import tcn
 from seqarena.models.transformer import transformer
 from seqarena.models.variant import BuildHead, Variant, assemble, frontend_of
 from seqarena.registry import Registry
@@ -77,6 +81,7 @@ CONV_LSTM = Variant(
 ENTRIES: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp, context="pooled"),
     "conv1d": Variant(encoder=conv1d, context="full", space=KERNEL),
+    "tcn": Variant(encoder=tcn, space={"kernel": [3, 5, 7]}),
     "bag": BAG,
     "bag_attention": attending(BAG),
     "rnn": Variant(encoder=partial(recurrent, kind="rnn"), decoder="rnn"),
@@ -91,6 +96,9 @@ ENTRIES: dict[str, Variant] = {
     "stacked_lstm": replace(LSTM, space=DEEP),
     "residual_lstm": Variant(encoder=partial(recurrent, kind="lstm", residual=True), space=DEEP),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
+    **{kind: Variant(encoder=partial(linear_recurrence, kind=kind), space=DEEP) for kind in KINDS},
+    "mlstm": Variant(encoder=matrix_lstm, space=DEEP),
+    "mamba2": Variant(encoder=state_space, space=DEEP),
     "lstm_ctc": replace(LSTM, decoder="ctc"),
     "bilstm_ctc": replace(BILSTM, decoder="ctc"),
     "stacked_bilstm_ctc": replace(STACKED_BILSTM, decoder="ctc"),
