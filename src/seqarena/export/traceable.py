@@ -168,7 +168,7 @@ class _Stepwise(CausalLayer):
     """A layer that is computed for all steps at once, in chunks of them: step by step."""
 
     def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        step = _Step(self, super().forward)
+        step = _Step(self, super().forward)  # type: ignore[safe-super]  # of the layer's own class
         (outputs,) = walked(step, tuple(state), x.transpose(0, 1))
         return outputs.transpose(0, 1), state
 
