@@ -56,7 +56,7 @@ def test_gates_near_zero_over_ten_thousand_steps_stay_finite() -> None:
     torch.manual_seed(0)
     a, b = torch.rand(1, 10_000, 2) * 1e-3, torch.randn(1, 10_000, 2)
     a.requires_grad_()
-    states = scan(a, b)
+    states = scan(a, b, torch.zeros(1, 2))
     states.square().mean().backward()
     assert states.isfinite().all() and a.grad is not None and a.grad.isfinite().all()
     torch.testing.assert_close(states, step_by_step(a, b, torch.zeros(1, 2)))
@@ -120,4 +120,6 @@ def test_the_linear_recurrent_unit_is_its_formula() -> None:
     for step in x.unbind(1):
         state = eigenvalues * state + layer.scale.exp() * (step.to(into) @ into.T)
         wanted.append((state @ out.T).real + layer.skip * step)
-    torch.testing.assert_close(layer(x)[0], torch.stack(wanted, dim=1), rtol=1e-4, atol=1e-5)
+    found, states = layer(x, layer.initial_state(x))
+    torch.testing.assert_close(found, torch.stack(wanted, dim=1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(torch.view_as_complex(states[:, -1].contiguous()), state)

@@ -37,7 +37,7 @@ def test_a_block_is_its_formula() -> None:
     x = torch.randn(2, 11, 3)
     found, _ = model(x, torch.tensor([11, 11]))
     h = x.transpose(1, 2)
-    for level, block in enumerate(model.blocks):
+    for level, block in enumerate(model.layers):
         inner = h
         for layer in (block.first.conv, block.second.conv):
             g, v = layer.parametrizations.weight.original0, layer.parametrizations.weight.original1

@@ -7,7 +7,7 @@ a node of the graph that walks whatever it is given.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
@@ -19,10 +19,14 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from seqarena.models.attention import Attention, Memory, Past
+from seqarena.models.causal_layers import CausalLayer, CausalLayers
 from seqarena.models.cells import Cell, State
 from seqarena.models.frontends import Patches
+from seqarena.models.linear_recurrence import LRU, GatedRecurrence
+from seqarena.models.matrix_lstm import MatrixLSTM
 from seqarena.models.recurrent import Fused, Unrolled
 from seqarena.models.recurrent_encoders import ConvRecurrentEncoder, RecurrentEncoder
+from seqarena.models.state_space import StateSpace
 
 Model = TypeVar("Model", bound=nn.Module)
 # Of the gates of torch.nn, by their place there: the order in which ONNX has them.
@@ -160,6 +164,50 @@ def walked(step: nn.Module, state: State, steps: Tensor, fixed: State = ()) -> t
     return tuple(found[len(state) :])
 
 
+class _Stepwise(CausalLayer):
+    """A layer that is computed for all steps at once, in chunks of them: step by step."""
+
+    def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        step = _Step(self, super().forward)  # type: ignore[safe-super]  # of the layer's own class
+        (outputs,) = walked(step, tuple(state), x.transpose(0, 1))
+        return outputs.transpose(0, 1), state
+
+
+class _Step(nn.Module):
+    """One step of a layer."""
+
+    def __init__(self, layer: CausalLayer, run: Callable[..., tuple[Tensor, State]]) -> None:
+        super().__init__()
+        self.layer, self.run = layer, run
+
+    def forward(self, now: Tensor, before: State) -> tuple[State, State]:
+        output, after = self.run(now[:, None], before, None)
+        return tuple(after), (output.squeeze(1),)
+
+
+class _RealLRU(LRU):
+    """One step in real numbers: ONNX has no complex ones."""
+
+    def _run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        radii, angles = torch.exp(-self.nu.exp()), self.theta.exp()
+        real, imaginary = radii * angles.cos(), radii * angles.sin()
+        turned = [
+            real * state[..., 0] - imaginary * state[..., 1],
+            real * state[..., 1] + imaginary * state[..., 0],
+        ]
+        added = self.inputs(x[:, 0]).unflatten(-1, (2, -1)).transpose(1, 2)
+        states = (torch.stack(turned, dim=-1) + added * self.scale.exp()[:, None])[:, None]
+        return self.read(states, x), states
+
+
+class _Causal(CausalLayers):
+    """Layers that take all batches for whole ones: no step reads what stands in padding after."""
+
+    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        states, _ = self.run(features, None, None)
+        return states, None
+
+
 class _Recurrence(RecurrentEncoder):
     """An encoder that takes all batches for ragged: which are is known only when it runs."""
 
@@ -200,6 +248,11 @@ FORMS: dict[type[nn.Module], type[nn.Module]] = {
     Attention: _Lookback,
     RecurrentEncoder: _Recurrence,
     ConvRecurrentEncoder: _ImageRecurrence,
+    CausalLayers: _Causal,
+    GatedRecurrence: _Stepwise,
+    MatrixLSTM: _Stepwise,
+    StateSpace: _Stepwise,
+    LRU: _RealLRU,
     Patches: _PaddedPatches,
 }
 

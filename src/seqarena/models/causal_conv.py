@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class CausalConv(nn.Module):
     """A convolution over ``(B, C, T)`` whose output at a step depends on no later one.
 
-    Its state are the inputs ``(B, C, P)`` of the last `reach` steps, from which a window goes on.
+    Its state are the inputs ``(B, C, P)`` of the last `reach` steps, from which a window goes on;
+    before the first step they are zeros.
     """
 
     def __init__(self, conv: nn.Conv1d) -> None:
@@ -19,14 +19,16 @@ class CausalConv(nn.Module):
         self.reach = (kernel - 1) * dilation
         self.conv = conv
 
-    def forward(
-        self, x: Tensor, before: Tensor | None, lengths: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def initial_state(self, x: Tensor) -> Tensor:
+        """Return the state before the first step; `x` ``(B, *)`` is of its kind."""
+        return x.new_zeros(len(x), self.conv.in_channels, self.reach)
+
+    def forward(self, x: Tensor, state: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Convolve, and return the state after each sequence's own last step.
 
-        `lengths` ``(B,)`` say which that is, None for the last of all.
+        `lengths` ``(B,)`` say which that is, None where it is the last of all.
         """
-        seen = F.pad(x, (self.reach, 0)) if before is None else torch.cat([before, x], dim=2)
+        seen = torch.cat([state, x], dim=2)
         return self.conv(seen), self._last(seen, lengths)
 
     def _last(self, seen: Tensor, lengths: Tensor | None) -> Tensor:

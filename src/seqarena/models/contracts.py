@@ -79,7 +79,9 @@ def _future(model: SequenceModel, batch: Batch) -> str | None:
 
 def _untrained(model: SequenceModel, batch: Batch) -> str | None:
     encoded = model.encode(batch)
-    (encoded.states.square().sum() + encoded.summary.square().sum()).backward()
+    total = encoded.states.square().sum() + encoded.summary.square().sum()
+    if total.requires_grad:  # an encoder may leave all that is learned to the head
+        total.backward()
     for name, parameter in model.encoder.named_parameters():
         if parameter.grad is None or not parameter.grad.any():
             return f"its parameter '{name}' has no gradient, so that it never learns"

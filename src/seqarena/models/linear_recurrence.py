@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqarena.models.causal_layers import CausalLayer, at_ends, residual_layers
+from seqarena.models.cells import State
+from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
-from seqarena.models.residual_layers import Layer, ResidualLayers
 from seqarena.models.scan import scan
 
 
 class LinearRecurrence(nn.Module, ABC):
-    """A recurrence ``h_t = a_t * h_(t-1) + b_t`` over ``(B, T, width)``."""
+    """A recurrence ``h_t = a_t * h_(t-1) + b_t`` over ``(B, T, width)``, which starts from 0."""
+
+    def initial_state(self, x: Tensor) -> Tensor:
+        """Return the state before the first step of ``(B, T, width)``."""
+        return torch.zeros_like(x[:, 0])
 
     @abstractmethod
     def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `a` and `b` of every step, ``(B, T, states)`` or what is broadcast to it."""
+        """Return `a` and `b` of every step, ``(B, T, width)`` or what is broadcast to it."""
 
-    def read(self, states: Tensor, x: Tensor) -> Tensor:
-        """Return what the layer says ``(B, T, width)``, by its states and its inputs."""
-        return states
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs ``(B, T, width)``, and the states ``(B, T, *)`` after each step."""
+        return in_float32(self._run, x, state)
 
-    def forward(self, x: Tensor, before: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the outputs ``(B, T, width)`` and all states ``(B, T, states)``."""
-        return in_float32(self._run, x, before)
-
-    def _run(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        states = scan(*self.terms(x), before)
-        return self.read(states, x), states
+    def _run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        states = scan(*self.terms(x), state)
+        return states, states
 
 
 class MinGRU(LinearRecurrence):
@@ -66,7 +67,8 @@ class LRU(LinearRecurrence):
     """The linear recurrent unit (Orvieto et al. 2023): a diagonal of complex numbers below 1.
 
     Its eigenvalues are ``exp(-exp(nu) + i exp(theta))`` (section 3.3), drawn on a ring (lemma 3.2),
-    and its inputs are scaled by ``sqrt(1 - |eigenvalue|^2)`` (section 3.4).
+    and its inputs are scaled by ``sqrt(1 - |eigenvalue|^2)`` (section 3.4). Its state is told as
+    real and imaginary parts ``(B, width, 2)``: what casts states knows of no complex ones.
     """
 
     RING = (0.5, 0.999)  # radii
@@ -81,14 +83,25 @@ class LRU(LinearRecurrence):
         self.inputs = nn.Linear(width, 2 * width, bias=False)
         self.outputs = nn.Linear(2 * width, width, bias=False)
         self.skip = nn.Parameter(torch.randn(width))
+        nn.init.normal_(self.inputs.weight, std=(2 * width) ** -0.5)
+        nn.init.normal_(self.outputs.weight, std=width**-0.5)
+
+    def initial_state(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, 0])[..., None].repeat(1, 1, 2)
 
     def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         eigenvalues = torch.polar(torch.exp(-self.nu.exp()), self.theta.exp())
         real, imaginary = self.inputs(x).chunk(2, dim=-1)
         return eigenvalues, torch.complex(real, imaginary) * self.scale.exp()
 
+    def _run(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        states = torch.view_as_real(scan(*self.terms(x), torch.view_as_complex(state)))
+        return self.read(states, x), states
+
     def read(self, states: Tensor, x: Tensor) -> Tensor:
-        found: Tensor = self.outputs(torch.cat([states.real, -states.imag], dim=-1))
+        """Return the real part of the outputs, by states ``(B, T, width, 2)`` and inputs."""
+        real, imaginary = states.unbind(-1)
+        found: Tensor = self.outputs(torch.cat([real, -imaginary], dim=-1))
         return found + self.skip * x
 
 
@@ -97,7 +110,7 @@ def positive(x: Tensor) -> Tensor:
     return torch.where(x >= 0, x + 0.5, torch.sigmoid(x))
 
 
-class GatedRecurrence(Layer):
+class GatedRecurrence(CausalLayer):
     """A linear recurrence and a gated linear unit (Orvieto et al. 2023, figure 1)."""
 
     def __init__(self, width: int, recurrence: LinearRecurrence) -> None:
@@ -105,11 +118,13 @@ class GatedRecurrence(Layer):
         self.recurrence = recurrence
         self.gated = nn.Linear(width, 2 * width)
 
-    def forward(self, x: Tensor, before: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        found, states = self.recurrence(x, before)
-        rows = torch.arange(len(x), device=x.device)
-        last = states[:, -1] if lengths is None else states[rows, lengths - 1]
-        return F.glu(self.gated(found), dim=-1), last
+    def initial_state(self, x: Tensor) -> State:
+        return (self.recurrence.initial_state(x),)
+
+    def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        found, states = self.recurrence(x, *state)
+        last = states[:, -1] if lengths is None else at_ends(states, lengths)
+        return F.glu(self.gated(found), dim=-1), (last,)
 
 
 KINDS: dict[str, type[MinGRU] | type[MinLSTM] | type[LRU]] = {
@@ -121,8 +136,8 @@ KINDS: dict[str, type[MinGRU] | type[MinLSTM] | type[LRU]] = {
 
 def linear_recurrence(
     shape: tuple[int, ...], steps: int, h: Hyperparameters, *, kind: str
-) -> ResidualLayers:
+) -> Encoder:
     """Build layers of one kind; the depth is the hyperparameter `layers`."""
     width = h["width"]
     layers = [GatedRecurrence(width, KINDS[kind](width)) for _ in range(h["layers"])]
-    return ResidualLayers(shape[0], width, layers, h["dropout"])
+    return residual_layers(shape[0], width, layers, h["dropout"])

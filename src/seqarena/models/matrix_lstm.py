@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
+from seqarena.models.causal_layers import CausalLayer, residual_layers
+from seqarena.models.cells import State
+from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
-from seqarena.models.residual_layers import Layer, ResidualLayers
 
-CHANNELS = 16  # of a head
+HEADS = 4  # at most,
+CHANNELS = 16  # each of so many at least: the norm of a head of two would leave it two signs
 CHUNK = 64  # steps that are multiplied as one matrix
-OPEN = 3.0  # the forget gates' bias at the start: 0.95 of a state is kept
+OPEN = (3.0, 6.0)  # biases of the forget gates at the start, head by head: 0.95 to 0.998 is kept
 
 
 class Memory(NamedTuple):
@@ -27,25 +30,35 @@ class Memory(NamedTuple):
     level: Tensor  # (B, H)
 
 
-class MatrixLSTM(Layer):
-    """Equations 19 to 27 of the paper, with a norm of each head and a projection after."""
+class MatrixLSTM(CausalLayer):
+    """Equations 19 to 27 of the paper, with a norm of each head and a projection after.
+
+    Gates start as in the authors' code: they read nothing yet, and forget at a rate of each head.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.heads = max(1, width // CHANNELS)
-        self.inputs = nn.Linear(width, 4 * width)  # queries, keys, values, output gates
-        self.gates = nn.Linear(
-            width, 2 * self.heads
-        )  # input and forget gates, before exp and sigmoid
+        self.heads = min(HEADS, max(1, width // CHANNELS))
+        self.channels = round(width / self.heads)
+        inner = self.heads * self.channels
+        self.inputs = nn.Linear(width, 4 * inner)  # queries, keys, values, output gates
+        self.gates = nn.Linear(width, 2 * self.heads)  # input and forget, before exp and sigmoid
+        nn.init.zeros_(self.gates.weight)
         with torch.no_grad():
-            self.gates.bias.copy_(torch.tensor([0.0] * self.heads + [OPEN] * self.heads))
-        self.norm = nn.GroupNorm(self.heads, width)
-        self.outputs = nn.Linear(width, width)
+            add, keep = self.gates.bias.chunk(2)
+            add.zero_()
+            keep.copy_(torch.linspace(*OPEN, self.heads))
+        self.norm = nn.GroupNorm(self.heads, inner)
+        self.outputs = nn.Linear(inner, width)
 
-    def forward(self, x: Tensor, before: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        return in_float32(partial(self._run, lengths=lengths), x, before)
+    def initial_state(self, x: Tensor) -> State:
+        zeros = x.new_zeros(len(x), self.heads, self.channels)
+        return Memory(zeros[..., None] * zeros[..., None, :], zeros, zeros[..., 0])
 
-    def _run(self, x: Tensor, before: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        return in_float32(partial(self._run, lengths=lengths), x, state)
+
+    def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         *parts, gate = self.inputs(x).chunk(4, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         add, keep = self.gates(x).transpose(1, 2).chunk(2, dim=1)  # (B, H, T)
@@ -53,15 +66,14 @@ class MatrixLSTM(Layer):
         if lengths is not None:  # nothing is added, and all is kept
             padding = ~mask_of(lengths, x.shape[1])[:, None]
             add, keep = add.masked_fill(padding, -torch.inf), keep.masked_fill(padding, 0.0)
-        memory = _empty(key, value) if before is None else Memory(*before)
-        found = []
+        memory, found = Memory(*state), []
         chunks = (tensor.split(CHUNK, dim=2) for tensor in (query, key, value, add, keep))
         for q, k, v, i, f in zip(*chunks, strict=True):
             read, memory = attend(q, k, v, i, f, memory)
             found.append(read)
         heads = torch.cat(found, dim=2).transpose(1, 2).flatten(2)
         normed = self.norm(heads.flatten(0, 1)).view_as(heads)
-        return self.outputs(torch.sigmoid(gate) * normed), tuple(memory)
+        return self.outputs(torch.sigmoid(gate) * normed), memory
 
 
 def attend(
@@ -94,13 +106,7 @@ def attend(
     )
 
 
-def _empty(key: Tensor, value: Tensor) -> Memory:
-    rows, heads, _, size = key.shape
-    zeros = key.new_zeros(rows, heads, size)
-    return Memory(zeros[..., None] * value[:, :, :1], zeros, zeros[..., 0])
-
-
-def matrix_lstm(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> ResidualLayers:
+def matrix_lstm(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
     """Build layers of matrix LSTMs; the depth is the hyperparameter `layers`."""
     layers = [MatrixLSTM(h["width"]) for _ in range(h["layers"])]
-    return ResidualLayers(shape[0], h["width"], layers, h["dropout"])
+    return residual_layers(shape[0], h["width"], layers, h["dropout"])

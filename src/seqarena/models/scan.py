@@ -10,12 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def scan(a: Tensor, b: Tensor, before: Tensor | None = None) -> Tensor:
-    """Return all states ``(B, T, *)`` of the recurrence of `a` and `b`, real or complex.
+def scan(a: Tensor, b: Tensor, before: Tensor) -> Tensor:
+    """Return all states ``(B, T, *)`` of the recurrence of `a` and `b`, both real or both complex.
 
-    `a` is broadcast to `b` ``(B, T, *)``; `before` ``(B, *)`` is the state to start from, else 0.
+    `a` is broadcast to `b` ``(B, T, *)``; `before` ``(B, *)`` is the state to start from.
     """
-    before = torch.zeros_like(b[:, 0]) if before is None else before.to(b.dtype)
     states: Tensor = Scan.apply(a.expand_as(b), b, before)  # type: ignore[no-untyped-call]
     return states
 

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from seqarena.errors import InputError
 from seqarena.models.causal_conv import CausalConv
+from seqarena.models.causal_layers import CausalLayer, CausalLayers
+from seqarena.models.cells import State
 from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.initialization import before_relu
-from seqarena.models.recurrent_encoders import ragged
 
 DEEPEST = 10  # blocks: dilations of up to 512 steps
 
 
 def convolution(inputs: int, width: int, kernel: int, dilation: int) -> CausalConv:
-    """Build a dilated convolution whose weights have a length of their own."""
+    """Build a dilated convolution whose weights have a length of their own.
+
+    They start as torch draws them, as those of the authors' code do, whose own draw its weight norm
+    undoes. By He's draw a signal grows by half in each block (adding, 100 steps, 1,500 batches: an
+    error of 0.008, 0.003 with torch's).
+    """
     conv = CausalConv(nn.Conv1d(inputs, width, kernel, dilation=dilation))
-    weight_norm(before_relu(conv.conv))
+    weight_norm(conv.conv)
     return conv
 
 
-class ResidualBlock(nn.Module):
-    """Two causal convolutions beside a shortcut (figure 1 b of the paper)."""
+class ResidualBlock(CausalLayer):
+    """Two causal convolutions beside a shortcut (figure 1 b of the paper).
+
+    Its state are the inputs of both that the next step sees. Dropout is by element, as in the
+    authors' code, not by channel, as in their text.
+    """
 
     def __init__(self, inputs: int, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -36,36 +45,30 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Conv1d(inputs, width, 1) if inputs != width else nn.Identity()
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
-        first, second = (None, None) if state is None else state
+    def initial_state(self, x: Tensor) -> State:
+        return self.first.initial_state(x), self.second.initial_state(x)
+
+    def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        first, second = state
+        x = x.transpose(1, 2)
         inner, first = self.first(x, first, lengths)
         inner, second = self.second(self.dropout(torch.relu(inner)), second, lengths)
         inner = self.dropout(torch.relu(inner))
-        return torch.relu(inner + self.shortcut(x)), (first, second)
+        return torch.relu(inner + self.shortcut(x)).transpose(1, 2), (first, second)
 
 
-class TCN(Encoder):
-    """Residual blocks of doubling dilation; its state are the inputs that the next step sees."""
+class TCN(CausalLayers):
+    """Residual blocks of doubling dilation."""
 
     def __init__(self, inputs: int, width: int, kernel: int, blocks: int, dropout: float) -> None:
-        super().__init__()
-        self.width = width
-        self.receptive_field = receptive_field(kernel, blocks)
-        self.blocks = nn.ModuleList(
-            ResidualBlock(width if level else inputs, width, kernel, 1 << level, dropout)
-            for level in range(blocks)
+        sizes = [(width if level else inputs, 1 << level) for level in range(blocks)]
+        super().__init__(
+            width,
+            [ResidualBlock(size, width, kernel, dilation, dropout) for size, dilation in sizes],
+            first=nn.Identity(),
+            last=nn.Identity(),
         )
-
-    def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        x, ends = features.transpose(1, 2), ragged(lengths, features)
-        after = []
-        for block, before in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
-            x, new = block(x, before, ends)
-            after.append(new)
-        return x.transpose(1, 2), tuple(after)
-
-    def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        return states[torch.arange(len(states), device=states.device), lengths - 1]
+        self.receptive_field = receptive_field(kernel, blocks)
 
 
 def receptive_field(kernel: int, blocks: int) -> int:
@@ -80,6 +83,11 @@ def blocks_over(steps: int, kernel: int) -> int:
 
 
 def tcn(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
-    """Build a network as deep as the longest training sequence asks for."""
+    """Build a network as deep as the longest training sequence asks for.
+
+    Raises `InputError` for a kernel that sees no step but its own.
+    """
     kernel = h["kernel"]
+    if kernel == 1:
+        raise InputError("models.tcn: a kernel of 1 sees its own step alone; expected 3 or more")
     return TCN(shape[0], h["width"], kernel, blocks_over(steps, kernel), h["dropout"])

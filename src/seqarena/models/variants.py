@@ -17,6 +17,7 @@ from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
+from seqarena.models.lookback import dlinear, patch_tst
 from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
@@ -58,6 +59,7 @@ def attending(variant: Variant, attention: str = "additive") -> Variant:
 
 
 VIDEO = frozenset({"video"})
+SERIES = frozenset({"series"})
 UNORDERED = frozenset({"image", "text"})  # what a bag, of regions or of words, may encode
 DEEP = {"layers": [2, 3]}
 KERNEL = {"kernel": [3, 5]}
@@ -99,6 +101,16 @@ ENTRIES: dict[str, Variant] = {
     **{kind: Variant(encoder=partial(linear_recurrence, kind=kind), space=DEEP) for kind in KINDS},
     "mlstm": Variant(encoder=matrix_lstm, space=DEEP),
     "mamba2": Variant(encoder=state_space, space=DEEP),
+    "dlinear": Variant(
+        encoder=dlinear, context="pooled", modalities=SERIES, space={"smoothing": [13, 25, 49]}
+    ),
+    "patch_tst": Variant(
+        encoder=patch_tst,
+        context="pooled",
+        modalities=SERIES,
+        space={**DEEP, "heads": [2, 4]},
+        rate=0.2,
+    ),
     "lstm_ctc": replace(LSTM, decoder="ctc"),
     "bilstm_ctc": replace(BILSTM, decoder="ctc"),
     "stacked_bilstm_ctc": replace(STACKED_BILSTM, decoder="ctc"),
