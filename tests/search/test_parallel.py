@@ -83,6 +83,7 @@ def jobs(
     tiny(folder, "classification", specs["audio"], prepare)
     make_uneven(folder)
     config, *rest = trial_of(experiment, hyperparameters, "classification", "audio", 7, 0.0)
+    found["ema"] = config, folder, rest[0], {**rest[1], "ema": 0.9}, False
     for balance in BALANCES:
         found[balance] = balanced(config, balance), folder, *rest, False
     return found
@@ -122,7 +123,7 @@ def alone(job: Any) -> tuple[Training, list[Epoch]]:
     return training, list(training.epochs())
 
 
-@pytest.mark.parametrize("name", [*(f"{task} {kind}" for task, kind in ASKED), *BALANCES])
+@pytest.mark.parametrize("name", [*(f"{task} {kind}" for task, kind in ASKED), "ema", *BALANCES])
 def test_losses_and_weights_are_those_of_one_process(
     name: str, jobs: dict[str, Any], together: list[Any]
 ) -> None:

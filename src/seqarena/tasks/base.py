@@ -22,6 +22,7 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import Space
 from seqarena.models.model import SequenceModel
@@ -209,8 +210,10 @@ class StepTask(Task[Predicted, Scored]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        kind = self.head_type(variant)
-        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
+        dropout = hyperparameters["dropout"]
+        head = self.head_type(variant)(width, attention, self.outputs(spec), dropout)
+        head.output[0] = MASKS[hyperparameters.get("dropout_mask", STEP)](dropout)
+        return head
 
 
 def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:
