@@ -65,11 +65,13 @@ class Training:
         self.hyperparameters = hyperparameters
         self.metric = experiment.metric
         self.model = self.task.model(variant, self.spec, hyperparameters)
+        train = prepared.split("train")
+        self.model.count(train)
         self.model.to(self.device)
         self.parameters = count_parameters(self.model)
         self.valid = prepared.split("valid")
         self.batches = Batches(
-            prepared.split("train"),
+            train,
             protocol.batch_size,
             seed=seed,
             epoch_examples=protocol.epoch_examples,
@@ -139,6 +141,8 @@ class Training:
         )
 
     def _validate(self) -> tuple[float, dict[str, float]]:
+        batches = Batches(self.valid, self.protocol.batch_size).in_order()
+        self.model.weigh(batch for _, batch in moved(batches, self.device))
         return evaluate(
             self.model, self.task, self.valid, self.spec, self.protocol, [self.metric], self.group
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range, Scalar
 from seqarena.errors import InputError, unknown
-from seqarena.models import activation_penalty, tied, window_norm
+from seqarena.models import activation_penalty, interpolated, tied, window_norm
 from seqarena.models.dropout import MASKS
 from seqarena.models.frontends import FRONTENDS
 from seqarena.models.variants import STATE, VARIANTS, added_space
@@ -28,6 +28,7 @@ NAMES = {  # hyperparameters whose values are names
     "window_norm": window_norm.CHOICES,
     "dropout_mask": MASKS,
     "output_table": tied.CHOICES,
+    interpolated.MIXTURE: interpolated.CHOICES,
 }
 LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or more
     "learning_rate": (0.0, math.inf),

@@ -72,6 +72,7 @@ def test_even_classes_go_on_too(
 REGULARISED = [
     ("language_modelling", "text", {"recurrent_dropout": 0.3, "zoneout": 0.2}),
     ("language_modelling", "text", {"weight_dropout": 0.4, "token_dropout": 0.3}),
+    ("language_modelling", "text", {"activation_penalty": 1.0, "slowness_penalty": 1.0}),
     ("classification", "audio", {"ema": 0.9}),
 ]
 

@@ -16,6 +16,7 @@ from seqarena.models.attention import ATTENTIONS
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.interpolated import KNESER_NEY, MIXTURE
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
@@ -102,6 +103,9 @@ ENTRIES: dict[str, Variant] = {
     ),
     "peephole_lstm": replace(LSTM, encoder=partial(recurrent, kind="peephole_lstm")),
     "layer_norm_lstm": replace(LSTM, encoder=partial(recurrent, kind="layer_norm_lstm")),
+    "lstm_kneser_ney": replace(
+        LSTM, modalities=frozenset({"text"}), space={**STATE, MIXTURE: KNESER_NEY}
+    ),
     "stacked_lstm": deep(LSTM),
     "residual_lstm": replace(deep(LSTM), encoder=partial(recurrent, kind="lstm", residual=True)),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),

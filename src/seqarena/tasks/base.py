@@ -25,6 +25,7 @@ from seqarena.models.attention import Attention
 from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import Space
+from seqarena.models.interpolated import MIXTURE
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
 from seqarena.models.variant import Variant
@@ -32,6 +33,7 @@ from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
 
 NO_STEPS = "labels steps by a CRF, and no steps are labelled here"
+NO_NEXT = "takes in what a trigram says comes next, and nothing does here"
 Predicted = TypeVar("Predicted", bound=Output)
 
 
@@ -76,6 +78,8 @@ class Task(ABC, Generic[Predicted, Scored]):
         """Return why a variant does not fit this task, or None if it does."""
         if variant.crf:
             return NO_STEPS
+        if MIXTURE in variant.space:
+            return NO_NEXT
         if variant.decoder == "ctc":
             return "writes by CTC, and nothing is written here"
         return (

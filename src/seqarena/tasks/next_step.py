@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from seqarena.decode import Decoding
 from seqarena.models import activation_penalty
 from seqarena.models.activation_penalty import penalty
 from seqarena.models.hyperparameters import Space
+from seqarena.models.interpolated import KNESER_NEY, MIXTURE, NONE, Interpolated
 from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
@@ -106,7 +108,7 @@ class LanguageModelling(NextStep):
         "preference": Mean(SHARE, preferred, needs=RivalLikelihood),  # no baseline gives it
     }
     modalities = frozenset({"text"})
-    space: ClassVar[Space] = {**activation_penalty.SPACE, "output_table": OWN}
+    space: ClassVar[Space] = {**activation_penalty.SPACE, "output_table": OWN, MIXTURE: NONE}
 
     def model(
         self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
@@ -114,7 +116,17 @@ class LanguageModelling(NextStep):
         model = super().model(variant, spec, hyperparameters)
         if hyperparameters.get("output_table", OWN) == TIED:
             tie(model)
+        if hyperparameters.get(MIXTURE, NONE) == KNESER_NEY:
+            return Interpolated(model, self.outputs(spec))
         return model
+
+    def added_space(self, variant: Variant) -> Space:
+        """A variant may be an interpolated one whatever others are."""
+        return {name: variant.space.get(name, value) for name, value in self.space.items()}
+
+    def incompatibility(self, variant: Variant) -> str | None:
+        space = {name: value for name, value in variant.space.items() if name != MIXTURE}
+        return super().incompatibility(replace(variant, space=space))
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.vocabulary)
