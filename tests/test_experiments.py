@@ -17,7 +17,7 @@ from seqarena.config import experiment_names
 from seqarena.datasets import DATASETS, dataset
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment, load
-from seqarena.models.variants import VARIANTS, added_space
+from seqarena.models.variants import STATE, VARIANTS, added_space
 from seqarena.spaces import COMMON, smallest, space_of, suggest
 from seqarena.validation import resolved
 
@@ -157,8 +157,10 @@ def test_the_space_is_what_all_share_what_a_variant_adds_and_what_params_set(
     chosen = {"dropout": 0.3, "kernel": [7], "layers": 4}
     experiment = load("toy", write(tmp_path, space=chosen))
     gru, conv = (space_of(experiment.config, variant, "here") for variant in ("gru", "conv1d"))
-    assert gru == {**COMMON, "embedding": 64, "embedding_std": 0.1, "dropout": 0.3}
-    assert conv == {**gru, "kernel": [7]}
+    shared = {**COMMON, "embedding": 64, "embedding_std": 0.1, "dropout": 0.3}
+    off = {"ema": 0.0, "token_dropout": 0.0}
+    assert gru == {**shared, **off, **STATE}
+    assert conv == {**shared, **off, "kernel": [7]}
     assert resolved(experiment)["space"]["conv1d"]["kernel"] == [7]
 
 

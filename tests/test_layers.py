@@ -26,7 +26,7 @@ LAYERS = [
     {"predict", "spaces", "baselines", "datasets"},
     {"fit"},
     {"inference"},
-    {"tasks", "optimizer"},
+    {"tasks", "optimizer", "epochs"},
     {"models"},
     {"decode", "parallel"},
     {"data"},

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqarena.optimizer import AdamW
+from seqarena.optimizer import AdamW, Average
 
 
 def networks() -> list[nn.Module]:
@@ -45,6 +45,40 @@ def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
     used.sum().backward()
     optimizer.step()
     assert torch.equal(unused, torch.ones(2)) and not torch.equal(used, torch.ones(2))
+
+
+def test_an_average_follows_the_weights_and_stands_in_for_them() -> None:
+    network, _ = networks()
+    average = Average(network.parameters(), 0.5)
+    wanted = [p.detach().clone() for p in network.parameters()]
+    for update in range(12):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        average.update()
+        decay = min(0.5, (1 + update) / (10 + update))
+        wanted = [
+            decay * mean + (1 - decay) * p.detach()
+            for mean, p in zip(wanted, network.parameters(), strict=True)
+        ]
+    last = [p.detach().clone() for p in network.parameters()]
+    with average.in_place():
+        torch.testing.assert_close([p.detach() for p in network.parameters()], wanted)
+    assert all(torch.equal(p, q) for p, q in zip(network.parameters(), last, strict=True))
+    again = Average(network.parameters(), 0.5)
+    again.load_state_dict(average.state_dict())
+    assert again.updates == 12
+    torch.testing.assert_close(again.weights, wanted)
+
+
+def test_without_a_decay_nothing_is_averaged() -> None:
+    network, _ = networks()
+    average = Average(network.parameters(), 0.0)
+    average.update()
+    before = [p.detach().clone() for p in network.parameters()]
+    with average.in_place():
+        torch.testing.assert_close([p.detach() for p in network.parameters()], before)
+    assert average.weights == []
 
 
 def test_the_compiler_is_not_imported_for_it() -> None:

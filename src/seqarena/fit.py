@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,9 +18,10 @@ from seqarena.data.batches import Batch, Batches, moved, windows
 from seqarena.data.store import Prepared
 from seqarena.decode.stepper import change_all, index
 from seqarena.device import autocast, default_device, deterministic, keep_freed_memory
+from seqarena.epochs import Best, Epoch, Sums, is_finite
 from seqarena.inference import evaluate
 from seqarena.models.model import count_parameters
-from seqarena.optimizer import AdamW, warm_up_and_decay
+from seqarena.optimizer import AdamW, Average, warm_up_and_decay
 from seqarena.parallel import ALONE, Group
 from seqarena.tasks import task_for
 
@@ -30,39 +31,6 @@ if TYPE_CHECKING:  # so that a GPU machine with only torch can train
 SETTLING = 0.5  # of the highest learning rate: below it patience may end a training
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """The result of one epoch."""
-
-    epoch: int  # from 1
-    train_loss: float  # per term, of what is learned from: smoothed labels, weighted classes
-    valid_loss: float
-    scores: dict[str, float]  # on valid
-    learning_rate: float
-    gradient_norm: float  # mean over steps, before clipping
-    seconds: float  # training and validation
-    examples_per_second: float  # training alone
-    improved: bool
-    last: bool  # the budget or the patience is spent, or the loss is not finite
-
-    @property
-    def finite(self) -> bool:
-        """Whether it learned anything that a model may rest on."""
-        return is_finite(self.train_loss, self.valid_loss)
-
-    def values(self) -> dict[str, float]:
-        """Return the numbers worth a curve, by name."""
-        curves = {
-            "train_loss": self.train_loss,
-            "valid_loss": self.valid_loss,
-            "learning_rate": self.learning_rate,
-            "gradient_norm": self.gradient_norm,
-            "epoch_seconds": self.seconds,
-            "examples_per_second": self.examples_per_second,
-        }
-        return curves | {f"valid_{name}": value for name, value in self.scores.items()}
-
-
 class Learned(NamedTuple):
     """The result of one optimiser step."""
 
@@ -70,27 +38,6 @@ class Learned(NamedTuple):
     terms: Tensor  # of the loss
     norm: Tensor  # of the gradient, before clipping
     state: Any  # of the recurrence, where the steps that follow go on from it
-
-
-class Best(NamedTuple):
-    """The best validation so far and the weights that it belongs to."""
-
-    order: tuple[float, float]  # see `Bounds.order`
-    epoch: int
-    weights: dict[str, Tensor]
-
-
-@dataclass
-class Sums:
-    """What an epoch adds up while it is trained."""
-
-    loss: Tensor  # stays on the device: its value would be waited for
-    terms: Tensor
-    norm: Tensor
-    steps: int = 0
-    batches: int = 0
-    examples: int = 0
-    seconds: float = 0.0
 
 
 class Training:
@@ -118,11 +65,13 @@ class Training:
         self.hyperparameters = hyperparameters
         self.metric = experiment.metric
         self.model = self.task.model(variant, self.spec, hyperparameters)
+        train = prepared.split("train")
+        self.model.count(train)
         self.model.to(self.device)
         self.parameters = count_parameters(self.model)
         self.valid = prepared.split("valid")
         self.batches = Batches(
-            prepared.split("train"),
+            train,
             protocol.batch_size,
             seed=seed,
             epoch_examples=protocol.epoch_examples,
@@ -135,6 +84,7 @@ class Training:
             weight_decay=hyperparameters["weight_decay"],
             clip=protocol.clip,
         )
+        self.average = Average(self.model.parameters(), hyperparameters.get("ema", 0.0))
         if self.group.rank:  # the weights are the same in all, what dropout leaves out is not
             torch.manual_seed(int(np.random.default_rng([seed, self.group.rank]).integers(1 << 31)))
         self.autocast = autocast(self.device, protocol)
@@ -160,16 +110,15 @@ class Training:
             self.sums.seconds += time.perf_counter() - began
             return None
         trained = self.sums.seconds + time.perf_counter() - began
-        valid_loss, scores = evaluate(
-            self.model, self.task, self.valid, self.spec, self.protocol, [self.metric], self.group
-        )
         sums, self.sums = self.sums, self._nothing()
         train_loss = float(sums.loss) / float(sums.terms)
-        finite = is_finite(train_loss, valid_loss)
-        order = self.task.metrics[self.metric].bounds.order(scores[self.metric], valid_loss)
-        improved = finite and order > self.best.order
-        if improved:
-            self.best = Best(order, self.epoch, self._weights())
+        with self.average.in_place():
+            valid_loss, scores = self._validate()
+            finite = is_finite(train_loss, valid_loss)
+            order = self.task.metrics[self.metric].bounds.order(scores[self.metric], valid_loss)
+            improved = finite and order > self.best.order
+            if improved:
+                self.best = Best(order, self.epoch, self._weights())
         # A high rate hides what a low one will bring: until then there is no giving up.
         settling = self.optimizer.learning_rate < SETTLING * self.hyperparameters["learning_rate"]
         stands_still = self.epoch - self.best.epoch >= self.protocol.patience
@@ -191,6 +140,13 @@ class Training:
             self.ended,
         )
 
+    def _validate(self) -> tuple[float, dict[str, float]]:
+        batches = Batches(self.valid, self.protocol.batch_size).in_order()
+        self.model.weigh(batch for _, batch in moved(batches, self.device))
+        return evaluate(
+            self.model, self.task, self.valid, self.spec, self.protocol, [self.metric], self.group
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that a training of the same arguments needs to go on from here.
 
@@ -205,6 +161,7 @@ class Training:
             "best": tuple(self.best),
             "model": self._weights(),
             "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
             "generators": self.group.collect(torch.get_rng_state()),
             "gpu_generators": self.group.collect(
                 torch.cuda.get_rng_state(self.device) if on_gpu else None
@@ -219,6 +176,7 @@ class Training:
             setattr(self.sums, name, getattr(self.sums, name).to(self.device))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
         rank = self.group.rank
         torch.set_rng_state(state["generators"][rank])
         if state["gpu_generators"][rank] is not None:
@@ -272,18 +230,12 @@ class Training:
             loss.backward()
             state = change_all(output.state, Tensor.detach)
         loss, terms = self.group.add_up(self.optimizer.parameters, loss.detach(), count)
-        return Learned(loss, terms, self.optimizer.step(terms, share), state)
+        norm = self.optimizer.step(terms, share)
+        self.average.update()
+        return Learned(loss, terms, norm, state)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-
-
-def is_finite(train_loss: float, valid_loss: float) -> bool:
-    """Tell whether training has not diverged.
-
-    The loss of a text in valid that CTC cannot spell is infinite: that is no divergence.
-    """
-    return math.isfinite(train_loss) and not math.isnan(valid_loss)
 
 
 def fit(

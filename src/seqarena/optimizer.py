@@ -9,7 +9,8 @@ sorting by device and type, which takes as long as itself where a model is small
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -129,6 +130,51 @@ class AdamW:
             eps=1e-8,
             maximize=False,
         )
+
+
+class Average:
+    """A moving average of weights (Polyak & Juditsky 1992), over some ``1 / (1 - decay)`` updates.
+
+    While fewer were made the decay is ``(1 + n) / (10 + n)``, so that the first weights, which
+    nothing was learned for, are soon forgotten. A decay of 0 keeps nothing.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.parameters: list[Tensor] = [p for p in parameters if p.requires_grad and decay]
+        self.weights = [parameter.detach().clone() for parameter in self.parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the weights after an update of theirs in."""
+        if self.weights:
+            decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+            torch._foreach_lerp_(self.weights, self.parameters, 1 - decay)
+            self.updates += 1
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Have the model work by the averages, within the block."""
+        last = [parameter.detach().clone() for parameter in self.parameters]
+        self._put(self.weights)
+        yield
+        self._put(last)
+
+    @torch.no_grad()
+    def _put(self, weights: list[Tensor]) -> None:
+        for parameter, weight in zip(self.parameters, weights, strict=True):
+            parameter.copy_(weight)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what an average of the same parameters needs to go on from here."""
+        return {"updates": self.updates, "weights": self.weights}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.updates = state["updates"]
+        for weight, kept in zip(self.weights, state["weights"], strict=True):
+            weight.copy_(kept)
 
 
 def warm_up_and_decay(step: float, *, peak: float, steps: int) -> float:

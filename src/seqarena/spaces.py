@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range, Scalar
 from seqarena.errors import InputError, unknown
+from seqarena.models import activation_penalty, interpolated, tied, window_norm
+from seqarena.models.dropout import MASKS
 from seqarena.models.frontends import FRONTENDS
-from seqarena.models.variants import VARIANTS, added_space
-from seqarena.models.window_norm import CHOICES
+from seqarena.models.variants import STATE, VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ COMMON: dict[str, Dimension] = {
     "dropout": Range(low=0.0, high=0.5),
     "weight_decay": Range(low=1e-5, high=1e-1, log=True),
 }
-NAMES = {"window_norm": CHOICES}  # hyperparameters whose values are names
+AVERAGE: dict[str, Dimension] = {"ema": 0.0}  # of all variants too, drawn apart from `COMMON`
+NAMES = {  # hyperparameters whose values are names
+    "window_norm": window_norm.CHOICES,
+    "dropout_mask": MASKS,
+    "output_table": tied.CHOICES,
+    interpolated.MIXTURE: interpolated.CHOICES,
+}
 LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or more
     "learning_rate": (0.0, math.inf),
     "weight_decay": (0.0, math.inf),
@@ -30,6 +37,10 @@ LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or mor
     "embedding_std": (0.0, math.inf),
     "label_smoothing": (0.0, 0.99),
     "scheduled_sampling": (0.0, 1.0),
+    "ema": (0.0, 0.9999),
+    "token_dropout": (0.0, 0.99),
+    **dict.fromkeys(STATE, (0.0, 0.99)),
+    **dict.fromkeys(activation_penalty.SPACE, (0.0, math.inf)),
 }
 
 
@@ -39,6 +50,7 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
     Raises `InputError` for a dimension of `space:` that no variant has, or a value out of range.
     """
     known = set(COMMON).union(
+        AVERAGE,
         *(entry.space for entry in VARIANTS.values()),
         *(frontend.space for frontend in FRONTENDS.values()),
         *(task.space for task in TASKS.values()),
@@ -51,7 +63,7 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
             raise InputError(f"{where}.space.{name}: {message}")
         _check(name, dimension, f"{where}.space.{name}")
     of_task = task_for(experiment.task).added_space(VARIANTS[variant])
-    own = {**COMMON, **added_space(variant, experiment.modality), **of_task}
+    own = {**COMMON, **AVERAGE, **added_space(variant, experiment.modality), **of_task}
     own |= {name: value for name, value in experiment.space.items() if name in own}
     own["learning_rate"] = _times(own["learning_rate"], VARIANTS[variant].rate)
     if experiment.protocol.match_parameters is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqarena.models.dropout import Dropout, LockedDropout
+from seqarena.data.tokens import PAD, UNKNOWN
+from seqarena.models.dropout import Dropout, LockedDropout, TokenDropout
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9])
@@ -55,3 +56,17 @@ def test_a_locked_mask_is_one_for_all_steps_of_a_sequence() -> None:
     assert masks.unique().tolist() == [0.0, 2.0]
     assert not torch.equal(layer(steps), masks)
     assert layer.eval()(steps) is steps
+
+
+def test_a_share_of_the_tokens_is_read_as_unknown_and_padding_never() -> None:
+    torch.manual_seed(0)
+    tokens = torch.randint(3, 9, (200, 50))
+    tokens[:, 40:] = PAD
+    layer = TokenDropout(0.25)
+    read = layer(tokens)
+    unread = read == UNKNOWN
+    assert float(unread[:, :40].double().mean()) == pytest.approx(0.25, abs=0.02)
+    assert torch.equal(read[~unread], tokens[~unread])
+    assert not read[:, 40:].any()
+    assert not torch.equal(layer(tokens), read)
+    assert torch.equal(layer.eval()(tokens), tokens)

@@ -21,9 +21,11 @@ from seqarena.models.recurrent import (
     Stack,
     Unrolled,
     VariationalLSTM,
+    WeightDrop,
     reordered,
     reversal,
 )
+from seqarena.models.state_dropout import MaskedCell, ZoneoutCell
 
 VECTORS: dict[str, Callable[[], Recurrent]] = {
     **{f"fused {kind}": (lambda kind=kind: Fused(kind, 3, 5)) for kind in FUSED},
@@ -31,6 +33,9 @@ VECTORS: dict[str, Callable[[], Recurrent]] = {
     "stack": lambda: Stack([Fused("lstm", 3, 4), Unrolled(CELLS["gru"](4, 5))]),
     "residual": lambda: Stack([Fused("lstm", 3, 4), Fused("lstm", 4, 4)], residual=True),
     "variational": lambda: VariationalLSTM(3, 5, 0.0),
+    "weight drop": lambda: WeightDrop(Fused("gru", 3, 5), 0.0),
+    "masked": lambda: Unrolled(MaskedCell(CELLS["gru"](3, 5), 0.0)),
+    "zoneout": lambda: Unrolled(ZoneoutCell(CELLS["lstm"](3, 5), 0.3)).eval(),
 }
 IMAGES = {"unrolled conv_lstm": lambda: Unrolled(ConvLSTMCell((2, 6, 6), 3))}
 SHAPES = dict.fromkeys(VECTORS, (3,)) | dict.fromkeys(IMAGES, (2, 6, 6))
@@ -212,7 +217,7 @@ def test_a_variational_lstm_reads_through_the_same_masks_at_every_step() -> None
     layer.dropout.register_forward_hook(lambda _, args, result: given.append(result))
     outputs, (h, c, mask) = layer(x)
     kernel = nn.LSTMCell(3, 5).double()
-    kernel.load_state_dict(layer.cell.state_dict())
+    kernel.load_state_dict(layer.cell.cell.state_dict())
     wanted = (torch.zeros_like(h), torch.zeros_like(c))
     for t, step in enumerate(given[0].unbind(1)):
         wanted = kernel(step, (wanted[0] * mask, wanted[1]))
@@ -229,7 +234,7 @@ def test_a_variational_lstm_goes_on_with_the_mask_it_had() -> None:
 
 def test_a_variational_lstm_is_an_lstm_in_evaluation() -> None:
     layer, kernel = VariationalLSTM(3, 5, 0.5).double().eval(), Fused("lstm", 3, 5).double()
-    layer.cell.load_state_dict(weights_of(kernel))
+    layer.cell.cell.load_state_dict(weights_of(kernel))
     x = inputs(3)
     torch.testing.assert_close(layer(x)[0], kernel(x)[0])
 

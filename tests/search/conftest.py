@@ -15,6 +15,7 @@ from seqarena.data.tokens import TARGET_SPECIALS
 from seqarena.experiments import ResolvedExperiment
 from seqarena.models.variants import VARIANTS
 from seqarena.runs import SearchResult
+from seqarena.spaces import AVERAGE
 from seqarena.tasks import TASKS, StepTask
 from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.recorder import Recorder
@@ -61,7 +62,7 @@ def trial_of(
     truncate = 3 if isinstance(entry, StepTask) else None
     protocol = {"epochs": 3, "patience": 3, "batch_size": batch_size, "truncate": truncate}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
-    more = entry.added_space(VARIANTS[variant])
+    more = {**AVERAGE, **entry.added_space(VARIANTS[variant])}
     own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
     return config, variant, choose(variant, modality, dropout=dropout, **own)
 

@@ -68,6 +68,37 @@ def test_even_classes_go_on_too(
     check_pieces(data, balanced(config, balance), *chosen)
 
 
+# What keeps a model from learning train by heart, and where it stands in a search.
+REGULARISED = [
+    ("language_modelling", "text", {"recurrent_dropout": 0.3, "zoneout": 0.2}),
+    ("language_modelling", "text", {"weight_dropout": 0.4, "token_dropout": 0.3}),
+    ("language_modelling", "text", {"activation_penalty": 1.0, "slowness_penalty": 1.0}),
+    ("classification", "audio", {"ema": 0.9}),
+]
+
+
+@pytest.mark.parametrize(("task", "modality", "more"), REGULARISED)
+def test_what_is_regularised_repeats_itself_and_goes_on_too(
+    task: str,
+    modality: str,
+    more: dict[str, Any],
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Prepare,
+    experiment: Make,
+    hyperparameters: Choose,
+) -> None:
+    data = tiny(tmp_path / "data", task, specs[modality], prepare)
+    config, variant, plain = trial_of(experiment, hyperparameters, task, modality, 8, 0.0)
+    assert all(plain[name] == 0 for name in more), "off where nothing is said"
+    found = [results(list(Training(config, data, variant, plain, 1).epochs()))]
+    for name, value in more.items():  # each does something of its own
+        chosen = {**plain, name: value}
+        found.append(results(list(Training(config, data, variant, chosen, 1).epochs())))
+        assert found.count(found[-1]) == 1, name
+    check_pieces(data, config, variant, {**plain, **more})
+
+
 def check_pieces(data: Prepared, config: Experiment, variant: str, chosen: dict[str, Any]) -> None:
     def make() -> Training:
         return Training(config, data, variant, chosen, 1)

@@ -26,6 +26,7 @@ Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
 BALANCES = ("weights", "sampling")
+OF_ITS_OWN = ("ema", "penalties", *BALANCES)
 RANK = """
     import json, sys, torch
     from pathlib import Path
@@ -83,6 +84,10 @@ def jobs(
     tiny(folder, "classification", specs["audio"], prepare)
     make_uneven(folder)
     config, *rest = trial_of(experiment, hyperparameters, "classification", "audio", 7, 0.0)
+    work, data, variant, chosen, _ = found["language_modelling text"]
+    penalised = {**chosen, "activation_penalty": 1.0, "slowness_penalty": 1.0}
+    found["penalties"] = work, data, variant, {**penalised, "output_table": "tied"}, False
+    found["ema"] = config, folder, rest[0], {**rest[1], "ema": 0.9}, False
     for balance in BALANCES:
         found[balance] = balanced(config, balance), folder, *rest, False
     return found
@@ -122,7 +127,9 @@ def alone(job: Any) -> tuple[Training, list[Epoch]]:
     return training, list(training.epochs())
 
 
-@pytest.mark.parametrize("name", [*(f"{task} {kind}" for task, kind in ASKED), *BALANCES])
+@pytest.mark.parametrize(
+    "name", [*(f"{task} {kind}" for task, kind in ASKED), "ema", "penalties", *BALANCES]
+)
 def test_losses_and_weights_are_those_of_one_process(
     name: str, jobs: dict[str, Any], together: list[Any]
 ) -> None:

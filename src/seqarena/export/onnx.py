@@ -30,6 +30,7 @@ from seqarena.models.autoregressive import Decoder
 from seqarena.models.crf import CRFHead
 from seqarena.models.ctc import CTCHead
 from seqarena.models.heads import Head, StepHead
+from seqarena.models.interpolated import Interpolated
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.predict import Predictor
@@ -65,7 +66,7 @@ def export_onnx(predictor: Predictor, path: Path, about: dict[str, str]) -> Expo
     for name in NEEDS:
         if find_spec(name) is None:
             raise InputError(f"--onnx: needs {name}; `pip install seqarena[onnx]`")
-    reason = unexportable(predictor.model.head)
+    reason = unexportable(predictor.model)
     if reason is not None:
         raise InputError(f"--onnx: {predictor.about['variant']} {reason}")
     graph = Graph(predictor)
@@ -78,9 +79,11 @@ def export_onnx(predictor: Predictor, path: Path, about: dict[str, str]) -> Expo
     return Exported(graph.names, difference, meaning)
 
 
-def unexportable(head: Head) -> str | None:
-    """Return why what ends in a head is no one graph, or None where it is."""
-    if isinstance(head, Decoder):
+def unexportable(model: SequenceModel) -> str | None:
+    """Return why a model is no one graph, or None where it is."""
+    if isinstance(model, Interpolated):
+        return "looks up what it has counted, token by token: no one graph"
+    if isinstance(model.head, Decoder):
         fix = "ask it by `seqarena predict`, or serve its MLflow model"
         return f"writes token by token, each from those before it, by a search: no one graph; {fix}"
     return None

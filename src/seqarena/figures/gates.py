@@ -12,7 +12,7 @@ from seqarena.data.batches import Batch, collate
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent import Fused
+from seqarena.models.recurrent import Fused, WeightDrop
 from seqarena.models.recurrent_encoders import RecurrentEncoder
 from seqarena.plots.gates import gate_maps
 
@@ -27,9 +27,12 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
     None for any other encoder.
     """
     encoder = model.encoder
-    if not isinstance(encoder, RecurrentEncoder) or not isinstance(encoder.layer, Fused):
+    if not isinstance(encoder, RecurrentEncoder):
         return None
-    kernel = encoder.layer.kernel
+    layer = encoder.layer.layer if isinstance(encoder.layer, WeightDrop) else encoder.layer
+    if not isinstance(layer, Fused):
+        return None
+    kernel = layer.kernel
     if not isinstance(kernel, (nn.GRU, nn.LSTM)):
         return None
     with torch.inference_mode():

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.models import initialization
-from seqarena.models.dropout import Dropout
 
 State = tuple[Tensor, ...]
 FIRST_GAIN = 0.1  # of the products' layer norms
@@ -34,8 +33,13 @@ class Cell(nn.Module, ABC):
         return x
 
     @abstractmethod
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
-        """Finish one step: ``(B, *)`` projected inputs and the state before it."""
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Finish one step: ``(B, *)`` projected inputs and the state before it.
+
+        The products of a step read the last output times `mask`, if any, ``(B, *output_shape)``.
+        """
 
     def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Take one whole step, ``(B, *)`` -> output ``(B, *output_shape)``."""
@@ -70,9 +74,11 @@ class RNNCell(GatedCell):
 
     gates = 1
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         (h,) = state
-        h = torch.tanh(projected + F.linear(h, self.weight_hh, self.bias_hh))
+        h = torch.tanh(projected + F.linear(seen(h, mask), self.weight_hh, self.bias_hh))
         return h, (h,)
 
 
@@ -81,10 +87,14 @@ class GRUCell(GatedCell):
 
     gates = 3
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         (h,) = state
         x_reset, x_update, x_new = projected.chunk(3, -1)
-        h_reset, h_update, h_new = F.linear(h, self.weight_hh, self.bias_hh).chunk(3, -1)
+        h_reset, h_update, h_new = F.linear(seen(h, mask), self.weight_hh, self.bias_hh).chunk(
+            3, -1
+        )
         reset, update = torch.sigmoid(x_reset + h_reset), torch.sigmoid(x_update + h_update)
         new = torch.tanh(x_new + reset * h_new)
         h = new + update * (h - new)
@@ -97,30 +107,12 @@ class LSTMCell(GatedCell):
     gates = 4
     states = 2
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         h, c = state
-        gates = projected + F.linear(h, self.weight_hh, self.bias_hh)
+        gates = projected + F.linear(seen(h, mask), self.weight_hh, self.bias_hh)
         return _lstm(gates, c, dim=-1)
-
-
-class VariationalLSTMCell(LSTMCell):
-    """LSTM that reads its state through one dropout mask per sequence (Gal & Ghahramani 2016).
-
-    The mask is part of the state: ``(h, c, mask of h)``.
-    """
-
-    def __init__(self, inputs: int, width: int, dropout: float) -> None:
-        super().__init__(inputs, width)
-        self.dropout = Dropout(dropout)
-
-    def initial_state(self, x: Tensor) -> State:
-        h, c = super().initial_state(x)
-        return h, c, self.dropout(torch.ones_like(h))
-
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
-        h, c, mask = state
-        output, after = super().advance(projected, (h * mask, c))
-        return output, (*after, mask)
 
 
 class PeepholeLSTMCell(GatedCell):
@@ -137,9 +129,13 @@ class PeepholeLSTMCell(GatedCell):
         super().__init__(inputs, width)
         self.peepholes = nn.Parameter(torch.zeros(3, width))  # of the input, forget, output gate
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         h, c = state
-        i, f, g, o = (projected + F.linear(h, self.weight_hh, self.bias_hh)).chunk(4, -1)
+        i, f, g, o = (projected + F.linear(seen(h, mask), self.weight_hh, self.bias_hh)).chunk(
+            4, -1
+        )
         to_input, to_forget, to_output = self.peepholes
         kept = torch.sigmoid(f + to_forget * c) * c
         c = kept + torch.sigmoid(i + to_input * c) * torch.tanh(g)
@@ -170,9 +166,11 @@ class LayerNormLSTMCell(GatedCell):
         product: Tensor = self.norm_ih(F.linear(x, self.weight_ih))
         return product + self.bias_ih
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         h, c = state
-        gates = projected + self.norm_hh(F.linear(h, self.weight_hh)) + self.bias_hh
+        gates = projected + self.norm_hh(F.linear(seen(h, mask), self.weight_hh)) + self.bias_hh
         i, f, g, o = gates.chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(self.norm_cell(c))
@@ -207,8 +205,11 @@ class ConvRNNCell(ConvCell):
 
     gates = 1
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
-        h = torch.tanh(self.convolution(torch.cat([projected, *state], dim=1)))
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        (h,) = state
+        h = torch.tanh(self.convolution(torch.cat([projected, seen(h, mask)], dim=1)))
         return h, (h,)
 
 
@@ -221,11 +222,14 @@ class ConvGRUCell(ConvCell):
         super().__init__(inputs, width, kernel)
         self.candidate = nn.Conv2d(inputs[0] + width, width, kernel, padding=kernel // 2)
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         (h,) = state
-        gates = torch.sigmoid(self.convolution(torch.cat([projected, h], dim=1)))
+        read = seen(h, mask)
+        gates = torch.sigmoid(self.convolution(torch.cat([projected, read], dim=1)))
         reset, update = gates.chunk(2, dim=1)
-        new = torch.tanh(self.candidate(torch.cat([projected, reset * h], dim=1)))
+        new = torch.tanh(self.candidate(torch.cat([projected, reset * read], dim=1)))
         h = new + update * (h - new)
         return h, (h,)
 
@@ -241,10 +245,17 @@ class ConvLSTMCell(ConvCell):
         assert self.convolution.bias is not None
         initialization.open_forget_gate(self.convolution.bias)
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         h, c = state
-        gates: Tensor = self.convolution(torch.cat([projected, h], dim=1))
+        gates: Tensor = self.convolution(torch.cat([projected, seen(h, mask)], dim=1))
         return _lstm(gates, c, dim=1)
+
+
+def seen(h: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what the products of a step read of the state before it."""
+    return h if mask is None else h * mask
 
 
 def _lstm(gates: Tensor, c: Tensor, dim: int) -> tuple[Tensor, State]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError
-from seqarena.models.dropout import Dropout
+from seqarena.models.dropout import MASKS, STEP, Dropout, TokenDropout
 from seqarena.models.hyperparameters import Hyperparameters, Space
 from seqarena.models.initialization import before_relu
 
@@ -40,14 +40,23 @@ class Embedding(Frontend):
     19 with 0.1).
     """
 
-    def __init__(self, spec: DataSpec, embedding: int, std: float, dropout: float) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        embedding: int,
+        std: float,
+        dropout: float,
+        *,
+        token_dropout: float = 0.0,
+        mask: str = STEP,
+    ) -> None:
         super().__init__()
         self.table = embedding_table(len(spec.vocabulary), embedding, std)
-        self.dropout = Dropout(dropout)
+        self.unread, self.dropout = TokenDropout(token_dropout), MASKS[mask](dropout)
         self.output_shape = (embedding,)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        return self.dropout(self.table(inputs)), lengths
+        return self.dropout(self.table(self.unread(inputs))), lengths
 
 
 class Patches(Frontend):
@@ -217,6 +226,18 @@ def dense_relu(inputs: int, width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(before_relu(nn.Linear(inputs, width)), nn.ReLU(), Dropout(dropout))
 
 
+def embedded(spec: DataSpec, h: Hyperparameters) -> Embedding:
+    """Build what reads tokens."""
+    return Embedding(
+        spec,
+        h["embedding"],
+        h["embedding_std"],
+        h["dropout"],
+        token_dropout=h.get("token_dropout", 0.0),
+        mask=h.get("dropout_mask", STEP),
+    )
+
+
 @dataclass(frozen=True)
 class FrontendChoice:
     """A frontend and the hyperparameters it adds."""
@@ -227,8 +248,8 @@ class FrontendChoice:
 
 FRONTENDS: dict[str, FrontendChoice] = {
     "embedding": FrontendChoice(
-        lambda spec, h: Embedding(spec, h["embedding"], h["embedding_std"], h["dropout"]),
-        {"embedding": 64, "embedding_std": 0.1},
+        embedded,
+        {"embedding": 64, "embedding_std": 0.1, "token_dropout": 0.0, "dropout_mask": STEP},
     ),
     "features": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 1}),
     "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),

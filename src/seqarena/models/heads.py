@@ -26,7 +26,13 @@ class Encoded(NamedTuple):
 
     def output(self, logits: Tensor, weights: Tensor | None) -> Logits:
         """Return what a head makes of this."""
-        return Logits(logits=logits, lengths=self.lengths, weights=weights, state=self.state)
+        return Logits(
+            logits=logits,
+            lengths=self.lengths,
+            weights=weights,
+            state=self.state,
+            states=self.states,
+        )
 
 
 class Head(nn.Module, ABC):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
 from seqarena.data.batches import Batch
+from seqarena.data.store import Split
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Frontend
 from seqarena.models.heads import Encoded, Head
@@ -28,6 +30,12 @@ class SequenceModel(nn.Module):
         features, lengths = self.frontend(batch.inputs, batch.lengths)
         states, last = self.encoder(features, lengths, state)
         return Encoded(states, self.encoder.summary(states, lengths), lengths, last)
+
+    def count(self, train: Split) -> None:
+        """Take from train what is counted before anything is learned: nothing, of most models."""
+
+    def weigh(self, valid: Iterable[Batch]) -> None:
+        """Choose by valid, before it is scored, what no gradient reaches: nothing, of most."""
 
     def forward(self, batch: Batch, state: Any = None) -> Logits:
         """Run a batch; a head that writes reads the targets before each token."""

@@ -22,6 +22,7 @@ class Logits(Output):
 
     logits: Tensor  # (B, outputs), or (B, U, V) with one row per target or step
     state: Any = None  # of the recurrence after the last step, where the encoder returns it
+    states: Tensor | None = None  # (B, S, V) of the encoder, where a head is over them
 
 
 @dataclass(frozen=True, kw_only=True)

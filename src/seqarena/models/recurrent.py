@@ -9,13 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from seqarena.errors import unknown
 from seqarena.models import initialization
-from seqarena.models.cells import CELLS, Cell, State, VariationalLSTMCell
+from seqarena.models.cells import CELLS, Cell, LSTMCell, State
 from seqarena.models.cpu_bptt import run_layer
-from seqarena.models.dropout import Dropout, LockedDropout
+from seqarena.models.dropout import MASKS, STEP, Dropout, LockedDropout
 from seqarena.models.precision import in_float32
+from seqarena.models.state_dropout import NOTHING, MaskedCell, StateDropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,
@@ -107,9 +109,41 @@ class Unrolled(Recurrent):
         return torch.stack(outputs, dim=1), state
 
 
-def layer_of(kind: str, inputs: int, width: int) -> Recurrent:
-    """Return a layer of one kind of cell: its kernel where there is one."""
-    return Fused(kind, inputs, width) if kind in FUSED else Unrolled(CELLS[kind](inputs, width))
+class WeightDrop(Recurrent):
+    """A layer some of whose weights from state to state are left out of each batch or window.
+
+    DropConnect (Wan et al. 2013) as in Merity et al. (2018), section 2: one mask for all steps and
+    sequences, so that a kernel serves as before.
+    """
+
+    def __init__(self, layer: Recurrent, dropout: float) -> None:
+        super().__init__()
+        self.layer, self.dropout = layer, Dropout(dropout)
+        self.output_shape = layer.output_shape
+
+    def forward(
+        self, x: Tensor, state: Any = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        found: tuple[Tensor, Any]
+        if not self.training:
+            found = self.layer(x, state, lengths)
+            return found
+        left = {
+            name: self.dropout(weight)
+            for name, weight in self.layer.named_parameters()
+            if name.rpartition(".")[2].startswith("weight_hh")
+        }
+        found = functional_call(self.layer, left, (x, state, lengths))
+        return found
+
+
+def layer_of(kind: str, inputs: int, width: int, left_out: StateDropout = NOTHING) -> Recurrent:
+    """Return a layer of one kind of cell: its kernel where there is one, and it serves."""
+    if kind in FUSED and not left_out.of_steps:
+        layer: Recurrent = Fused(kind, inputs, width)
+    else:
+        layer = Unrolled(left_out.around(CELLS[kind](inputs, width)))
+    return WeightDrop(layer, left_out.weight_dropout) if left_out.weight_dropout else layer
 
 
 class VariationalLSTM(Unrolled):
@@ -119,7 +153,7 @@ class VariationalLSTM(Unrolled):
     """
 
     def __init__(self, inputs: int, width: int, dropout: float) -> None:
-        super().__init__(VariationalLSTMCell(inputs, width, dropout))
+        super().__init__(MaskedCell(LSTMCell(inputs, width), dropout))
         self.dropout = LockedDropout(dropout)
 
     def forward(
@@ -166,12 +200,16 @@ class Stack(Recurrent):
     """
 
     def __init__(
-        self, layers: Sequence[Recurrent], dropout: float = 0.0, *, residual: bool = False
+        self,
+        layers: Sequence[Recurrent],
+        dropout: float = 0.0,
+        *,
+        residual: bool = False,
+        mask: str = STEP,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.residual = residual
-        self.dropout = Dropout(dropout)
+        self.residual, self.dropout = residual, MASKS[mask](dropout)
         self.output_shape = layers[-1].output_shape
 
     def forward(

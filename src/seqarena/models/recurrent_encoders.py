@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqarena.models.cells import ConvCell
+from seqarena.models.dropout import STEP
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.recurrent import (
@@ -19,6 +20,7 @@ from seqarena.models.recurrent import (
     VariationalLSTM,
     layer_of,
 )
+from seqarena.models.state_dropout import StateDropout
 
 
 class RecurrentEncoder(Encoder):
@@ -75,11 +77,12 @@ def recurrent(
     residual: bool = False,
 ) -> Encoder:
     """Build recurrent layers of one kind; the depth is the hyperparameter `layers`."""
+    left_out = StateDropout.of(h)
 
     def layer(inputs: int) -> Recurrent:
         if not bidirectional:
-            return layer_of(kind, inputs, h["width"])
-        return Bidirectional(*(layer_of(kind, inputs, h["width"]) for _ in range(2)))
+            return layer_of(kind, inputs, h["width"], left_out)
+        return Bidirectional(*(layer_of(kind, inputs, h["width"], left_out) for _ in range(2)))
 
     layers: list[Recurrent] = []
     (inputs,) = shape
@@ -88,7 +91,8 @@ def recurrent(
         (inputs,) = layers[-1].output_shape
     if len(layers) == 1:
         return RecurrentEncoder(layers[0])
-    return RecurrentEncoder(Stack(layers, h["dropout"], residual=residual))
+    mask = h.get("dropout_mask", STEP)
+    return RecurrentEncoder(Stack(layers, h["dropout"], residual=residual, mask=mask))
 
 
 def variational(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
@@ -107,8 +111,9 @@ def convolutional(
     bidirectional: bool = False,
 ) -> Encoder:
     """Build a recurrence over images ``(C, H, W)``; its width is its channels."""
+    left_out = StateDropout.of(h)
 
     def layer() -> Recurrent:
-        return Unrolled(cell(shape, h["channels"], h["kernel"]))
+        return Unrolled(left_out.around(cell(shape, h["channels"], h["kernel"])))
 
     return ConvRecurrentEncoder(Bidirectional(layer(), layer()) if bidirectional else layer())

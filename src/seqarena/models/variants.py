@@ -16,11 +16,13 @@ from seqarena.models.attention import ATTENTIONS
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.interpolated import KNESER_NEY, MIXTURE
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.lookback import dlinear, patch_tst
 from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
+from seqarena.models.state_dropout import NOTHING
 from seqarena.models.state_space import state_space
 from seqarena.models.tcn import tcn
 from seqarena.models.transformer import transformer
@@ -58,17 +60,25 @@ def attending(variant: Variant, attention: str = "additive") -> Variant:
     return replace(variant, context="full", attention=attention, space=space)
 
 
+def deep(variant: Variant) -> Variant:
+    """Return the variant with several layers."""
+    return replace(variant, space={**DEEP, **variant.space})
+
+
 VIDEO = frozenset({"video"})
 SERIES = frozenset({"series"})
 UNORDERED = frozenset({"image", "text"})  # what a bag, of regions or of words, may encode
 DEEP = {"layers": [2, 3]}
 KERNEL = {"kernel": [3, 5]}
+STATE = NOTHING._asdict()  # of every recurrence: what is left out of its state, off by default
+STATE_OF_IMAGES = {name: STATE[name] for name in ("recurrent_dropout", "zoneout")}
 
 BAG = Variant(encoder=bag, context="full", modalities=UNORDERED)
-GRU = Variant(encoder=partial(recurrent, kind="gru"), decoder="gru")
-LSTM = Variant(encoder=partial(recurrent, kind="lstm"))
-BILSTM = Variant(encoder=partial(recurrent, kind="lstm", bidirectional=True), context="full")
-STACKED_BILSTM = replace(BILSTM, space=DEEP)
+LSTM = Variant(encoder=partial(recurrent, kind="lstm"), space=STATE)
+RNN = replace(LSTM, encoder=partial(recurrent, kind="rnn"), decoder="rnn")
+GRU = replace(LSTM, encoder=partial(recurrent, kind="gru"), decoder="gru")
+BILSTM = replace(LSTM, encoder=partial(recurrent, kind="lstm", bidirectional=True), context="full")
+STACKED_BILSTM = deep(BILSTM)
 TRANSFORMER = Variant(
     encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]}, rate=0.2
 )
@@ -76,7 +86,7 @@ CONV_LSTM = Variant(
     encoder=partial(convolutional, cell=ConvLSTMCell),
     frontend="frame_stem",
     modalities=VIDEO,
-    space=KERNEL,
+    space={**KERNEL, **STATE_OF_IMAGES},
     size="channels",
 )
 
@@ -86,17 +96,20 @@ ENTRIES: dict[str, Variant] = {
     "tcn": Variant(encoder=tcn, space={"kernel": [3, 5, 7]}),
     "bag": BAG,
     "bag_attention": attending(BAG),
-    "rnn": Variant(encoder=partial(recurrent, kind="rnn"), decoder="rnn"),
+    "rnn": RNN,
     "gru": GRU,
     "lstm": LSTM,
     "bilstm": BILSTM,
-    "bigru": Variant(
-        encoder=partial(recurrent, kind="gru", bidirectional=True), context="full", decoder="gru"
+    "bigru": replace(
+        GRU, encoder=partial(recurrent, kind="gru", bidirectional=True), context="full"
     ),
-    "peephole_lstm": Variant(encoder=partial(recurrent, kind="peephole_lstm")),
-    "layer_norm_lstm": Variant(encoder=partial(recurrent, kind="layer_norm_lstm")),
-    "stacked_lstm": replace(LSTM, space=DEEP),
-    "residual_lstm": Variant(encoder=partial(recurrent, kind="lstm", residual=True), space=DEEP),
+    "peephole_lstm": replace(LSTM, encoder=partial(recurrent, kind="peephole_lstm")),
+    "layer_norm_lstm": replace(LSTM, encoder=partial(recurrent, kind="layer_norm_lstm")),
+    "lstm_kneser_ney": replace(
+        LSTM, modalities=frozenset({"text"}), space={**STATE, MIXTURE: KNESER_NEY}
+    ),
+    "stacked_lstm": deep(LSTM),
+    "residual_lstm": replace(deep(LSTM), encoder=partial(recurrent, kind="lstm", residual=True)),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
     **{kind: Variant(encoder=partial(linear_recurrence, kind=kind), space=DEEP) for kind in KINDS},
     "mlstm": Variant(encoder=matrix_lstm, space=DEEP),

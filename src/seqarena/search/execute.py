@@ -15,8 +15,8 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from seqarena.cluster.pool import ATTEMPTS, WAIT, CallError, Pool, ProcessLostError, Seat
+from seqarena.epochs import Epoch
 from seqarena.errors import RunError
-from seqarena.fit import Epoch
 from seqarena.progress import Progress as Display
 from seqarena.runs import Job, Result
 from seqarena.search.checkpoints import Checkpoint

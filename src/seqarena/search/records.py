@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqarena.config import parse
+from seqarena.epochs import Epoch, is_finite
 from seqarena.experiments import ResolvedExperiment
-from seqarena.fit import Epoch, is_finite
 from seqarena.runs import Job, Keys, Result, StudyResult
 from seqarena.search.checkpoints import Checkpoint, Checkpoints
 from seqarena.search.code import training_code

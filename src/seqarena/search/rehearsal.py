@@ -54,8 +54,8 @@ def rehearse(
 
 
 def _named(variant: str, modality: str, hyperparameters: dict[str, Any]) -> str:
-    own = added_space(variant, modality)
-    named = ", ".join(f"{name} {hyperparameters[name]}" for name in own)
+    own = {name: hyperparameters[name] for name in added_space(variant, modality)}
+    named = ", ".join(f"{name} {value}" for name, value in own.items() if value)  # 0 is off
     return f"{variant} with {named}" if named else variant
 
 

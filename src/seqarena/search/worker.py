@@ -17,7 +17,8 @@ from seqarena.cluster.slot import Slot
 from seqarena.config import Experiment
 from seqarena.data.folds import of_repetition
 from seqarena.device import default_device
-from seqarena.fit import Epoch, Training
+from seqarena.epochs import Epoch
+from seqarena.fit import Training
 from seqarena.inference import predict_split
 from seqarena.parallel import ALONE, Group
 from seqarena.runs import Job

@@ -22,8 +22,10 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.attention import Attention
+from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import Space
+from seqarena.models.interpolated import MIXTURE
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
 from seqarena.models.variant import Variant
@@ -31,6 +33,7 @@ from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
 
 NO_STEPS = "labels steps by a CRF, and no steps are labelled here"
+NO_NEXT = "takes in what a trigram says comes next, and nothing does here"
 Predicted = TypeVar("Predicted", bound=Output)
 
 
@@ -75,6 +78,8 @@ class Task(ABC, Generic[Predicted, Scored]):
         """Return why a variant does not fit this task, or None if it does."""
         if variant.crf:
             return NO_STEPS
+        if MIXTURE in variant.space:
+            return NO_NEXT
         if variant.decoder == "ctc":
             return "writes by CTC, and nothing is written here"
         return (
@@ -209,8 +214,10 @@ class StepTask(Task[Predicted, Scored]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        kind = self.head_type(variant)
-        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
+        dropout = hyperparameters["dropout"]
+        head = self.head_type(variant)(width, attention, self.outputs(spec), dropout)
+        head.output[0] = MASKS[hyperparameters.get("dropout_mask", STEP)](dropout)
+        return head
 
 
 def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:

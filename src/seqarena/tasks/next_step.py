@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,14 @@ from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, JOINED, PAD, UNKNOWN
 from seqarena.decode import Decoding
+from seqarena.models import activation_penalty
+from seqarena.models.activation_penalty import penalty
+from seqarena.models.hyperparameters import Space
+from seqarena.models.interpolated import KNESER_NEY, MIXTURE, NONE, Interpolated
 from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
+from seqarena.models.tied import OWN, TIED, tie
 from seqarena.models.variant import Variant
 from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE, Mean
@@ -43,6 +49,7 @@ class NextStep(StepTask[Logits, Likelihood]):
     """The next step from all before it; the nll of a step is its ``-log P``, in nats."""
 
     targets = frozenset({"next"})
+    space: ClassVar[Space] = activation_penalty.SPACE
 
     def incompatibility(self, variant: Variant) -> str | None:
         if variant.context != "causal":
@@ -71,6 +78,15 @@ class NextStep(StepTask[Logits, Likelihood]):
         nll = output.nll if isinstance(output, Likelihood) else self.nll(output, batch)
         return nll.sum(), int(batch.target_lengths.sum())
 
+    def training_loss(
+        self, output: Logits, batch: Batch, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Tensor, int]:
+        """Add what the states cost, see `activation_penalty`."""
+        loss, count = self.loss(output, batch)
+        assert output.states is not None
+        assert batch.target_lengths is not None
+        return loss + penalty(output.states, batch.target_lengths, hyperparameters), count
+
     def predictions(self, output: Likelihood) -> list[Any]:
         """Return the nll ``(T,)`` of each sequence's true steps."""
         return list(trimmed(output.nll, output.lengths))
@@ -92,6 +108,25 @@ class LanguageModelling(NextStep):
         "preference": Mean(SHARE, preferred, needs=RivalLikelihood),  # no baseline gives it
     }
     modalities = frozenset({"text"})
+    space: ClassVar[Space] = {**activation_penalty.SPACE, "output_table": OWN, MIXTURE: NONE}
+
+    def model(
+        self, variant: str, spec: DataSpec, hyperparameters: Mapping[str, Any]
+    ) -> SequenceModel:
+        model = super().model(variant, spec, hyperparameters)
+        if hyperparameters.get("output_table", OWN) == TIED:
+            tie(model)
+        if hyperparameters.get(MIXTURE, NONE) == KNESER_NEY:
+            return Interpolated(model, self.outputs(spec))
+        return model
+
+    def added_space(self, variant: Variant) -> Space:
+        """A variant may be an interpolated one whatever others are."""
+        return {name: variant.space.get(name, value) for name, value in self.space.items()}
+
+    def incompatibility(self, variant: Variant) -> str | None:
+        space = {name: value for name, value in variant.space.items() if name != MIXTURE}
+        return super().incompatibility(replace(variant, space=space))
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.vocabulary)

@@ -19,10 +19,11 @@ from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
 from seqarena.models.hyperparameters import Space
+from seqarena.models.interpolated import MIXTURE
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variant import Variant
-from seqarena.tasks.base import NO_STEPS, Task, cross_entropies
+from seqarena.tasks.base import NO_NEXT, NO_STEPS, Task, cross_entropies
 from seqarena.tasks.metric import PERPLEXITY, Mean
 from seqarena.tasks.outputs import Taught, Written
 from seqarena.tasks.text_scores import TEXT_SCORES, written
@@ -71,7 +72,7 @@ class Transduction(Task[Written, Taught]):
         return {} if variant.decoder == "ctc" else self.space
 
     def incompatibility(self, variant: Variant) -> str | None:
-        return NO_STEPS if variant.crf else None
+        return NO_NEXT if MIXTURE in variant.space else NO_STEPS if variant.crf else None
 
     def outputs(self, spec: DataSpec) -> int:
         return len(spec.target_vocabulary)
