@@ -1,0 +1,1 @@
+"""Published tables, made again with our models on the same data."""
