@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all submit test check format ui chaos fuzz bench calibrate docs install help
+.PHONY: repro repro-all submit test check format ui chaos fuzz bench calibrate published docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -49,6 +49,9 @@ bench: $(INSTALLED)  ## speed, as ratios measured in one interleaved run
 
 calibrate: $(INSTALLED)  ## how often a verdict errs, simulated or (REAL=1) with three experiments done again
 	@python -m benchmarks.calibration $(if $(REAL),real)
+
+published: $(INSTALLED)  ## published tables again, all or NAME=jsb, for hours, into docs/published.md
+	@python -m benchmarks.published $(NAME)
 
 # pdoc cannot resolve the types of a NamedTuple's fields, and shows them as they are written.
 docs: $(INSTALLED)  ## every class and function, from the docstrings, in build/docs

@@ -36,30 +36,18 @@ class Ours:
         return float(t.ppf(0.975, count - 1)) * stdev(self.values) / count**0.5
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """An experiment that came to a verdict."""
-
-    summary: Summary
-    ours: dict[str, Ours]
-
-
-def outcome_of(name: str) -> Outcome | None:
-    """Measure the finals of an experiment of the project here; None without a verdict."""
+def outcome_of(name: str) -> dict[str, Ours] | None:
+    """Measure the finals of an experiment of this project by variant; None without a verdict."""
     experiment = load(name)
     path = experiment.results / "summary.json"
     if not path.is_file():
         return None
-    summary, test = Summary.read(path), Prepared(experiment.prepared).split("test")
+    known, test = Summary.read(path).variants, Prepared(experiment.prepared).split("test")
     values: dict[str, list[float]] = defaultdict(list)
     for final in Finals.read(experiment.models / "finals.json").finals:
         model = Predictor(experiment.model_of(final.variant, final.repetition))
         values[final.variant].append(TABLES[name].measure(model, test))
-    return Outcome(
-        summary,
-        {
-            variant: Ours(tuple(found), known.parameters, known.train_seconds)
-            for variant, found in values.items()
-            for known in [summary.variants[variant]]
-        },
-    )
+    return {
+        variant: Ours(tuple(found), known[variant].parameters, known[variant].train_seconds)
+        for variant, found in values.items()
+    }

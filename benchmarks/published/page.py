@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.published.outcome import Ours, Outcome
+from benchmarks.published.outcome import Ours
 from benchmarks.published.tables import TABLES, Table
 
 HEAD = """\
@@ -19,22 +19,22 @@ it says better or worse, and below the table stands what is not as theirs.
 HEADINGS = ("variant", "theirs", "ours", "difference", "", "parameters", "seconds to train")
 
 
-def write_page(path: Path, outcomes: Mapping[str, Outcome]) -> None:
+def write_page(path: Path, outcomes: Mapping[str, Mapping[str, Ours]]) -> None:
     """Write the page with a section for each table that has come to a verdict."""
     sections = ["\n".join(_section(name, TABLES[name], found)) for name, found in outcomes.items()]
     path.write_text("\n\n".join([HEAD.rstrip(), *sections]) + "\n", encoding="utf-8")
 
 
-def _section(name: str, table: Table, outcome: Outcome) -> Iterator[str]:
-    repetitions = max(len(ours.values) for ours in outcome.ours.values())
+def _section(name: str, table: Table, ours: Mapping[str, Ours]) -> Iterator[str]:
+    repetitions = max(len(found.values) for found in ours.values())
     yield f"## {table.title}"
     yield ""
     yield f"{table.source}. {table.unit[0].upper()}{table.unit[1:]}; {repetitions} repetitions."
     yield ""
     yield f"| {' | '.join(HEADINGS)} |"
     yield f"|{'---|' * len(HEADINGS)}"
-    for variant, ours in outcome.ours.items():
-        yield f"| {' | '.join(_row(variant, table, ours))} |"
+    for variant, found in ours.items():
+        yield f"| {' | '.join(_row(variant, table, found))} |"
     yield ""
     yield f"{table.apart} The experiment is `{name}`.".strip()
 
