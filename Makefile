@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: repro repro-all submit test check format ui chaos fuzz bench calibrate published docs install help
+.PHONY: repro repro-all submit test test-all check format ui chaos fuzz bench calibrate published docs install help
 
 MAIN := sentiment spoken_digits forecast video
 
@@ -22,8 +22,13 @@ repro-all: $(INSTALLED)  ## all experiments of params.yaml, in as many repetitio
 submit: $(INSTALLED)  ## `make repro` as a job of the Ray cluster that `cluster.jobs` in params.yaml names
 	@seqarena submit --protocol preview $(MAIN)
 
-test: $(INSTALLED)  ## the whole test suite
-	@pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+TESTED := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: $(INSTALLED)  ## every part by itself, with the real Ray, MLflow and DVC
+	@pytest $(TESTED) -m 'not whole'
+
+test-all: $(INSTALLED)  ## the whole test suite: whole projects, clusters and servers too
+	@pytest $(TESTED)
 
 check: $(INSTALLED)  ## style, formatting and types
 	@ruff check .

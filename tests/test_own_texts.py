@@ -13,7 +13,7 @@ import yaml
 
 from projects import Project
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
 PROTOCOL = {"repetitions": 2, "trials": 1, "patience": 6, "grace": 1, "timeout": 900}
 VARIANTS = {"tickets": "conv1d", "films": "conv1d"}
 

@@ -23,7 +23,7 @@ from seqarena.records import Summary
 from seqarena.tracking.ledger import Ledger
 from stores import differences, everything
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
 PROTOCOL = {
     "name": "tiny",
     "seed": 0,

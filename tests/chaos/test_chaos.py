@@ -58,6 +58,7 @@ def arena(
         made.close()
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nothing_is_done_twice(arena: Arena) -> None:
     for name in INJECTED:
@@ -65,6 +66,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(arena: Arena) -> None:
     _comes_to_its_end(arena)
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(bool(LACKING), reason=LACKING)
 def test_a_run_goes_on_without_a_machine_behind_a_broken_network(arena: Arena) -> None:

@@ -31,7 +31,7 @@ from seqarena.errors import InputError
 from seqarena.files import digest_of
 from support import ROOT, prepare_raw, script_environment
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(400)]
 register_pickle_by_value(sys.modules[__name__])  # nobody sends the cluster the tests
 
 COUNT = 70  # files: more than are given to a process at once

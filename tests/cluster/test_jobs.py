@@ -17,7 +17,7 @@ from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
 from servers import ray_head
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from seqarena.config import Resources
 from servers import ray_head
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(180)
 def test_a_cluster_without_a_token_is_told_with_its_fix(
     prepared: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ from tracking.conftest import picture
 
 from .conftest import BUCKET, PASSWORD, SECRETS, STORE, Services, commands, write_params
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
 WRONG = "planted-uri-d41d"  # a password
 
 

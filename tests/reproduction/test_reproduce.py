@@ -18,7 +18,7 @@ from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.lineage import lineage_of
 from seqarena.tracking.prepared import outputs_of
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(1200)]
 PROTOCOL = {"name": "tiny", "seed": 0, "repetitions": 2, "trials": 1, "epochs": 2, "batch_size": 16}
 EXPERIMENT = {
     "data": "files/reviews.csv",

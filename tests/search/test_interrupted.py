@@ -39,7 +39,10 @@ from .toy import (
     workers_of,
 )
 
-pytestmark = pytest.mark.timeout(600)  # a machine that does other work takes its time
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.timeout(600),
+]  # a machine that does other work takes its time
 SHORT = {"repetitions": 2, "trials": 1, "epochs": 3, "patience": 3, "batch_size": 4}
 
 

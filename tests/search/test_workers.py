@@ -21,7 +21,7 @@ from .conftest import comparable, over, recorder_at
 
 Make = Callable[..., Experiment]
 SHORT = {"repetitions": 2, "trials": 2, "epochs": 3, "patience": 3, "batch_size": 5}
-pytestmark = pytest.mark.usefixtures("ray_here")
+pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("ray_here")]
 
 
 def together(config: Experiment, workers: int = 2, **space: Any) -> Experiment:

@@ -115,6 +115,7 @@ def test_without_a_verdict_there_is_neither_view_nor_note(
     assert not [key for key in experiment(uri).tags if not key.startswith("mlflow.experiment")]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("store", ["sqlite", "postgresql"])
 def test_each_view_opens_with_its_charts_drawn(
     store: str,
