@@ -225,8 +225,9 @@ class Training:
         loss, count = torch.zeros((), device=self.device), 0
         if len(batch.lengths):  # not every process of a group has a part of every batch
             with self.autocast:
-                output = self.model(batch, state)
-                loss, count = self.task.training_loss(output, batch, self.hyperparameters)
+                output, loss, count = self.task.learn(
+                    self.model, batch, state, self.hyperparameters
+                )
             loss.backward()
             state = change_all(output.state, Tensor.detach)
         loss, terms = self.group.add_up(self.optimizer.parameters, loss.detach(), count)

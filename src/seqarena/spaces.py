@@ -13,6 +13,7 @@ from seqarena.models.dropout import MASKS
 from seqarena.models.frontends import FRONTENDS
 from seqarena.models.variants import STATE, VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
+from seqarena.tasks.mixup import MIXUP
 
 if TYPE_CHECKING:
     import optuna
@@ -39,6 +40,10 @@ LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or mor
     "scheduled_sampling": (0.0, 1.0),
     "ema": (0.0, 0.9999),
     "token_dropout": (0.0, 0.99),
+    "band_mask": (0.0, 1.0),
+    "time_mask": (0.0, 1.0),
+    "noise": (0.0, math.inf),
+    MIXUP: (0.0, math.inf),
     **dict.fromkeys(STATE, (0.0, 0.99)),
     **dict.fromkeys(activation_penalty.SPACE, (0.0, math.inf)),
 }
@@ -54,6 +59,7 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
         *(entry.space for entry in VARIANTS.values()),
         *(frontend.space for frontend in FRONTENDS.values()),
         *(task.space for task in TASKS.values()),
+        [MIXUP],
     )
     for name, dimension in experiment.space.items():
         if name not in known:
@@ -62,7 +68,7 @@ def space_of(experiment: Experiment, variant: str, where: str) -> dict[str, Dime
             message = "an empty choice; expected at least one value"
             raise InputError(f"{where}.space.{name}: {message}")
         _check(name, dimension, f"{where}.space.{name}")
-    of_task = task_for(experiment.task).added_space(VARIANTS[variant])
+    of_task = task_for(experiment.task).added_space(VARIANTS[variant], experiment.modality)
     own = {**COMMON, **AVERAGE, **added_space(variant, experiment.modality), **of_task}
     own |= {name: value for name, value in experiment.space.items() if name in own}
     own["learning_rate"] = _times(own["learning_rate"], VARIANTS[variant].rate)

@@ -20,7 +20,7 @@ from seqarena.errors import InputError
 from seqarena.figures import draw_final
 from seqarena.figures.decodings import draw_decodings, ways
 from seqarena.fit import Training
-from seqarena.models.variants import VARIANTS, added_space
+from seqarena.models.variants import VARIANTS
 from seqarena.predict import Predictor
 from support import prepare_raw, rows_of, save_trained
 
@@ -53,7 +53,7 @@ def trained(pairs: Path) -> tuple[Training, Predictor]:
     }
     config = parse(Experiment, section, "test")
     chosen = {"learning_rate": 0.02, "width": 32, "dropout": 0.0, "weight_decay": 0.0}
-    chosen |= dict.fromkeys(added_space("lstm_attention", "text"), 32) | {"embedding_std": 1.0}
+    chosen |= {"embedding": 32, "embedding_std": 1.0, "attention": 32}
     training = Training(config, Prepared(pairs), "lstm_attention", chosen, 1)
     last = list(training.epochs())[-1]
     assert last.train_loss < 0.05

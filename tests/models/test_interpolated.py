@@ -67,7 +67,7 @@ def training(folder: Path, hyperparameters: Choose) -> Callable[..., Training]:
             "variants": [variant],
             "protocol": {"epochs": 3, "patience": 3, "batch_size": 8, "truncate": 3},
         }
-        space = TASK.added_space(VARIANTS[variant])
+        space = TASK.added_space(VARIANTS[variant], "text")
         h = hyperparameters(variant, "text", **space, **chosen)
         return Training(parse(Experiment, section, "test"), Prepared(folder), variant, h, 1)
 
@@ -87,7 +87,11 @@ def test_the_tensors_say_what_kneser_ney_says(folder: Path) -> None:
     ngrams, model = NGrams(size), KneserNey(sequences, size)
     ngrams.count(sequences)
     pairs = torch.cartesian_prod(torch.arange(1, size), torch.arange(1, size))
-    found = ngrams(pairs[:, 0], pairs[:, 1])
+    found = torch.zeros(len(pairs), size)
+    ngrams.add_to(found, pairs[:, 0], pairs[:, 1], torch.ones(()))
+    for word in range(size):
+        one = ngrams.of(torch.full_like(pairs[:, 0], word), pairs[:, 0], pairs[:, 1])
+        torch.testing.assert_close(one, found[:, word])
     torch.testing.assert_close(found.sum(1), torch.ones(len(pairs)))
     assert not found[:, 0].any(), "padding is never told"
     for (before, last), row in list(zip(pairs.tolist(), found, strict=True))[::7]:

@@ -62,7 +62,7 @@ def trial_of(
     truncate = 3 if isinstance(entry, StepTask) else None
     protocol = {"epochs": 3, "patience": 3, "batch_size": batch_size, "truncate": truncate}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
-    more = {**AVERAGE, **entry.added_space(VARIANTS[variant])}
+    more = {**AVERAGE, **entry.added_space(VARIANTS[variant], modality)}
     own = {name: value[0] if isinstance(value, list) else value for name, value in more.items()}
     return config, variant, choose(variant, modality, dropout=dropout, **own)
 

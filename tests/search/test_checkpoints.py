@@ -73,7 +73,8 @@ REGULARISED = [
     ("language_modelling", "text", {"recurrent_dropout": 0.3, "zoneout": 0.2}),
     ("language_modelling", "text", {"weight_dropout": 0.4, "token_dropout": 0.3}),
     ("language_modelling", "text", {"activation_penalty": 1.0, "slowness_penalty": 1.0}),
-    ("classification", "audio", {"ema": 0.9}),
+    ("classification", "audio", {"ema": 0.9, "band_mask": 0.4, "time_mask": 0.4, "noise": 0.3}),
+    ("classification", "video", {"mixup": 0.4}),
 ]
 
 

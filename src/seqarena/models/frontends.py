@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError
+from seqarena.models import augmentation
+from seqarena.models.augmentation import Distortion
 from seqarena.models.dropout import MASKS, STEP, Dropout, TokenDropout
 from seqarena.models.hyperparameters import Hyperparameters, Space
 from seqarena.models.initialization import before_relu
@@ -64,15 +66,16 @@ class Patches(Frontend):
 
     Patches end where the sequence ends; what is left over at its beginning is dropped. A sequence
     shorter than a patch is one, with zeros in front. A patch of 1 leaves log-mel frames, channels
-    and keys as they are. Raises `InputError` where all sequences are shorter.
+    and keys as they are. What is to `distort` steps comes before. Raises `InputError` where all
+    sequences are shorter.
     """
 
-    def __init__(self, spec: DataSpec, patch: int) -> None:
+    def __init__(self, spec: DataSpec, patch: int, distort: Distortion | None = None) -> None:
         super().__init__()
         if patch > spec.max_length:
             found = f"but the longest of train has {spec.max_length}"
             raise InputError(f"patch: {patch} steps, {found}")
-        self.patch = patch
+        self.patch, self.distort = patch, distort
         (features,) = spec.feature_shape
         self.output_shape = (patch * features,)
 
@@ -82,6 +85,8 @@ class Patches(Frontend):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         if not inputs.is_floating_point():  # keys of music, kept as bytes
             inputs = inputs.float()
+        if self.distort is not None:
+            inputs = self.distort(inputs, lengths)
         if self.patch == 1:
             return inputs, lengths
         patches = (lengths // self.patch).clamp(min=1)
@@ -252,6 +257,10 @@ FRONTENDS: dict[str, FrontendChoice] = {
         {"embedding": 64, "embedding_std": 0.1, "token_dropout": 0.0, "dropout_mask": STEP},
     ),
     "features": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 1}),
+    "spectrogram": FrontendChoice(
+        lambda spec, h: Patches(spec, h["patch"], Distortion.of(h)),
+        {"patch": 1, **augmentation.SPACE},
+    ),
     "patches": FrontendChoice(lambda spec, h: Patches(spec, h["patch"]), {"patch": 8}),
     "flat_frames": FrontendChoice(
         lambda spec, h: FlatFrames(spec, h["embedding"], h["dropout"]), {"embedding": 64}
@@ -270,7 +279,7 @@ FRONTENDS: dict[str, FrontendChoice] = {
 }
 DEFAULT_FRONTENDS = {
     "text": "embedding",
-    "audio": "features",
+    "audio": "spectrogram",
     "signal": "features",
     "music": "features",
     "series": "patches",

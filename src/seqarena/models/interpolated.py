@@ -7,7 +7,7 @@ by gradients: it is counted in train, and what it counts for is chosen by valid.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,24 +26,26 @@ from seqarena.models.outputs import Logits
 MIXTURE = "mixture"  # the hyperparameter
 NONE, KNESER_NEY = CHOICES = ("none", "kneser_ney")
 ORDER = 3
+SMALLEST = torch.finfo(torch.float32).tiny  # of a probability: its logarithm is finite
 ROUNDS = 50  # of expectation and maximisation: one number, whose likelihood is concave
 
 
 class Continuations(nn.Module):
-    """What followed the histories of one length, by the places of each in long rows.
+    """What followed the histories of one length: the n-grams that were seen, and their shares.
 
     It is kept with the weights, and takes the size of what is loaded.
     """
 
     histories: Tensor  # (H,), in order
-    starts: Tensor  # (H + 1,), of the tokens after each
-    tokens: Tensor  # (M,)
+    starts: Tensor  # (H + 1,), of the n-grams of each
+    ngrams: Tensor  # (M,), in order: the number of a history times V, and the token after it
     shares: Tensor  # (M,), their probabilities, less what is left to shorter histories
     backoffs: Tensor  # (H,), what that is
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        for name in ("histories", "starts", "tokens"):
+        self.size = size
+        for name in ("histories", "starts", "ngrams"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.long))
         for name in ("shares", "backoffs"):
             self.register_buffer(name, torch.zeros(0))
@@ -51,31 +53,39 @@ class Continuations(nn.Module):
 
     def fill(self, level: Level) -> None:
         """Take the counts of one length."""
-        of_key = level.keys // level.size
-        places = level.histories.searchsorted(of_key)
-        self.histories = torch.from_numpy(level.histories)
-        self.starts = torch.from_numpy(of_key.searchsorted(level.histories)).long()
-        self.starts = torch.cat([self.starts, torch.tensor([len(of_key)])])
-        self.tokens = torch.from_numpy(level.keys % level.size)
-        self.shares = torch.from_numpy(level.kept / level.totals[places]).float()
+        before = level.keys // level.size
+        totals = level.totals[level.histories.searchsorted(before)]
+        starts = np.append(before.searchsorted(level.histories), len(before))
+        self.histories, self.ngrams = (torch.from_numpy(n) for n in (level.histories, level.keys))
+        self.starts = torch.from_numpy(starts).long()
+        self.shares = torch.from_numpy(level.kept / totals).float()
         self.backoffs = torch.from_numpy(level.freed / level.totals).float()
 
-    def forward(self, history: Tensor, shorter: Tensor) -> Tensor:
-        """Interpolate the probabilities ``(N, V)`` after shorter histories; `history` is ``(N,)``.
+    def add_to(self, chances: Tensor, history: Tensor, weight: Tensor) -> Tensor:
+        """Add what followed histories ``(N,)`` to ``(N, V)`` in place, times a weight ``(N,)``.
 
-        One that was never seen leaves them as they are.
+        Return the weight that is left to shorter ones: all of it of one that was never seen.
         """
         if not len(self.histories):
-            return shorter
-        place = torch.searchsorted(self.histories, history).clamp(max=len(self.histories) - 1)
-        known = self.histories[place] == history
-        found = shorter * torch.where(known, self.backoffs[place], 1.0)[:, None]
+            return weight
+        place, known = _found(self.histories, history)
         counts = torch.where(known, self.starts[place + 1] - self.starts[place], 0)
         rows = torch.repeat_interleave(counts)
         ahead = torch.arange(len(rows), device=rows.device) - (counts.cumsum(0) - counts)[rows]
         entries = self.starts[place][rows] + ahead
-        found[rows, self.tokens[entries]] += self.shares[entries]
-        return found
+        chances[rows, self.ngrams[entries] % self.size] += self.shares[entries] * weight[rows]
+        return self._left(place, known, weight)
+
+    def of(self, token: Tensor, history: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `add_to` adds for one token of each ``(N,)``, and the weight left."""
+        if not len(self.histories):
+            return torch.zeros_like(weight), weight
+        entry, there = _found(self.ngrams, history * self.size + token)
+        found = torch.where(there, self.shares[entry], 0.0) * weight
+        return found, self._left(*_found(self.histories, history), weight)
+
+    def _left(self, place: Tensor, known: Tensor, weight: Tensor) -> Tensor:
+        return weight * torch.where(known, self.backoffs[place], 1.0)
 
 
 class NGrams(nn.Module):
@@ -87,7 +97,7 @@ class NGrams(nn.Module):
         super().__init__()
         self.size = size
         self.register_buffer("unigrams", torch.full((size,), 1 / (size - 1)))
-        self.longer = nn.ModuleList(Continuations() for _ in range(ORDER - 1))
+        self.levels = nn.ModuleList(Continuations(size) for _ in range(ORDER - 1))
 
     def count(self, sequences: list[Array]) -> None:
         """Count n-grams of token ids; see `KneserNey`."""
@@ -96,18 +106,34 @@ class NGrams(nn.Module):
         found = shortest.probabilities(np.arange(self.size), uniform)
         self.unigrams = torch.from_numpy(found).float()
         self.unigrams[PAD] = 0.0
-        for continuations, level in zip(self.longer, longer, strict=True):
+        for continuations, level in zip(self.levels, longer, strict=True):
             assert isinstance(continuations, Continuations)
             continuations.fill(level)
 
-    def forward(self, before: Tensor, last: Tensor) -> Tensor:
-        """Return the probabilities ``(*, V)`` after two tokens ``(*)``, `before` and the `last`."""
-        history = (before.long() * self.size + last).flatten()
-        found: Tensor = self.unigrams.expand(len(history), -1)
-        for length, continuations in enumerate(self.longer, start=1):
-            found = continuations(history % self.size**length, found)
-        after: Tensor = found.unflatten(0, last.shape)
-        return after
+    def add_to(self, chances: Tensor, before: Tensor, last: Tensor, weight: Tensor) -> Tensor:
+        """Add probabilities to ``(N, V)`` in place, times one weight for all.
+
+        They are those after two tokens ``(N,)`` each, `before` and the `last`; 0 of padding.
+        """
+        weights = weight.expand(len(last))
+        for level, history in self._levels(before, last):
+            weights = level.add_to(chances, history, weights)
+        return chances.addr_(weights, self.unigrams)
+
+    def of(self, token: Tensor, before: Tensor, last: Tensor) -> Tensor:
+        """Return the probability of one token after each two, ``(N,)``."""
+        total, weights = torch.zeros_like(self.unigrams[token]), torch.ones_like(token).float()
+        for level, history in self._levels(before, last):
+            found, weights = level.of(token, history, weights)
+            total = total + found
+        return total + weights * self.unigrams[token]
+
+    def _levels(self, before: Tensor, last: Tensor) -> Iterator[tuple[Continuations, Tensor]]:
+        """Give what followed with the number of each history, the longest first."""
+        number = before.long() * self.size + last
+        for length, level in reversed([*enumerate(self.levels, start=1)]):
+            assert isinstance(level, Continuations)
+            yield level, number % self.size**length
 
 
 class Interpolated(SequenceModel):
@@ -135,34 +161,43 @@ class Interpolated(SequenceModel):
         output = super().forward(batch, state)
         if self.training:
             return output
-        odds = torch.log_softmax(output.logits.float(), -1) + torch.log1p(-self.share)
-        counted = self._counted(batch, state).log() + self.share.log()
-        return replace(output, logits=torch.logaddexp(odds, counted))
+        chances = torch.softmax(output.logits.float(), -1).mul_(1 - self.share).contiguous()
+        before, last = _histories(batch, state)
+        rows = chances.view(-1, chances.shape[-1])  # what is added there is added here
+        self.ngrams.add_to(rows, before.flatten(), last.flatten(), self.share)
+        return replace(output, logits=chances.clamp_(min=SMALLEST).log_())
 
     @torch.no_grad()
     def weigh(self, valid: Iterable[Batch]) -> None:
         """Choose the share that makes valid likeliest (Jelinek & Mercer 1980)."""
         self.eval()
-        own, counted = [], []
+        parts = []
         for batch in valid:
             assert batch.target_lengths is not None
             real = mask_of(batch.target_lengths, batch.inputs.shape[1])
-            truth = batch.targets.long()[..., None]
-            chances = torch.softmax(super().forward(batch).logits.double(), -1)
-            own.append(chances.gather(2, truth).squeeze(2)[real])
-            counted.append(self._counted(batch, None).gather(2, truth).squeeze(2)[real].double())
-        one, other = torch.cat(own), torch.cat(counted)
+            truth = batch.targets.long()
+            odds = torch.log_softmax(super().forward(batch).logits.float(), -1)
+            own = odds.gather(2, truth[..., None]).squeeze(2)[real].exp()
+            before, last = _histories(batch, None)
+            parts.append(torch.stack([own, self.ngrams.of(truth[real], before[real], last[real])]))
+        one, other = torch.cat(parts, dim=1).double()
         share = one.new_tensor(0.5)
         for _ in range(ROUNDS):
             share = (share * other / (share * other + (1 - share) * one)).mean()
         self.share.copy_(share)
 
-    def _counted(self, batch: Batch, state: Any) -> Tensor:
-        """Return the probabilities ``(B, T, V)`` by the trigram, 0 of padding."""
-        tokens = batch.inputs
-        first = torch.full_like(tokens[:, :1], END) if state is None else state[1]
-        found: Tensor = self.ngrams(torch.cat([first, tokens[:, :-1]], 1), tokens)
-        return found
+
+def _histories(batch: Batch, state: Any) -> tuple[Tensor, Tensor]:
+    """Return the token before each and the token itself, ``(B, T)`` each."""
+    tokens = batch.inputs
+    first = torch.full_like(tokens[:, :1], END) if state is None else state[1]
+    return torch.cat([first, tokens[:, :-1]], 1), tokens
+
+
+def _found(ordered: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the places of what is wanted in what is in order, and whether it is there."""
+    place = torch.searchsorted(ordered, wanted).clamp(max=len(ordered) - 1)
+    return place, ordered[place] == wanted
 
 
 def _take_sizes(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:

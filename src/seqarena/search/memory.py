@@ -108,7 +108,7 @@ def _kept(
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss, _ = task.training_loss(model(batch), batch, chosen)
+        _, loss, _ = task.learn(model, batch, None, chosen)
     del loss  # until here, so that no address is given twice
     return sum(size for address, size in kept.items() if address not in weights)
 

@@ -90,7 +90,7 @@ def _learn(
         _check_spelling(experiment.metric, prepared, who, model)
     if experiment.protocol.truncate:
         batch, _ = next(windows(batch, experiment.protocol.truncate))
-    loss, terms = task.training_loss(model(batch), batch, hyperparameters)
+    _, loss, terms = task.learn(model, batch, None, hyperparameters)
     (loss / terms).backward()
     if not math.isfinite(float(loss.detach())):
         raise ValueError("the loss of train's shortest and longest sequence is not finite")

@@ -31,6 +31,7 @@ from seqarena.models.outputs import Logits, Output
 from seqarena.models.variant import Variant
 from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
+from seqarena.tasks.mixup import MIXUP, mixed
 
 NO_STEPS = "labels steps by a CRF, and no steps are labelled here"
 NO_NEXT = "takes in what a trigram says comes next, and nothing does here"
@@ -70,8 +71,8 @@ class Task(ABC, Generic[Predicted, Scored]):
     ) -> Head:
         """Build the head of this task over encoder states ``(B, S, width)``."""
 
-    def added_space(self, variant: Variant) -> Space:
-        """Return the dimensions of `space` that a variant uses."""
+    def added_space(self, variant: Variant, modality: str) -> Space:
+        """Return the dimensions that it adds for a variant over a modality."""
         return self.space
 
     def incompatibility(self, variant: Variant) -> str | None:
@@ -156,6 +157,13 @@ class Task(ABC, Generic[Predicted, Scored]):
         """Return the loss that training minimises, in the form of `loss`."""
         return self.loss(output, batch)
 
+    def learn(
+        self, model: SequenceModel, batch: Batch, state: Any, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Logits, Tensor, int]:
+        """Run a batch in training, from a state if any: the output, and its `training_loss`."""
+        output: Logits = model(batch, state)
+        return output, *self.training_loss(output, batch, hyperparameters)
+
     @abstractmethod
     def predict(self, output: Predicted, batch: Batch, spec: DataSpec) -> list[dict[str, Any]]:
         """Turn an output into predictions with names and units, one per sequence."""
@@ -166,6 +174,21 @@ AnyTask = Task[Any, Any]
 
 class PooledTask(Task[Logits, Logits]):
     """One prediction for a whole sequence."""
+
+    def added_space(self, variant: Variant, modality: str) -> Space:
+        """Frames may be mixed: between two pictures of a clip lies another."""
+        return {**self.space, **({MIXUP: 0.0} if modality == "video" else {})}
+
+    def learn(
+        self, model: SequenceModel, batch: Batch, state: Any, hyperparameters: Mapping[str, Any]
+    ) -> tuple[Logits, Tensor, int]:
+        alpha = hyperparameters.get(MIXUP, 0.0)
+        if not alpha:
+            return super().learn(model, batch, state, hyperparameters)
+        mixture = mixed(batch, alpha)
+        output, loss, count = super().learn(model, mixture.batch, state, hyperparameters)
+        of_other, _ = self.training_loss(output, mixture.other, hyperparameters)
+        return output, mixture.share * loss + (1 - mixture.share) * of_other, count
 
     def head_type(self, variant: Variant) -> type[PooledHead]:
         """Return what tells the answers of a variant from its states."""

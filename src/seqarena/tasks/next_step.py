@@ -120,7 +120,7 @@ class LanguageModelling(NextStep):
             return Interpolated(model, self.outputs(spec))
         return model
 
-    def added_space(self, variant: Variant) -> Space:
+    def added_space(self, variant: Variant, modality: str) -> Space:
         """A variant may be an interpolated one whatever others are."""
         return {name: variant.space.get(name, value) for name, value in self.space.items()}
 

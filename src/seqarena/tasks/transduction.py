@@ -67,7 +67,7 @@ class Transduction(Task[Written, Taught]):
         "scheduled_sampling": 0.0,  # the share of its own tokens read at the end of training
     }
 
-    def added_space(self, variant: Variant) -> Space:
+    def added_space(self, variant: Variant, modality: str) -> Space:
         """CTC reads no tokens, and its loss is over alignments, not over tokens one by one."""
         return {} if variant.decoder == "ctc" else self.space
 
