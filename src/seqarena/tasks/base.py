@@ -21,11 +21,12 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
-from seqarena.models.attention import Attention
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import Space
+from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
+from seqarena.models.self_attention import AttentionOverAll, AttentionOverPast, StepAttention
 from seqarena.models.variant import Variant
 from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
@@ -195,7 +196,10 @@ class PooledTask(Task[Logits, Logits]):
 
 
 class StepTask(Task[Predicted, Scored]):
-    """A prediction at every step: targets are as long as the sequence."""
+    """A prediction at every step: targets are as long as the sequence.
+
+    Attention sees what a state of the variant may depend on.
+    """
 
     def head_type(self, variant: Variant) -> type[StepHead]:
         """Return what tells the answers of a variant from its states."""
@@ -209,8 +213,18 @@ class StepTask(Task[Predicted, Scored]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        kind = self.head_type(variant)
-        return kind(width, attention, self.outputs(spec), hyperparameters["dropout"])
+        kind, over = self.head_type(variant), looking_at(variant)
+        looks = None if attention is None else over(attention)
+        return kind(width, looks, self.outputs(spec), hyperparameters["dropout"])
+
+    def attention_of(self, output: Predicted | Scored, place: int) -> Array | None:
+        weights = super().attention_of(output, place)
+        return None if weights is None else weights[:, : int(output.lengths[place])]
+
+
+def looking_at(variant: Variant) -> type[StepAttention]:
+    """Return how far attention sees where each step has an answer of its own."""
+    return AttentionOverPast if variant.context == "causal" else AttentionOverAll
 
 
 def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:
