@@ -157,8 +157,8 @@ def _draw_attention(
         labelled = [step - 1 for step in prediction["alternatives"]]
         weights, rows = weights[:, labelled], [prediction["labels"][step] for step in labelled]
     if "next" in prediction:  # at each step what came next, at the last what is asked for
-        labels = modality(predictor.spec.modality).step_labels(asked.steps, predictor.spec)
-        rows = [*labels[1:], "(next)"]
+        came = modality(predictor.spec.modality).step_labels(asked.steps[1:], predictor.spec)
+        rows = [*came, "(next)"]
     of_steps = "next" in prediction or "labels" in prediction
     caption = Caption(f"{variant} {_title(asked.name, prediction)}", rows, of_steps)
     with new_file(path) as partial:

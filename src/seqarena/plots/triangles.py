@@ -72,6 +72,8 @@ def triangle(
             head_name(axes, head, heads)
         for axes in panels[:down, 0]:
             _name(axes, queries, along="y")
+        for axes in panels[:down, 1:].ravel():
+            axes.set_yticks([])
         for axes in panels[-1]:
             if strip is None:
                 _name(axes, labels, along="x")
