@@ -283,12 +283,13 @@ def test_every_variant_overfits_eight_examples(
         assert output.logits.argmax(1).tolist() == batch.targets.tolist()
 
 
+@pytest.mark.parametrize("variant", ["stacked_lstm", "lstm_location", "causal_transformer"])
 def test_a_sequence_learned_in_windows_goes_on_from_where_it_was(
-    tmp_path: Path, specs: dict[str, Any], prepare: Callable[..., Path], hyperparameters: Choose
+    variant: str, specs: dict[str, Any], hyperparameters: Choose
 ) -> None:
     """What a window says must be what the whole says there, whoever ended before."""
     spec = replace(specs["text"], classes=("a", "b"))
-    model = TASKS["labelling"].model("stacked_lstm", spec, hyperparameters("stacked_lstm", "text"))
+    model = TASKS["labelling"].model(variant, spec, hyperparameters(variant, "text"))
     lengths = torch.tensor([7, 2, 5, 3])
     real = torch.arange(7) < lengths[:, None]
     inputs, targets = torch.randint(2, 9, (4, 7)) * real, torch.randint(1, 3, (4, 7)) * real

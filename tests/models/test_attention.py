@@ -10,13 +10,8 @@ import torch
 
 from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
-from seqarena.models.attention import (
-    ATTENTIONS,
-    Attention,
-    AttentionPooling,
-    Memory,
-    Past,
-)
+from seqarena.models.attention import ATTENTIONS, AttentionPooling
+from seqarena.models.memory import Attention, Memory, Past
 
 LENGTHS = torch.tensor([2, 6, 1])
 WIDTH = 4  # of queries, values and keys: what every attention takes
@@ -32,7 +27,7 @@ def attend(name: str) -> tuple[Attention, Memory, torch.Tensor]:
     attention = build(name)
     values = torch.randn(3, 6, WIDTH, dtype=torch.float64)
     query = torch.randn(3, 2, WIDTH, dtype=torch.float64)
-    return attention, attention.build_memory(values, mask_of(LENGTHS, 6)), query
+    return attention, attention.build_memory(values, mask_of(LENGTHS, 6)[:, None]), query
 
 
 @every_attention
@@ -222,7 +217,7 @@ def test_multi_head_attention_is_that_of_torch() -> None:
         theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
         theirs.out_proj.load_state_dict(ours.output.state_dict())
     mask = mask_of(LENGTHS, 6)
-    contexts, weights = ours.attend_sequence(query, ours.build_memory(values, mask))
+    contexts, weights = ours.attend_sequence(query, ours.build_memory(values, mask[:, None]))
     wanted = theirs(query, values, values, key_padding_mask=~mask, average_attn_weights=False)
     torch.testing.assert_close(contexts, wanted[0])
     torch.testing.assert_close(weights, wanted[1])

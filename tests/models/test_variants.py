@@ -10,19 +10,30 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from seqarena.data.batches import collate
+from seqarena.data.batches import Batch, collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
-from seqarena.models.attention import Attention
+from seqarena.models import self_attention
 from seqarena.models.contracts import broken_contract
 from seqarena.models.decoders import DECODERS, decoder_for
 from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.heads import PooledHead
+from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel, count_parameters
-from seqarena.models.variants import VARIANTS, Variant, added_space, build_model, variant_for
+from seqarena.models.self_attention import MEMORY
+from seqarena.models.variants import (
+    VARIANTS,
+    Variant,
+    added_space,
+    attends,
+    build_model,
+    variant_for,
+)
 from seqarena.spaces import COMMON
+from seqarena.tasks import TASKS
 
 PAIRS = [(name, modality) for name, v in VARIANTS.items() for modality in sorted(v.modalities)]
 every_pair = pytest.mark.parametrize(("variant", "modality"), PAIRS)
@@ -100,7 +111,7 @@ def test_attention_looks_at_real_steps_only(
     batch = collate(sequences(spec, (2, 6, 4)))
     output = build(variant, spec, hyperparameters)(batch)
     weights = output.weights
-    assert (weights is not None) == (VARIANTS[variant].attention is not None)
+    assert (weights is not None) == attends(VARIANTS[variant])
     if weights is not None:
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
         for row, length in enumerate(output.lengths.tolist()):
@@ -142,25 +153,73 @@ def test_its_space_holds_all_that_building_needs(
 
 
 CAUSAL = [name for name, variant in VARIANTS.items() if variant.context == "causal"]
+every_causal = pytest.mark.parametrize("variant", CAUSAL)
+WINDOWS = [(12,), (7, 5), (1,) * 12, (3, 1, 8)]
+every_memory = pytest.mark.parametrize("memory", [3, MEMORY])
 
 
-@pytest.mark.parametrize("variant", [n for n in CAUSAL if "music" in VARIANTS[n].modalities])
-@pytest.mark.parametrize("sizes", [(7, 5), (1,) * 12, (3, 1, 8)])
-def test_windows_and_single_steps_come_to_what_the_whole_does(
-    variant: str, sizes: tuple[int, ...], specs: dict[str, DataSpec], hyperparameters: Choose
-) -> None:
-    """A window goes on from the state after the one before: training and generating rest on it."""
-    spec = specs["music"]
-    model = build(variant, spec, hyperparameters)
-    batch, state, found = collate(sequences(spec, (12, 12, 12))), None, []
+def over_steps(variant: str, specs: dict[str, DataSpec], choose: Choose) -> SequenceModel:
+    """Build a causal variant for what comes next or, of clips, for a label per frame."""
+    task, modality = ("music_modelling", "music")
+    if modality not in VARIANTS[variant].modalities:
+        task, modality = ("labelling", "video")
+    torch.manual_seed(0)
+    model = TASKS[task].model(variant, specs[modality], choose(variant, modality))
+    for parameter in model.parameters():  # larger than at the start, so that a leak would show
+        parameter.data.mul_(1.5)
+    return model.eval()
+
+
+def steps_for(model: SequenceModel, specs: dict[str, DataSpec]) -> Batch:
+    music = isinstance(model.frontend, Patches)
+    return collate(sequences(specs["music" if music else "video"], (12, 12, 12)))
+
+
+def in_windows(model: SequenceModel, batch: Batch, sizes: tuple[int, ...]) -> Tensor:
+    """Return the logits of each step, of windows that go on from one another."""
+    state, found = None, []
     with torch.no_grad():
-        whole = model.encode(batch).states
         for window in batch.inputs.split(sizes, dim=1):
             lengths = torch.full_like(batch.lengths, window.shape[1])
-            encoded = model.encode(batch._replace(inputs=window, lengths=lengths), state)
-            state = encoded.state
-            found.append(encoded.states)
-    torch.testing.assert_close(torch.cat(found, dim=1), whole, rtol=1e-4, atol=1e-5)
+            output = model(batch._replace(inputs=window, lengths=lengths), state)
+            state = output.state
+            found.append(output.logits)
+    return torch.cat(found, dim=1)
+
+
+@every_causal
+@every_memory
+def test_windows_and_single_steps_come_to_what_the_whole_does(
+    variant: str, memory: int, specs: dict[str, DataSpec], hyperparameters: Choose,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A window goes on from the state after the one before: training and generating rest on it."""
+    monkeypatch.setattr(self_attention, "MEMORY", memory)
+    model = over_steps(variant, specs, hyperparameters)
+    batch = steps_for(model, specs)
+    whole = in_windows(model, batch, (12,))
+    for sizes in WINDOWS[1:]:
+        found = in_windows(model, batch, sizes)
+        torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)
+
+
+@every_causal
+@every_memory
+@pytest.mark.parametrize("sizes", WINDOWS)
+def test_a_step_changes_nothing_before_it(
+    variant: str, memory: int, sizes: tuple[int, ...], specs: dict[str, DataSpec],
+    hyperparameters: Choose, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(self_attention, "MEMORY", memory)
+    model = over_steps(variant, specs, hyperparameters)
+    batch = steps_for(model, specs)
+    before = in_windows(model, batch, sizes)
+    for step in (1, 6, 11):
+        inputs = batch.inputs.clone()
+        inputs[:, step] = inputs[:, step - 1].flip(0) + 1
+        after = in_windows(model, batch._replace(inputs=inputs), sizes)
+        torch.testing.assert_close(after[:, :step], before[:, :step])
+        assert not torch.allclose(after[:, step], before[:, step])
 
 
 def test_order_matters_to_the_recurrent_ones(

@@ -20,6 +20,7 @@ from seqarena.plots.results import confusion, forecasts, found_labels, learning_
 from seqarena.plots.steps import nlls, scatter, timelines
 from seqarena.plots.style import DPI, heads_across, picture
 from seqarena.plots.transitions import transition_scores
+from seqarena.plots.triangles import STRIPS, is_triangle, triangle
 from seqarena.plots.tuning import Curve, Strip, best_of_n, best_places, importance_bars
 
 RANDOM = np.random.default_rng(0)
@@ -72,6 +73,42 @@ def test_alignment(modality, heads, tmp_path):
     path = tmp_path / "alignment.png"
     ALIGNMENT_PLOTS[modality](steps, weights, tokens, labels, "four one", path)
     assert_picture(path)
+
+
+def over_past(count, heads=1):
+    weights = np.tril(RANDOM.random((heads, count, count)) ** 4)
+    return weights / weights.sum(axis=2, keepdims=True)
+
+
+@pytest.mark.parametrize(("heads", "count"), [(1, 9), (4, 31), (2, 150)])
+@pytest.mark.parametrize("strip", [None, *STRIPS])
+def test_triangle(strip, heads, count, tmp_path):
+    steps = RANDOM.random((count, 40)).astype(np.float32)
+    labels = [f"{index / 2:g}" for index in range(count)]
+    path = tmp_path / "triangle.png"
+    drawn = STRIPS[strip] if strip else None
+    triangle(steps, over_past(count, heads), labels, labels, "what came before", path, drawn)
+    assert_picture(path)
+
+
+def test_of_what_lies_ahead_a_triangle_shows_nothing(tmp_path):
+    path, words = tmp_path / "triangle.png", list("abcdef")
+    triangle(np.arange(6), np.tril(np.ones((1, 6, 6)) / 6), words, words, "even", path)
+    drawn = imread(path)[..., :3]
+    blue = drawn[..., 2] - drawn[..., 0] > 0.1
+    blue = blue[:, : int(0.8 * blue.shape[1])]  # without the colour bar
+    rows, columns = (np.flatnonzero(blue.any(axis=axis)) for axis in (1, 0))
+    square = blue[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    places = (np.arange(6) * 2 + 1) * np.array([[square.shape[0]], [square.shape[1]]]) // 12
+    found = square[places[0][:, None], places[1]]
+    np.testing.assert_array_equal(found, np.tril(np.ones((6, 6), bool)))
+
+
+def test_a_triangle_is_told_from_other_maps(tmp_path):
+    assert is_triangle(over_past(5, 2)) and not is_triangle(over_past(5)[:, 1:])
+    assert not is_triangle(np.ones((1, 5, 5)) / 5) and not is_triangle(np.ones((1, 1, 1)))
+    with pytest.raises(InputError, match=r"triangle\.png: 5 x 5 weights for 4 x 5 steps"):
+        triangle(np.arange(5), over_past(5), ["x"] * 4, ["x"] * 5, "", tmp_path / "triangle.png")
 
 
 def test_every_head_has_a_panel_on_one_scale(tmp_path):

@@ -45,21 +45,25 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def predictor(sentences: Path) -> Predictor:
+RATES = {"lstm": 0.02, "lstm_attention": 0.02, "causal_transformer": 0.005}
+
+
+@pytest.fixture(scope="module", params=RATES)
+def predictor(sentences: Path, request: pytest.FixtureRequest) -> Predictor:
+    variant = request.param
     section = {
         "data": "hutto_sentences",
         "modality": "text",
         "task": "language_modelling",
         "metric": "perplexity",
-        "variants": ["lstm"],
+        "variants": [variant],
         "protocol": {"epochs": 80, "patience": 80, "batch_size": 4, "truncate": 3},
     }
-    chosen = {"learning_rate": 0.02, "width": 16, "dropout": 0.0, "weight_decay": 0.0}
-    chosen |= {"embedding": 8, "embedding_std": 1.0}
-    run = Training(parse(Experiment, section, "test"), Prepared(sentences), "lstm", chosen, 1)
+    chosen = {"learning_rate": RATES[variant], "width": 16, "dropout": 0.0, "weight_decay": 0.0}
+    chosen |= {"embedding": 8, "embedding_std": 1.0, "attention": 8, "layers": 2, "heads": 2}
+    run = Training(parse(Experiment, section, "test"), Prepared(sentences), variant, chosen, 1)
     assert list(run.epochs())[-1].train_loss < 0.6
-    return Predictor(save_trained(sentences / "model", run, "language_modelling", "lstm"))
+    return Predictor(save_trained(sentences / variant, run, "language_modelling", variant))
 
 
 def read(predictor: Predictor, text: str) -> Any:

@@ -151,13 +151,13 @@ def expect_file(option: str, path: Path | None, *examples: str) -> None:
 
 def _expect_attention(predictor: Predictor) -> None:
     from seqarena.experiments import load
-    from seqarena.models.variants import VARIANTS
+    from seqarena.models.variants import VARIANTS, attends
 
     variant = predictor.about["variant"]
-    if VARIANTS[variant].attention:
+    if attends(VARIANTS[variant]):
         return
     trained = load(predictor.about["experiment"]).config.variants
-    having = ", ".join(name for name in trained if VARIANTS[name].attention)
+    having = ", ".join(name for name in trained if attends(VARIANTS[name]))
     fix = f"add --variant with one of {having}" if having else "no variant of this experiment has"
     raise InputError(f"--attention: {variant} has none; {fix}")
 
@@ -173,6 +173,7 @@ def _drawn(answers: Iterator[Answer], path: Path, predictor: Predictor) -> Itera
 def _draw_attention(
     path: Path, predictor: Predictor, asked: Input, prediction: dict[str, Any]
 ) -> None:
+    from seqarena.data.modalities import modality
     from seqarena.figures import Caption, draw_attention
 
     variant = predictor.about["variant"]
@@ -180,7 +181,11 @@ def _draw_attention(
     if "alternatives" in prediction:  # (heads, U, S): a row for each step that a label was asked of
         labelled = [step - 1 for step in prediction["alternatives"]]
         weights, rows = weights[:, labelled], [prediction["labels"][step] for step in labelled]
-    caption = Caption(f"{variant} {_title(asked.name, prediction)}", rows)
+    if "next" in prediction:  # at each step what came next, at the last what is asked for
+        came = modality(predictor.spec.modality).step_labels(asked.steps[1:], predictor.spec)
+        rows = [*came, "(next)"]
+    of_steps = "next" in prediction or "labels" in prediction
+    caption = Caption(f"{variant} {_title(asked.name, prediction)}", rows, of_steps)
     with new_file(path) as partial:
         draw_attention(partial, predictor.spec, asked.steps, weights, caption)
     print(f"{path}: what {variant} looked at in {asked.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqarena.models.variants import VARIANTS
+from seqarena.models.variants import VARIANTS, attends
 from seqarena.records import Comparison
 
 
@@ -31,5 +31,5 @@ def ending(comparison: Comparison, strongest: str | None) -> str:
 
 def _attend(comparison: Comparison) -> bool:
     """Whether attention is what the best have and not all others do."""
-    attending = {name for name, variant in VARIANTS.items() if variant.attention}
+    attending = {name for name, variant in VARIANTS.items() if attends(variant)}
     return set(comparison.best_set) <= attending and not comparison.pairs.keys() <= attending

@@ -18,14 +18,16 @@ from torch._higher_order_ops.scan import scan_op
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from seqarena.models.attention import Attention, Memory, Past
 from seqarena.models.causal_layers import CausalLayer, CausalLayers
+from seqarena.models.causal_transformer import CausalTransformer
 from seqarena.models.cells import Cell, State
 from seqarena.models.frontends import Patches
 from seqarena.models.linear_recurrence import LRU, GatedRecurrence
 from seqarena.models.matrix_lstm import MatrixLSTM
+from seqarena.models.memory import Attention, Memory, Past
 from seqarena.models.recurrent import Fused, Unrolled
 from seqarena.models.recurrent_encoders import ConvRecurrentEncoder, RecurrentEncoder
+from seqarena.models.self_attention import Attended, AttentionOverPast, nothing, visible
 from seqarena.models.state_space import StateSpace
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -106,7 +108,7 @@ class _Walk(Unrolled):
     def _run(self, x: Tensor, state: Any, lengths: Tensor | None) -> tuple[Tensor, Any]:
         projected = self.cell.project(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         first, step = self.cell.initial_state(x[:, 0]), _Advance(self.cell)
-        (outputs,) = walked(step, first, projected.transpose(0, 1))
+        (outputs,) = walked(step, first, (projected.transpose(0, 1),))
         return outputs.transpose(0, 1), None
 
 
@@ -117,20 +119,24 @@ class _Advance(nn.Module):
         super().__init__()
         self.cell = cell
 
-    def forward(self, now: Tensor, before: State) -> tuple[State, State]:
-        output, after = self.cell.advance(now, before)
+    def forward(self, now: State, before: State) -> tuple[State, State]:
+        output, after = self.cell.advance(now[0], before)
         return after, (output,)
 
 
 class _Lookback(Attention):
     """Queries that need the weights of the one before."""
 
-    def attend_sequence(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def attend_sequence(
+        self, query: Tensor, memory: Memory, past: Past | None = None
+    ) -> tuple[Tensor, Tensor]:
         if not self.looks_back:
-            return super().attend_sequence(query, memory)
-        step, weights, first = _Attend(self), self.before(memory).weights, query.transpose(0, 1)
+            return super().attend_sequence(query, memory, past)
+        step, weights = _Attend(self), (past or self.before(memory)).weights
         assert weights is not None
-        contexts, each = walked(step, (weights,), first, memory)
+        masks = memory.mask.expand(-1, query.shape[1], -1)
+        steps = (query.transpose(0, 1), masks.transpose(0, 1))
+        contexts, each = walked(step, (weights,), steps, memory[:2])
         return contexts.transpose(0, 1), each.permute(1, 2, 0, 3)
 
 
@@ -141,26 +147,30 @@ class _Attend(nn.Module):
         super().__init__()
         self.attention = attention
 
-    def forward(self, now: Tensor, before: State, *memory: Tensor) -> tuple[State, State]:
-        past = Past(torch.zeros_like(now[:, :1], dtype=torch.long), *before)
-        context, weights = self.attention(now[:, None], Memory(*memory), past)
+    def forward(
+        self, now: State, before: State, keys: Tensor, values: Tensor
+    ) -> tuple[State, State]:
+        query, mask = (part[:, None] for part in now)
+        seen = Memory(keys, values, mask)
+        past = Past(torch.zeros_like(query[:, :, 0], dtype=torch.long), *before).within(seen)
+        context, weights = self.attention(query, seen, past)
         after = self.attention.after(past, weights).weights
         assert after is not None
         return (after,), (context.squeeze(1), weights.squeeze(2))
 
 
-def walked(step: nn.Module, state: State, steps: Tensor, fixed: State = ()) -> tuple[Tensor, ...]:
-    """Walk over ``(T, B, *)``: what ``step(now, state, *fixed)`` gives beside its next state."""
+def walked(step: nn.Module, state: State, steps: State, fixed: State = ()) -> tuple[Tensor, ...]:
+    """Walk over ``(T, B, *)`` each: what ``step(now, state, *fixed)`` gives beside its state."""
     names, weights = zip(*step.named_parameters(), strict=True)
 
     def combine(*tensors: Tensor) -> list[Tensor]:
-        rest = tensors[len(state) + 1 :]
+        before, now = tensors[: len(state)], tensors[len(state) :][: len(steps)]
+        rest = tensors[len(state) + len(steps) :]
         own = dict(zip(names, rest[len(fixed) :], strict=True))
-        before, now = tensors[: len(state)], tensors[len(state)]
         after, given = functional_call(step, own, (now, before, *rest[: len(fixed)]))
         return _apart((*after, *given))
 
-    found = scan_op(combine, _apart(state), [steps], (*fixed, *weights))
+    found = scan_op(combine, _apart(state), list(steps), (*fixed, *weights))
     return tuple(found[len(state) :])
 
 
@@ -169,7 +179,7 @@ class _Stepwise(CausalLayer):
 
     def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         step = _Step(self, super().forward)  # type: ignore[safe-super]  # of the layer's own class
-        (outputs,) = walked(step, tuple(state), x.transpose(0, 1))
+        (outputs,) = walked(step, tuple(state), (x.transpose(0, 1),))
         return outputs.transpose(0, 1), state
 
 
@@ -180,8 +190,8 @@ class _Step(nn.Module):
         super().__init__()
         self.layer, self.run = layer, run
 
-    def forward(self, now: Tensor, before: State) -> tuple[State, State]:
-        output, after = self.run(now[:, None], before, None)
+    def forward(self, now: State, before: State) -> tuple[State, State]:
+        output, after = self.run(now[0][:, None], before, None)
         return tuple(after), (output.squeeze(1),)
 
 
@@ -225,6 +235,26 @@ class _ImageRecurrence(ConvRecurrentEncoder):
         return pooled.flatten(1).unflatten(0, images.shape[:2]), None
 
 
+class _OverPast(AttentionOverPast):
+    """A sequence as one window, whatever its length."""
+
+    def forward(self, states: Tensor, before: Any, lengths: Tensor) -> Attended:
+        mask = visible(nothing(states[:, :0]), states.shape[1])
+        memory = self.attention.build_memory(states, mask)
+        return Attended(*self.attention.attend_sequence(states, memory), None)
+
+
+class _PastLayers(CausalTransformer):
+    """The same of layers of self-attention."""
+
+    def attend(
+        self, features: Tensor, lengths: Tensor, state: Any = None
+    ) -> tuple[Tensor, Any, Tensor | None]:
+        x = self.input_projection(features, features.new_zeros(()))
+        states, _, weights = self._window(x, self._nothing(x), told=True)
+        return self.norm(states), None, weights
+
+
 class _PaddedPatches(Patches):
     """As many patches as the padded steps hold: the longest sequence is as long as these."""
 
@@ -253,6 +283,8 @@ FORMS: dict[type[nn.Module], type[nn.Module]] = {
     MatrixLSTM: _Stepwise,
     StateSpace: _Stepwise,
     LRU: _RealLRU,
+    AttentionOverPast: _OverPast,
+    CausalTransformer: _PastLayers,
     Patches: _PaddedPatches,
 }
 

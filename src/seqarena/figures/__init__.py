@@ -19,6 +19,7 @@ from seqarena.plots.alignments import ALIGNMENT_PLOTS
 from seqarena.plots.attention import ATTENTION_PLOTS
 from seqarena.plots.regions import look_over_image
 from seqarena.plots.transitions import transition_scores
+from seqarena.plots.triangles import STRIPS, is_triangle, triangle
 
 __all__ = ["FIGURES", "Caption", "draw_attention", "draw_final"]
 
@@ -73,7 +74,10 @@ def draw_attention(
     """
     labels = modality(spec.modality).step_labels(steps, spec)
     rows = [*(caption.rows or ()), "(end)"][: weights.shape[1]]  # a text that was cut has no end
-    if spec.modality == "image":  # not a line of steps but a grid of regions
+    if caption.of_steps and is_triangle(weights):
+        strip = STRIPS.get(spec.modality)
+        triangle(steps, weights, rows, labels, caption.title, path, strip)
+    elif spec.modality == "image":  # not a line of steps but a grid of regions
         names = rows if caption.rows is not None else ["looked at"]
         grid = tuple(spec.options["regions"])
         look_over_image(steps[0], weights[:, : len(names)], names, grid, caption.title, path)

@@ -101,7 +101,8 @@ def draw_labels(final: Final) -> Callable[[int], Caption]:
             f"{step} {classes[label - 1]}" if right else step
             for step, label, right in zip(steps, predicted[index], truth[index], strict=True)
         ]
-        return Caption(f"{final.variant} labels {item_of(examples[index])}", queries)
+        title = f"{final.variant} labels {item_of(examples[index])}"
+        return Caption(title, queries, of_steps=True)
 
     return caption
 

@@ -17,6 +17,7 @@ class Caption(NamedTuple):
 
     title: str
     rows: Sequence[str] | None = None  # what each query was about: tokens written, steps labelled
+    of_steps: bool = False  # whether the queries are the steps themselves
 
 
 @dataclass(frozen=True)

@@ -23,4 +23,11 @@ def draw_next(final: Final) -> Callable[[int], Caption]:
         for example, row in zip(examples, final.predictions, strict=True)
     ]
     final.write_rows(["id", "input", "steps", "nll"], table)
-    return lambda index: Caption(f"{final.variant}: {item_of(examples[index])}")
+
+    def caption(index: int) -> Caption:
+        """Name each step by what it is to tell, which is seen a step later."""
+        coming = namer.step_labels(test.target(index), spec)
+        title = f"{final.variant} expects what comes next in {item_of(examples[index])}"
+        return Caption(title, coming, of_steps=True)
+
+    return caption

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.decode import Chain, log_marginals, log_partition, viterbi
-from seqarena.models.attention import Attention
 from seqarena.models.heads import Encoded, StepHead
 from seqarena.models.outputs import Logits
+from seqarena.models.self_attention import StepAttention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class CRFHead(StepHead):
     """
 
     def __init__(
-        self, width: int, attention: Attention | None, outputs: int, dropout: float
+        self, width: int, attention: StepAttention | None, outputs: int, dropout: float
     ) -> None:
         super().__init__(width, attention, outputs, dropout)
         self.start, self.end = (nn.Parameter(torch.zeros(outputs)) for _ in range(2))

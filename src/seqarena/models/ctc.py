@@ -26,7 +26,7 @@ class CTCHead(Writer):
 
     def forward(self, encoded: Encoded, batch: Batch) -> CTCLogits:
         logits = self.output(encoded.states)
-        return CTCLogits(logits=logits, lengths=encoded.lengths, state=encoded.state)
+        return CTCLogits(logits=logits, lengths=encoded.lengths)
 
     def write(
         self, encoded: Encoded, decoding: Decoding, max_length: int

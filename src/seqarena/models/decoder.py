@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.data.batches import mask_of
-from seqarena.models.attention import Attention, Memory, Past
 from seqarena.models.autoregressive import Decoder
 from seqarena.models.cells import CELLS
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded
+from seqarena.models.memory import Attention, Memory, Past
 from seqarena.models.recurrent import Fused
 
 
@@ -63,7 +63,7 @@ class RecurrentDecoder(Decoder):
     def encode_memory(self, encoded: Encoded) -> Source:
         if self.attention is None:
             return Source(encoded.summary, None)
-        mask = mask_of(encoded.lengths, encoded.states.shape[1])
+        mask = mask_of(encoded.lengths, encoded.states.shape[1])[:, None]
         return Source(encoded.summary, self.attention.build_memory(encoded.states, mask))
 
     def init_state(self, source: Source) -> DecoderState:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from torch import nn
 
 from seqarena.errors import unknown
-from seqarena.models.attention import Attention
 from seqarena.models.ctc import CTCHead
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Writer
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.memory import Attention
 from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variant import Variant
 

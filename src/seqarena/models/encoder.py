@@ -20,6 +20,12 @@ class Encoder(nn.Module, ABC):
         `state` is the one to start from, None for the first step.
         """
 
+    def attend(
+        self, features: Tensor, lengths: Tensor, state: Any = None
+    ) -> tuple[Tensor, Any, Tensor | None]:
+        """Encode, and tell what each step looked at ``(B, heads, T, S)`` where one attends."""
+        return (*self(features, lengths, state), None)
+
     @abstractmethod
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Return one vector for the whole sequence, ``(B, width)``."""

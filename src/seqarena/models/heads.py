@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqarena.data.batches import Batch, mask_of
+from seqarena.data.batches import Batch
 from seqarena.decode import Decoding, Hypothesis
-from seqarena.models.attention import Attention, AttentionPooling
+from seqarena.models.attention import AttentionPooling
 from seqarena.models.dropout import Dropout
-from seqarena.models.outputs import Logits
+from seqarena.models.memory import Attention
+from seqarena.models.outputs import Carried, Logits
 from seqarena.models.precision import in_float32
+from seqarena.models.self_attention import StepAttention
 
 
 class Encoded(NamedTuple):
@@ -22,15 +24,24 @@ class Encoded(NamedTuple):
     states: Tensor  # (B, S, V)
     summary: Tensor  # (B, V), of the whole sequence
     lengths: Tensor  # (B,), after the frontend
-    state: Any = None  # of the recurrence after the last step, where the encoder returns it
+    state: Any = None  # of the encoder after the last step, where it returns it
+    weights: Tensor | None = None  # (B, heads, T, S), what its last layer looked at, if it attends
+    before: Any = None  # of the head, after the window before
 
-    def output(self, logits: Tensor, weights: Tensor | None) -> Logits:
-        """Return what a head makes of this."""
+    def last_weights(self) -> Tensor | None:
+        """Return what the last real step looked at ``(B, heads, 1, T)``, if the encoder attends."""
+        if self.weights is None:
+            return None
+        rows = torch.arange(len(self.lengths), device=self.lengths.device)
+        return self.weights[rows, :, self.lengths - 1][:, :, None]
+
+    def output(self, logits: Tensor, weights: Tensor | None, after: Any = None) -> Logits:
+        """Return what a head makes of this; `after` is what it goes on from itself."""
         return Logits(
             logits=logits,
             lengths=self.lengths,
             weights=weights,
-            state=self.state,
+            state=Carried(self.state, after),
             states=self.states,
         )
 
@@ -42,7 +53,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, encoded: Encoded, batch: Batch) -> Logits:
-        """Return logits, with the weights of the attention if any and the encoder's state."""
+        """Return logits, with the weights of the attention if any and what goes on from here."""
 
 
 class Writer(Head):
@@ -67,7 +78,7 @@ class PooledHead(Head):
         self.output = nn.Sequential(Dropout(dropout), nn.Linear(pooled, outputs))
 
     def forward(self, encoded: Encoded, batch: Batch) -> Logits:
-        summary, weights = encoded.summary, None
+        summary, weights = encoded.summary, encoded.last_weights()
         if self.pooling is not None:
             summary, weights = self.pooling(*encoded[:3])
         # Of values in bfloat16 there are 128 between 1 and 2: forecasts would be steps.
@@ -76,10 +87,10 @@ class PooledHead(Head):
 
 
 class StepHead(Head):
-    """One prediction per step, ``(B, T, outputs)``; with attention each step attends to all."""
+    """One prediction per step, ``(B, T, outputs)``, of its state and of what it looked at."""
 
     def __init__(
-        self, width: int, attention: Attention | None, outputs: int, dropout: float
+        self, width: int, attention: StepAttention | None, outputs: int, dropout: float
     ) -> None:
         super().__init__()
         self.attention = attention
@@ -87,9 +98,8 @@ class StepHead(Head):
         self.output = nn.Sequential(Dropout(dropout), nn.Linear(inputs, outputs))
 
     def forward(self, encoded: Encoded, batch: Batch) -> Logits:
-        states, weights = encoded.states, None
+        states, weights, after = encoded.states, encoded.weights, None
         if self.attention is not None:
-            memory = self.attention.build_memory(states, mask_of(encoded.lengths, states.shape[1]))
-            contexts, weights = self.attention.attend_sequence(states, memory)
+            contexts, weights, after = self.attention(states, encoded.before, encoded.lengths)
             states = torch.cat([contexts, states], dim=-1)
-        return encoded.output(self.output(states), weights)
+        return encoded.output(self.output(states), weights, after)

@@ -21,7 +21,7 @@ from seqarena.data.tokens import END, PAD
 from seqarena.models.heads import Encoded
 from seqarena.models.kneser_ney import KneserNey, Level, targets_of
 from seqarena.models.model import SequenceModel
-from seqarena.models.outputs import Logits
+from seqarena.models.outputs import Carried, Logits
 
 MIXTURE = "mixture"  # the hyperparameter
 NONE, KNESER_NEY = CHOICES = ("none", "kneser_ney")
@@ -157,12 +157,12 @@ class Interpolated(SequenceModel):
         encoded = super().encode(batch, own)
         return encoded._replace(state=(encoded.state, batch.inputs[:, -1:]))
 
-    def forward(self, batch: Batch, state: Any = None) -> Logits:
+    def forward(self, batch: Batch, state: Carried | None = None) -> Logits:
         output = super().forward(batch, state)
         if self.training:
             return output
         chances = torch.softmax(output.logits.float(), -1).mul_(1 - self.share).contiguous()
-        before, last = _histories(batch, state)
+        before, last = _histories(batch, None if state is None else state.encoder)
         rows = chances.view(-1, chances.shape[-1])  # what is added there is added here
         self.ngrams.add_to(rows, before.flatten(), last.flatten(), self.share)
         return replace(output, logits=chances.clamp_(min=SMALLEST).log_())

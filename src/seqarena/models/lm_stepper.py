@@ -31,7 +31,7 @@ class LMStepper:
         lengths = torch.full_like(last[:, 0], before.shape[1])
         state = None
         if before.shape[1]:
-            state = self.model.encode(Batch(before, lengths, last)).state
+            state = self.model(Batch(before, lengths, last)).state
         return last, State(None, change_all(state, lambda tensor: tensor[:, None]), lengths)
 
     def step(self, tokens: Tensor, state: State) -> Step:
@@ -63,7 +63,7 @@ def continue_roll(
     ones = torch.ones(decoding.best, dtype=torch.long, device=begun.device)
     state, total, continued = None, torch.zeros(decoding.best, device=begun.device), []
     if len(begun) > 1:
-        state = model.encode(Batch(rolls[:, :-1], ones * (len(begun) - 1), ones)).state
+        state = model(Batch(rolls[:, :-1], ones * (len(begun) - 1), ones)).state
     last = rolls[:, -1:]
     for _ in range(max_length):
         output = model(Batch(last, ones, ones), state)

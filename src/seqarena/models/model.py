@@ -12,7 +12,7 @@ from seqarena.data.store import Split
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Frontend
 from seqarena.models.heads import Encoded, Head
-from seqarena.models.outputs import Logits
+from seqarena.models.outputs import Carried, Logits
 
 
 class SequenceModel(nn.Module):
@@ -25,11 +25,12 @@ class SequenceModel(nn.Module):
     def encode(self, batch: Batch, state: Any = None) -> Encoded:
         """Run ``inputs (B, T, *)``, ``lengths (B,)`` through frontend and encoder.
 
-        `state` is that of the recurrence after the previous window, if any.
+        `state` is that of the encoder after the previous window, if any.
         """
         features, lengths = self.frontend(batch.inputs, batch.lengths)
-        states, last = self.encoder(features, lengths, state)
-        return Encoded(states, self.encoder.summary(states, lengths), lengths, last)
+        states, last, weights = self.encoder.attend(features, lengths, state)
+        summary = self.encoder.summary(states, lengths)
+        return Encoded(states, summary, lengths, last, weights=weights)
 
     def count(self, train: Split) -> None:
         """Take from train what is counted before anything is learned: nothing, of most models."""
@@ -37,9 +38,14 @@ class SequenceModel(nn.Module):
     def weigh(self, valid: Iterable[Batch]) -> None:
         """Choose by valid, before it is scored, what no gradient reaches: nothing, of most."""
 
-    def forward(self, batch: Batch, state: Any = None) -> Logits:
-        """Run a batch; a head that writes reads the targets before each token."""
-        output: Logits = self.head(self.encode(batch, state), batch)
+    def forward(self, batch: Batch, state: Carried | None = None) -> Logits:
+        """Run a batch; a head that writes reads the targets before each token.
+
+        `state` is what the previous window left, if any.
+        """
+        before = state or Carried()
+        encoded = self.encode(batch, before.encoder)
+        output: Logits = self.head(encoded._replace(before=before.head), batch)
         return output
 
 

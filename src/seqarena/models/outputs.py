@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
+
+
+class Carried(NamedTuple):
+    """What a model goes on from after a window; None where a part carries nothing."""
+
+    encoder: Any = None
+    head: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +28,7 @@ class Logits(Output):
     """The output of a head."""
 
     logits: Tensor  # (B, outputs), or (B, U, V) with one row per target or step
-    state: Any = None  # of the recurrence after the last step, where the encoder returns it
+    state: Carried | None = None  # after the last step
     states: Tensor | None = None  # (B, S, V) of the encoder, where a head is over them
 
 

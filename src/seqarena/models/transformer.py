@@ -33,13 +33,14 @@ class Transformer(Encoder):
             )
         self.width = width
         self.input_projection = InputProjection(inputs, width, dropout)
-        self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, 4 * width, dropout, batch_first=True, norm_first=True
-            )
-            for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(self.layer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
+
+    def layer(self, width: int, heads: int, dropout: float) -> nn.Module:
+        """Build one layer."""
+        return nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout, batch_first=True, norm_first=True
+        )
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         x = self.input_projection(features, positions(features.shape[1], self.width))

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.attention import Memory, MultiHeadAttention
+from seqarena.models.attention import MultiHeadAttention
 from seqarena.models.autoregressive import Decoder
 from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded
+from seqarena.models.memory import Memory
 from seqarena.models.transformer import InputProjection, positions
 
 
@@ -58,7 +59,7 @@ class TransformerDecoder(Decoder):
         return self.output(self.norm(x)), weights
 
     def encode_memory(self, encoded: Encoded) -> tuple[Memory, ...]:
-        mask = mask_of(encoded.lengths, encoded.states.shape[1])
+        mask = mask_of(encoded.lengths, encoded.states.shape[1])[:, None]
         memories = []
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seqarena.data.store import DataSpec
-from seqarena.models.attention import ATTENTIONS, Attention
+from seqarena.models.attention import ATTENTIONS
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import DEFAULT_FRONTENDS, FRONTENDS, FrontendChoice
 from seqarena.models.heads import Head
 from seqarena.models.hyperparameters import Hyperparameters, Space
+from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 
 BuildEncoder = Callable[[tuple[int, ...], int, Hyperparameters], Encoder]  # shape, steps
@@ -24,7 +25,8 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
-    # What a state depends on: steps up to its own, all steps, or one state pools all steps.
+    # What a state depends on: steps up to its own, all steps, or one state pools all steps. Where
+    # steps have answers of their own, attention looks no further: at the past or at all.
     context: Literal["causal", "full", "pooled"] = "causal"
     decoder: str = "lstm"  # of tasks that write, see `DECODERS`
     input_feeding: bool = False  # the output vector of a decoder step is an input of the next

@@ -13,6 +13,7 @@ from typing import Any
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
 from seqarena.models.attention import ATTENTIONS
+from seqarena.models.causal_transformer import causal_transformer
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import Hyperparameters
@@ -55,9 +56,13 @@ def variant_for(name: str, modality: str, where: str) -> Variant:
 
 
 def attending(variant: Variant, attention: str = "additive") -> Variant:
-    """Return the variant with attention over all of its states, and so over the whole sequence."""
-    space = {"attention": [32, 64], **variant.space}
-    return replace(variant, context="full", attention=attention, space=space)
+    """Return the variant with attention over its states."""
+    return replace(variant, attention=attention, space={"attention": [32, 64], **variant.space})
+
+
+def attends(variant: Variant) -> bool:
+    """Tell whether what a variant looks at can be drawn."""
+    return variant.attention is not None or variant.encoder is causal_transformer
 
 
 def deep(variant: Variant) -> Variant:
@@ -80,7 +85,11 @@ GRU = replace(LSTM, encoder=partial(recurrent, kind="gru"), decoder="gru")
 BILSTM = replace(LSTM, encoder=partial(recurrent, kind="lstm", bidirectional=True), context="full")
 STACKED_BILSTM = deep(BILSTM)
 TRANSFORMER = Variant(
-    encoder=transformer, decoder="transformer", space={**DEEP, "heads": [2, 4]}, rate=0.2
+    encoder=transformer,
+    context="full",
+    decoder="transformer",
+    space={**DEEP, "heads": [2, 4]},
+    rate=0.2,
 )
 CONV_LSTM = Variant(
     encoder=partial(convolutional, cell=ConvLSTMCell),
@@ -137,6 +146,7 @@ ENTRIES: dict[str, Variant] = {
     # The other attentions, all over the same recurrence, so that nothing else differs.
     **{f"lstm_{name}": attending(LSTM, name) for name in ATTENTIONS if name != "additive"},
     "transformer": attending(TRANSFORMER),
+    "causal_transformer": replace(TRANSFORMER, encoder=causal_transformer, context="causal"),
     "cnn_lstm": replace(LSTM, frontend="frame_cnn", modalities=VIDEO),
     "cnn_bilstm": replace(BILSTM, frontend="frame_cnn", modalities=VIDEO),
     "conv_lstm": CONV_LSTM,

@@ -12,7 +12,7 @@ from torch import Tensor
 from seqarena.data.batches import Batch, mask_of
 from seqarena.models.heads import Encoded
 from seqarena.models.model import SequenceModel
-from seqarena.models.outputs import Logits
+from seqarena.models.outputs import Carried, Logits
 
 NONE = "none"
 SMALLEST = 1e-5  # added to a variance, as Kim et al. do: a window may be constant
@@ -69,7 +69,7 @@ class NormalisedWindows(SequenceModel):
         shifted = [(values - level) / spread * real, (known - now) * real, others]
         return super().encode(batch._replace(inputs=torch.cat(shifted, 2)), state)
 
-    def forward(self, batch: Batch, state: Any = None) -> Logits:
+    def forward(self, batch: Batch, state: Carried | None = None) -> Logits:
         output = super().forward(batch, state)
         level, spread = self.scale(batch.inputs[..., :1], batch.lengths)
         # In full precision: what a level adds would else be lost of a small change.

@@ -21,13 +21,14 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
-from seqarena.models.attention import Attention
 from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import Space
 from seqarena.models.interpolated import MIXTURE
+from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
+from seqarena.models.self_attention import AttentionOverAll, AttentionOverPast, StepAttention
 from seqarena.models.variant import Variant
 from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored
@@ -223,7 +224,10 @@ class PooledTask(Task[Logits, Logits]):
 
 
 class StepTask(Task[Predicted, Scored]):
-    """A prediction at every step: targets are as long as the sequence."""
+    """A prediction at every step: targets are as long as the sequence.
+
+    Attention sees what a state of the variant may depend on.
+    """
 
     def head_type(self, variant: Variant) -> type[StepHead]:
         """Return what tells the answers of a variant from its states."""
@@ -237,10 +241,20 @@ class StepTask(Task[Predicted, Scored]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        dropout = hyperparameters["dropout"]
-        head = self.head_type(variant)(width, attention, self.outputs(spec), dropout)
+        over, dropout = looking_at(variant), hyperparameters["dropout"]
+        looks = None if attention is None else over(attention)
+        head = self.head_type(variant)(width, looks, self.outputs(spec), dropout)
         head.output[0] = MASKS[hyperparameters.get("dropout_mask", STEP)](dropout)
         return head
+
+    def attention_of(self, output: Predicted | Scored, place: int) -> Array | None:
+        weights = super().attention_of(output, place)
+        return None if weights is None else weights[:, : int(output.lengths[place])]
+
+
+def looking_at(variant: Variant) -> type[StepAttention]:
+    """Return how far attention sees where each step has an answer of its own."""
+    return AttentionOverPast if variant.context == "causal" else AttentionOverAll
 
 
 def run(model: SequenceModel, batch: Batch, decoding: Decoding | None = None) -> Logits:

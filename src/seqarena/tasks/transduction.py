@@ -14,12 +14,12 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
-from seqarena.models.attention import Attention
 from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
 from seqarena.models.hyperparameters import Space
 from seqarena.models.interpolated import MIXTURE
+from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variant import Variant
