@@ -74,9 +74,18 @@ def test_each_column_goes_by_itself_through_the_same_weights() -> None:
         patches = x[:, :, column].view(2, 5, 4)
         h = patches @ encoder.project.weight.T + encoder.project.bias + encoder.positions
         for layer in encoder.layers:
-            normed = layer.norm1(h)
-            h = h + layer.self_attn(normed, normed, normed)[0]
-            h = h + layer.linear2(nn.functional.gelu(layer.linear1(layer.norm2(h))))
+            whole = nn.TransformerEncoderLayer(
+                8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True, dtype=torch.float64
+            )
+            theirs = (
+                whole.norm1, whole.norm2, whole.self_attn.out_proj, whole.linear1, whole.linear2
+            )  # fmt: skip
+            ours = (*layer.norms, layer.outputs, layer.dense[0], layer.dense[2])
+            for their, own in zip(theirs, ours, strict=True):
+                their.load_state_dict(own.state_dict())
+            whole.self_attn.in_proj_weight.data = layer.inputs.weight.data
+            whole.self_attn.in_proj_bias.data = layer.inputs.bias.data
+            h = whole(h)
         torch.testing.assert_close(found[:, column], encoder.norm(h))
 
 
@@ -87,7 +96,7 @@ def test_what_is_larger_is_another_patch() -> None:
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
-    chosen = {"patch": 4, "width": 10, "layers": 2, "heads": 4, "dropout": 0.0}
-    told = r"^models\.patch_tst: 4 heads need a width that 4 divides, found 10$"
+    chosen = {"patch": 4, "patch_width": 10, "layers": 2, "heads": 4, "dropout": 0.0}
+    told = r"^models\.patch_tst: 4 heads need a patch_width that 4 divides, found 10$"
     with pytest.raises(InputError, match=told):
         patch_tst((12,), 5, chosen)

@@ -94,13 +94,13 @@ def show(experiment: Name) -> None:
     """Show what an experiment costs and its configuration, every default visible."""
     import yaml
 
-    from seqarena.cli.cost import lines
+    from seqarena.cli import cost, reach
     from seqarena.experiments import load
     from seqarena.validation import resolved
 
     found = load(experiment)
     plain = json.loads(json.dumps(resolved(found)))
-    for line in lines(found):
+    for line in (*cost.lines(found), *reach.lines(found)):
         print(f"# {line}")
     print(yaml.safe_dump({experiment: plain}, sort_keys=False, allow_unicode=True), end="")
 
