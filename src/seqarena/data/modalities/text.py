@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from seqarena.config import Strict
+from seqarena.data.joined import joined, lines
 from seqarena.data.labelled import (
     MANIFESTS,
     LabelledOptions,
@@ -60,6 +61,8 @@ class TextOptions(LabelledOptions):
     max_vocabulary: Annotated[int, Field(gt=len(SPECIALS))] = MOST_TOKENS  # specials included
     min_count: Annotated[int, Field(ge=1)] = 2  # rarer train tokens are unknown
     max_length: Annotated[int, Field(ge=1)] = 64  # tokens; what is beyond is cut
+    # Texts of one group that stand one after the other are one sequence of so many tokens at most.
+    join: Annotated[int, Field(ge=1)] | None = None
     lowercase: bool = True
     units: Literal["words", "characters", "subwords", "tokens"] = "words"  # of a step
 
@@ -71,11 +74,48 @@ class TextOptions(LabelledOptions):
     def _fits_targets(self) -> TextOptions:
         if self.units == "subwords" and self.targets == "labels":
             raise ValueError("units subwords: labels are of tokens, not of pieces; expected tokens")
+        if self.join is not None and self.targets != "next":
+            raise ValueError("join: only where the next token is the target do texts go on")
+        if self.join is not None and self.join < self.max_length:
+            raise ValueError(f"join {self.join} is below max_length {self.max_length}, of one text")
         if self.units == "tokens" and self.targets == "next":
             raise ValueError("units tokens: what comes next is written in words; expected words")
         if self.units == "subwords" and self.max_vocabulary != MOST_TOKENS:
             raise ValueError("max_vocabulary is of words; of subwords it is `vocabulary`")
         return self
+
+
+class _Encode:
+    """Texts to steps, as they are prepared."""
+
+    def __init__(
+        self, options: TextOptions, vocabulary: tuple[str, ...], merges: tuple[str, ...]
+    ) -> None:
+        self.options = options
+        self.tokenise = _tokeniser(options.units, vocabulary, merges)
+        self.index = {token: number for number, token in enumerate(vocabulary)}
+
+    def __call__(self, rows: Iterator[Row]) -> Generator[Array | InputError]:
+        end = np.array([END], np.int32)
+        for row in rows:
+            if self.options.targets != "next":
+                yield self.tokens(row.item)
+            elif not self.options.join:
+                yield np.concatenate([end, self.tokens(row.item), end])
+            else:
+                texts = (self._cut(text) for text in lines(row.item))
+                yield np.concatenate([end, *(part for text in texts for part in (text, end))])
+
+    def tokens(self, text: str) -> Array:
+        """Return the token ids of a text ``(T,)``."""
+        return ids(self.tokenise(_cased(text, self.options.lowercase)), self.index)
+
+    def steps_of(self, text: str) -> int:
+        """Return how many steps a text takes among those that it is joined with, an end last."""
+        return len(self._cut(text)) + 1
+
+    def _cut(self, text: str) -> Array:
+        return self.tokens(text)[: self.options.max_length]
 
 
 class Text(Modality):
@@ -99,22 +139,16 @@ class Text(Modality):
         splits = assign_splits(rows, seed=seed, **options.splitting())
         texts = (_cased(row.item, options.lowercase) for row in splits.of("train"))
         vocabulary, merges = _learned(texts, options)
-        tokenise = _tokeniser(options.units, vocabulary, merges)
-        index = {token: number for number, token in enumerate(vocabulary)}
-        between_ends = options.targets == "next"
-
-        def encode(rows: Iterator[Row]) -> Generator[Array | InputError]:
-            for row in rows:
-                tokens = ids(tokenise(_cased(row.item, options.lowercase)), index)
-                yield np.pad(tokens, 1, constant_values=END) if between_ends else tokens
-
+        encode = _Encode(options, vocabulary, merges)
+        if options.join:
+            splits = joined(splits, encode.steps_of, options.join)
         written = write_labelled(
             out,
             splits,
             encode,
             targets,
             column="text",
-            max_length=options.max_length,
+            max_length=options.join or options.max_length,
             pieces=options.vocabulary,
         )
         labelled = options.targets == "labels"
