@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("fit", "forecast", "batches", "conv_lstm", "translation", "search", "serving")
+NAMES = ("fit", "forecast", "batches", "conv_lstm", "scan", "translation", "search", "serving")
 APART = ("gpu", "review", "scale", "tuning")  # of another machine, or of an hour: not part of all
 
 
