@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("fit", "forecast", "batches", "conv_lstm", "past", "translation", "search", "serving")
+NAMES = (
+    "fit", "forecast", "batches", "conv_lstm", "past", "scan", "translation", "search", "serving"
+)  # fmt: skip
 APART = ("gpu", "review", "scale", "tuning")  # of another machine, or of an hour: not part of all
 
 

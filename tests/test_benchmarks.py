@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from benchmarks import fit, forecast, gpu, joey, loops, translation
+from benchmarks import fit, forecast, gpu, joey, loops, scan, translation
 from benchmarks.turns import Turns, interleave, tell
 
 from seqarena.data.store import DataSpec
@@ -61,6 +61,24 @@ print(gpu.training_of(Path(sys.argv[1]), kind, variant, h, "float32").advance().
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("name", scan.LAYERS)
+def test_a_loop_over_steps_says_what_all_at_once_do(name: str) -> None:
+    x = torch.randn(2, 70, scan.WIDTH)
+    expected = scan.reading(name)(x)
+    with scan.step_by_step():
+        found = scan.reading(name)(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(found, expected), "it was no loop"
+
+
+def test_the_tcn_of_its_authors_says_what_ours_does() -> None:
+    ours, bare = scan.both_tcns()
+    x = torch.randn(2, 300, scan.WIDTH)
+    found, _ = ours.eval()(x, torch.tensor([300, 300]))
+    theirs = bare.eval()(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(found, theirs, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_it_starts_as_the_paper_has_it() -> None:
 
 
 def test_states_that_are_forgotten_at_once_are_no_division_by_zero() -> None:
-    """Products of decays within a chunk are e^-6400, and each has a gradient."""
+    """Products of decays within a chunk are e^-3200, and each has a gradient."""
     torch.manual_seed(0)
     x, b, c = (torch.randn(1, CHUNK, *size) for size in ((2, 3), (4,), (4,)))
     decays = torch.full((1, CHUNK, 2), -100.0).requires_grad_()
