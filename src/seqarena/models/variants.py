@@ -15,8 +15,8 @@ from seqarena.errors import InputError, unknown
 from seqarena.models.attention import ATTENTIONS
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
-from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.interpolated import KNESER_NEY, MIXTURE
+from seqarena.models.hyperparameters import MIXTURE, Hyperparameters
+from seqarena.models.interpolated import KNESER_NEY
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
