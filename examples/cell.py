@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.cells import CELLS, GatedCell, State
+from seqarena.models.cells import CELLS, GatedCell, State, seen
 from seqarena.models.recurrent import Unrolled
 
 
@@ -22,11 +22,13 @@ class MinimalGatedCell(GatedCell):
     gates = 2  # rows of the weights, in blocks of the width: the forget gate, the candidate
     states = 1  # tensors that a step hands to the next: h
 
-    def advance(self, projected: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(
+        self, projected: Tensor, state: State, mask: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Finish one step: ``W x + b`` ``(B, 2 * width)`` and ``h`` before it."""
         (h,) = state
         x_forget, x_new = projected.chunk(2, -1)
-        h_forget, h_new = F.linear(h, self.weight_hh, self.bias_hh).chunk(2, -1)
+        h_forget, h_new = F.linear(seen(h, mask), self.weight_hh, self.bias_hh).chunk(2, -1)
         forget = torch.sigmoid(x_forget + h_forget)
         new = torch.tanh(x_new + forget * h_new)
         h = h + forget * (new - h)

@@ -11,6 +11,7 @@ from seqarena.errors import InputError, unknown
 from seqarena.models import activation_penalty, interpolated, tied, window_norm
 from seqarena.models.dropout import MASKS
 from seqarena.models.frontends import FRONTENDS
+from seqarena.models.hyperparameters import MIXTURE
 from seqarena.models.variants import STATE, VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
 from seqarena.tasks.mixup import MIXUP
@@ -29,7 +30,7 @@ NAMES = {  # hyperparameters whose values are names
     "window_norm": window_norm.CHOICES,
     "dropout_mask": MASKS,
     "output_table": tied.CHOICES,
-    interpolated.MIXTURE: interpolated.CHOICES,
+    MIXTURE: interpolated.CHOICES,
 }
 LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or more
     "learning_rate": (0.0, math.inf),

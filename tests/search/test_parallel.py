@@ -26,7 +26,7 @@ Prepare = Callable[..., Path]
 Make = Callable[..., Experiment]
 Choose = Callable[..., dict[str, Any]]
 BALANCES = ("weights", "sampling")
-OF_ITS_OWN = ("ema", "penalties", *BALANCES)
+OF_ITS_OWN = ("ema", "penalties", "mixture", *BALANCES)
 RANK = """
     import json, sys, torch
     from pathlib import Path
@@ -87,6 +87,7 @@ def jobs(
     work, data, variant, chosen, _ = found["language_modelling text"]
     penalised = {**chosen, "activation_penalty": 1.0, "slowness_penalty": 1.0}
     found["penalties"] = work, data, variant, {**penalised, "output_table": "tied"}, False
+    found["mixture"] = work, data, variant, {**chosen, "mixture": "kneser_ney"}, False
     found["ema"] = config, folder, rest[0], {**rest[1], "ema": 0.9}, False
     for balance in BALANCES:
         found[balance] = balanced(config, balance), folder, *rest, False

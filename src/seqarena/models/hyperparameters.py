@@ -7,3 +7,4 @@ from typing import Any
 
 Hyperparameters = Mapping[str, Any]
 Space = Mapping[str, Any]  # dimensions as in params.yaml
+MIXTURE = "mixture"  # with what a language model is interpolated, see `interpolated`

@@ -23,7 +23,6 @@ from seqarena.models.kneser_ney import KneserNey, Level, targets_of
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Carried, Logits
 
-MIXTURE = "mixture"  # the hyperparameter
 NONE, KNESER_NEY = CHOICES = ("none", "kneser_ney")
 ORDER = 3
 SMALLEST = torch.finfo(torch.float32).tiny  # of a probability: its logarithm is finite

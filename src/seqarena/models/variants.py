@@ -16,8 +16,8 @@ from seqarena.models.attention import ATTENTIONS
 from seqarena.models.causal_transformer import causal_transformer
 from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
-from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.interpolated import KNESER_NEY, MIXTURE
+from seqarena.models.hyperparameters import MIXTURE, Hyperparameters
+from seqarena.models.interpolated import KNESER_NEY
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.lookback import dlinear, patch_tst
 from seqarena.models.matrix_lstm import matrix_lstm

@@ -23,8 +23,7 @@ from seqarena.decode import Decoding
 from seqarena.errors import InputError
 from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.heads import Head, PooledHead, StepHead
-from seqarena.models.hyperparameters import Space
-from seqarena.models.interpolated import MIXTURE
+from seqarena.models.hyperparameters import MIXTURE, Space
 from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output

@@ -20,8 +20,8 @@ from seqarena.data.tokens import END, JOINED, PAD, UNKNOWN
 from seqarena.decode import Decoding
 from seqarena.models import activation_penalty
 from seqarena.models.activation_penalty import penalty
-from seqarena.models.hyperparameters import Space
-from seqarena.models.interpolated import KNESER_NEY, MIXTURE, NONE, Interpolated
+from seqarena.models.hyperparameters import MIXTURE, Space
+from seqarena.models.interpolated import KNESER_NEY, NONE, Interpolated
 from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits

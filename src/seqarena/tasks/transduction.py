@@ -17,8 +17,7 @@ from seqarena.decode import Decoding, Hypothesis, ctc_alignment
 from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
-from seqarena.models.hyperparameters import Space
-from seqarena.models.interpolated import MIXTURE
+from seqarena.models.hyperparameters import MIXTURE, Space
 from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
