@@ -63,7 +63,7 @@ def predictor(sentences: Path) -> Predictor:
 
 
 def read(predictor: Predictor, text: str) -> Any:
-    ((_, steps, _),) = Text().read(text, predictor.spec)
+    ((_, steps, *_),) = Text().read(text, predictor.spec)
     return steps
 
 
