@@ -186,6 +186,7 @@ def ended(turns: Turns, _: Path) -> None:
     os._exit(1)
 
 
+@pytest.mark.whole
 def test_a_contender_that_cannot_be_imported_is_left_out(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

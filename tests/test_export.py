@@ -77,6 +77,7 @@ def task_of(variant: str, modality: str) -> str:
     return fitting[0] if fitting else ""
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("variant", "modality"), PAIRS)
 def test_every_variant_answers_the_same_as_a_graph(
     variant: str, modality: str, saved: Callable[..., Predictor], tmp_path: Path
@@ -87,6 +88,7 @@ def test_every_variant_answers_the_same_as_a_graph(
     check(saved(variant, modality, task), tmp_path / "m.onnx")
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("variant", "modality", "task"), OTHERS)
 def test_every_task_answers_the_same_as_a_graph(
     variant: str, modality: str, task: str, saved: Callable[..., Predictor], tmp_path: Path

@@ -68,6 +68,7 @@ def cached() -> set[str]:
     return {f.read_text().strip() for f in files if f.is_file() and f.suffix != ".dir"}
 
 
+@pytest.mark.whole
 def test_the_cache_keeps_what_the_workspace_a_commit_or_dvc_lock_refers_to(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -379,6 +379,20 @@ def test_a_table_that_cannot_be_answered_is_refused_in_one_line(
     assert code == 2 and "answers.xlsx: expected a .csv or .tsv or .json file" in err
 
 
+def test_the_best_final_is_written_as_a_graph(
+    project: Path, seqarena: Callable[..., Ended], tmp_path: Path
+) -> None:
+    graph = tmp_path / "model.onnx"
+    code, out, err = seqarena("export", "reviews", "--onnx", str(graph))
+    assert code == 0, err
+    assert "gru: logits, steps" in out and "from the model's own outputs" in out
+    assert graph.stat().st_size > 1000
+    code, _, err = seqarena("export", "pairs", "--onnx", str(tmp_path / "no.onnx"))
+    assert code == 2 and "lstm_attention writes token by token" in err
+    code, _, err = seqarena("export", "reviews", "--onnx", "model.pt")
+    assert code == 2 and "model.pt: expected a .onnx file" in err
+
+
 def test_attention_is_drawn(project: Path, seqarena: Callable[..., Ended], tmp_path: Path) -> None:
     for name, source in (("reviews", "a fine film"), ("hours", "files/series.csv")):
         picture = tmp_path / f"{name}.png"

@@ -74,7 +74,7 @@ def test_texts_are_read_by_pieces_learned_from_train(tmp_path: Path) -> None:
     assert unknown == 5, "quick stood never in train, and neither did its letters"
     write_spec(tmp_path / "spec.json", spec)
     again = read_spec(tmp_path / "spec.json")  # all that a logged model has
-    ((_, steps, _),) = Text().read("LOWLY", again)
+    ((_, steps, *_),) = Text().read("LOWLY", again)
     assert steps.tolist() == Split(out / "test").sequence(0).tolist()
     assert Text().step_labels(steps, again)[0].startswith("▁")
 

@@ -37,6 +37,7 @@ def test_a_spec_of_other_data_is_seen_whatever_its_size(address: DataAddress) ->
     assert address.find() is None
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("shared", [False, True])
 def test_workers_get_what_they_do_not_see(
     shared: bool,

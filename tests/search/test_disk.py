@@ -75,6 +75,7 @@ def test_the_bound_holds_whatever_is_written(tmp_path: Path, peaks: list[int]) -
     assert _bytes_in(tmp_path) <= 300
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("most", [1, 30_000])
 def test_a_bound_changes_no_result_and_no_key(
     most: int,
@@ -115,6 +116,7 @@ def test_a_bound_changes_no_result_and_no_key(
     assert not list(tmp_path.rglob("*.pt"))
 
 
+@pytest.mark.whole
 def test_a_waiting_training_whose_checkpoint_gave_way_begins_anew(
     prepared: dict[str, Path],
     experiment: Callable[..., Experiment],

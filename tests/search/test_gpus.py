@@ -57,6 +57,7 @@ def test_more_than_the_largest_machine_has_is_refused(two_gpus: None) -> None:
         pool.slot_here(Resources(gpus=3), "here")
 
 
+@pytest.mark.whole
 def test_four_trainings_share_two_gpus(
     prepared: dict[str, Path], experiment: Make, tmp_path: Path, two_gpus: None
 ) -> None:

@@ -25,7 +25,7 @@ from .conftest import comparable, over, recorder_at
 VARIANTS = ("window_mlp", "gru")
 REPETITIONS, TRIALS, EPOCHS = 2, 5, 4
 Make = Callable[..., Experiment]
-pytestmark = pytest.mark.usefixtures("ray_here")
+pytestmark = [pytest.mark.whole, pytest.mark.usefixtures("ray_here")]
 
 
 @dataclass

@@ -67,7 +67,7 @@ def predictor(sentences: Path, request: pytest.FixtureRequest) -> Predictor:
 
 
 def read(predictor: Predictor, text: str) -> Any:
-    ((_, steps, _),) = Text().read(text, predictor.spec)
+    ((_, steps, *_),) = Text().read(text, predictor.spec)
     return steps
 
 

@@ -167,6 +167,7 @@ def test_what_lies_outside_of_the_project_stays(
     assert "deleted runs stay" in told
 
 
+@pytest.mark.whole
 def test_a_server_on_postgresql_frees_artifacts_and_keeps_its_database(
     ledger: Ledger, tmp_path: Path
 ) -> None:

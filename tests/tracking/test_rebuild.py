@@ -40,6 +40,7 @@ def test_a_store_that_is_deleted_comes_back_as_it_was(
     assert differences(everything(again), before) == []
 
 
+@pytest.mark.whole
 def test_a_server_on_postgresql_has_the_same(
     ledger: Ledger, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,8 +56,11 @@ def predict(
     if attention is not None:
         _expect_attention(predictor)
     own, kind = load(experiment).config.own, predictor.spec.modality
-    with as_raw(source, kind, own) as raw:
-        answers = answered(predictor, modality(kind).stream(raw, predictor.spec), way)
+    with (
+        as_raw(source, kind, own) as raw,
+        closing(modality(kind).stream(raw, predictor.spec)) as asked,
+    ):
+        answers = answered(predictor, asked, way)
         if attention is not None:
             answers = _drawn(answers, attention, predictor)
         if output is not None and output.suffix.lower() != ".json":

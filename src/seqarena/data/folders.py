@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def named_at(source: Path, modality: str) -> list[tuple[str, Path]]:
 
 def decoded_at(
     source: str, modality: str, decode: Decode
-) -> Iterator[tuple[str, Array | InputError]]:
+) -> Generator[tuple[str, Array | InputError]]:
     """Decode a file, or all of a modality below a folder: their names and what comes of them."""
     names, paths = zip(*named_at(Path(source), modality), strict=True)
     with closing(decoded(decode, paths)) as arrays:  # its processes end with it, here

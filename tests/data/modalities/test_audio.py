@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -192,6 +193,17 @@ def test_one_bad_recording_ends_prepare_with_its_name(tmp_path: Path) -> None:
     cut(raw / "5.wav")
     with pytest.raises(InputError, match=r"5\.wav: cut short"):
         prepare(raw, tmp_path / "out")
+
+
+def test_a_read_that_fails_leaves_no_process_that_decodes(tmp_path: Path) -> None:
+    raw = write_tones(tmp_path)
+    spec = prepare(raw, tmp_path / "out").spec
+    cut(raw / "5.wav")
+    before = psutil.Process().children(recursive=True)
+    with pytest.raises(InputError, match=r"5\.wav: cut short") as held:
+        Audio().read(str(raw), spec)
+    assert held.traceback  # which holds all that was under way
+    assert psutil.Process().children(recursive=True) == before
 
 
 def test_folder_without_recordings(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -74,7 +74,7 @@ class Audio(Modality):
             **written,
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one WAV or FLAC file, or all below a folder; see `Modality.stream`."""
         fields = {name: spec.options[name] for name in AudioOptions.model_fields.keys() - _SPLIT}
         options = AudioOptions(**fields)

@@ -14,7 +14,8 @@ The raw form is the same for a built-in data set and for the user's own files:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -74,7 +75,7 @@ class Modality(ABC):
         return spec
 
     @abstractmethod
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read new inputs for prediction one by one, as many as a disk holds.
 
         `source` is a path to a file or a folder (text: also the sentence itself). Encoded exactly
@@ -84,7 +85,8 @@ class Modality(ABC):
 
     def read(self, source: str, spec: DataSpec) -> list[Input]:
         """Read all new inputs; raises the `InputError` of the first that cannot be read."""
-        return [as_read(asked) for asked in self.stream(source, spec)]
+        with closing(self.stream(source, spec)) as stream:  # what decodes ends with it, here
+            return [as_read(asked) for asked in stream]
 
     @abstractmethod
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:
@@ -99,12 +101,14 @@ def as_read(asked: Asked) -> Input:
 
 
 def from_files(
-    found: Iterable[tuple[str, Array | InputError]], encode: Callable[[Array], Array] = np.asarray
-) -> Iterator[Asked]:
+    found: Generator[tuple[str, Array | InputError]],
+    encode: Callable[[Array], Array] = np.asarray,
+) -> Generator[Asked]:
     """Encode what comes of files, each a row of its name in a table of answers."""
-    for name, steps in found:
-        cells = ({"file": name},)
-        if isinstance(steps, InputError):
-            yield Unread(name, steps, cells)
-        else:
-            yield Input(name, encode(steps), cells=cells)
+    with closing(found):
+        for name, steps in found:
+            cells = ({"file": name},)
+            if isinstance(steps, InputError):
+                yield Unread(name, steps, cells)
+            else:
+                yield Input(name, encode(steps), cells=cells)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,7 @@ class Images(Modality):
             **written,
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one picture, or all below a folder; see `Modality.stream`."""
         options = ImageOptions(**spec.options)
         pictures = decoded_at(source, "image", partial(decode, options=options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -81,7 +81,7 @@ class Music(Modality):
             sizes={name: len(writer) for name, writer in writers.items()},
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one MIDI file, or all below a folder: ``(T + 1, 88)``, whole however long.
 
         The last step holds the last frame; its target would be the one after it.

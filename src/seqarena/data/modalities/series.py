@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -176,7 +176,7 @@ class Series(Modality):
             sizes={split: sum(len(m.origins[split]) for m in members) for split in SPLITS},
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read the last window of each series of a table with the columns of training.
 
         It is named by its origin. A series that train had not is scaled by what it has here. One

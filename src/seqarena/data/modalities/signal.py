@@ -80,7 +80,7 @@ class Signal(Modality):
             **written,
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
         found = ((n, _steps_of(p, spec)) for n, p in named_at(Path(source), "signal"))

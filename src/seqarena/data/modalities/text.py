@@ -166,7 +166,7 @@ class Text(Modality):
             **written,
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Encode a sentence, the lines of a text file, or the ``text`` column of a .csv or .tsv.
 
         Warns in the end of the words that are unknown, and of texts that are cut.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +63,7 @@ class Video(Modality):
             **written,
         )
 
-    def stream(self, source: str, spec: DataSpec) -> Iterator[Asked]:
+    def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one clip, or all below a folder; see `Modality.stream`."""
         options = VideoOptions(**spec.options)
         clips = decoded_at(source, "video", as_asked(options))
