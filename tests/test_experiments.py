@@ -158,7 +158,7 @@ def test_the_space_is_what_all_share_what_a_variant_adds_and_what_params_set(
     experiment = load("toy", write(tmp_path, space=chosen))
     gru, conv = (space_of(experiment.config, variant, "here") for variant in ("gru", "conv1d"))
     shared = {**COMMON, "embedding": 64, "embedding_std": 0.1, "dropout": 0.3}
-    off = {"ema": 0.0, "token_dropout": 0.0}
+    off = {"ema": 0.0, "token_dropout": 0.0, "dropout_mask": "step"}
     assert gru == {**shared, **off, **STATE}
     assert conv == {**shared, **off, "kernel": [7]}
     assert resolved(experiment)["space"]["conv1d"]["kernel"] == [7]

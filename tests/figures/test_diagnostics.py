@@ -230,6 +230,21 @@ def test_gates_are_those_that_made_the_states(
     assert (tmp_path / "gates.png").is_file()
 
 
+def test_dropped_weights_hide_no_gates(
+    prepared: dict[str, Path], hyperparameters: Callable[..., dict]
+) -> None:
+    data, task = Prepared(prepared["signal"]), task_for("classification")
+    plain, dropping = (
+        task.model("gru", data.spec, hyperparameters("gru", "signal", weight_dropout=share)).eval()
+        for share in (0.0, 0.5)
+    )
+    dropping.encoder.layer.layer.load_state_dict(plain.encoder.layer.state_dict())
+    steps = data.split("test").sequence(0)
+    one, other = gates_of(plain, steps), gates_of(dropping, steps)
+    assert one is not None and other is not None
+    assert all((one[name] == other[name]).all() for name in one)
+
+
 @pytest.mark.parametrize("variant", ["rnn", "bilstm", "stacked_lstm", "conv1d"])
 def test_what_is_not_one_layer_of_gates_has_none(
     variant: str, prepared: dict[str, Path], hyperparameters: Callable[..., dict]
