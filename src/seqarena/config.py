@@ -211,12 +211,17 @@ class Experiment(Strict):
         return self
 
 
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file as plain data; raises what PyYAML raises where it is none."""
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
     """Read params.yaml as plain data."""
     if not path.is_file():
         raise InputError(f"{path}: not found; run seqarena from the project's root")
     try:
-        params = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        params = read_yaml(path)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2020-13-01 is a ValueError
         raise InputError(f"{path}: not YAML: {in_one_line(error)}") from error
     if not isinstance(params, dict) or not isinstance(params.get("experiments"), dict):

@@ -41,7 +41,7 @@ def write_params(root: Path, *names: str) -> None:
         "metric": "accuracy",
         "prepare": {"min_count": 1},
         "baselines": ["majority"],
-        "variants": ["conv1d"],  # each final is a model of hundreds of files
+        "variants": ["conv1d"],
         "space": {"width": 8},
         "protocol": PROTOCOL,
     }

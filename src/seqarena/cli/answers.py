@@ -69,7 +69,7 @@ def write_table(
         with Progress(f"predict {source}") as progress:
             leading = _leading(answers, source)
             own = [names.get(name, name) for name in _cells(leading[-1])[0]]
-            header = _columns(leading[-1].prediction)
+            header = list(_columns(leading[-1].prediction))
             _check_new(source, own, header)
             writer.writerow([*own, *header])
             for answer in chain(leading, answers):
@@ -104,13 +104,14 @@ def _cells(answer: Answer) -> Sequence[Mapping[str, str]]:
     return answer.asked.cells or ({"input": answer.asked.name},)
 
 
-def _columns(prediction: Mapping[str, Any]) -> list[str]:
-    columns = []
+def _columns(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of an input by its columns."""
+    columns: dict[str, Any] = {}
     for key, value in prediction.items():
         if key in BY_NAME and isinstance(value, dict):
-            columns += [f"{PREFIX}{key}.{name}" for name in value]
+            columns |= {f"{PREFIX}{key}.{name}": each for name, each in value.items()}
         elif key not in HIDDEN:
-            columns.append(f"{PREFIX}{key}")
+            columns[f"{PREFIX}{key}"] = value
     return columns
 
 
@@ -122,10 +123,7 @@ def _check_new(source: str, own: Sequence[str], header: Sequence[str]) -> None:
 
 def _rows(answer: Answer, header: Sequence[str]) -> Iterator[list[str]]:
     """Yield the rows of an answer; lists that are as long as these are parted among them."""
-    cells, said = _cells(answer), dict[str, Any]()
-    for key, value in answer.prediction.items():
-        parts = value.items() if key in BY_NAME and isinstance(value, dict) else [("", value)]
-        said |= {f"{PREFIX}{key}.{name}" if name else f"{PREFIX}{key}": v for name, v in parts}
+    cells, said = _cells(answer), _columns(answer.prediction)
     for place, row in enumerate(cells):
         values = (said.get(name, "") for name in header)
         whole = (

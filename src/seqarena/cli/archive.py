@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from dvc.repo import Repo
 
+from seqarena.config import read_yaml
 from seqarena.errors import InputError
 from seqarena.files import new_file
 
@@ -67,10 +68,10 @@ def _tell_dvc(lock: Path, experiments: Sequence[str]) -> None:
     """Have DVC know as its own what a lock file says of some experiments."""
     if not lock.is_file():
         return
-    there, place = yaml.safe_load(lock.read_text())["stages"], Path("dvc.lock")
+    there, place = read_yaml(lock)["stages"], Path("dvc.lock")
     here: dict[str, Any] = {"schema": "2.0", "stages": {}}
     if place.is_file():
-        here = yaml.safe_load(place.read_text())
+        here = read_yaml(place)
     fetched = {
         stage: entry for stage, entry in there.items() if stage.partition("@")[2] in experiments
     }

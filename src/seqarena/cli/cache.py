@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from seqarena.cli.dvc import dvc
+from seqarena.config import read_yaml
 from seqarena.tracking.garbage import Garbage, size_of
 from seqarena.tracking.prepared import LOCK
 
@@ -63,7 +64,7 @@ def _forgotten() -> Iterator[list[str]]:
     dvc.yaml alone, so these are a project of their own to it.
     """
     path = Path(LOCK)
-    lock: Any = yaml.load(path.read_text(), yaml.CSafeLoader) if path.is_file() else {}
+    lock: Any = read_yaml(path) if path.is_file() else {}
     there = {line.split()[0] for line in dvc("stage", "list", "--name-only").splitlines() if line}
     stages = {
         f"stage{number}": {"cmd": "true", "outs": stage["outs"]}

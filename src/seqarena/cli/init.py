@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import seqarena
 from seqarena.cli.dvc import reason_in
 from seqarena.cli.project import PINNED
 from seqarena.errors import InputError, RunError
+from seqarena.tracking.git import NO_GIT, git
 
 CODE = "src/seqarena"  # of dependencies of stages here: there it is an installed package
 IGNORED = (
@@ -106,8 +108,8 @@ def _under_version_control(folder: Path) -> None:
 
     What the one around ignores is not its own.
     """
-    top = _asked("rev-parse", "--show-toplevel", folder=folder)
-    if not top or _asked("check-ignore", ".", folder=folder):
+    top = _git("rev-parse", "--show-toplevel", folder=folder)
+    if not top or _git("check-ignore", ".", folder=folder):
         _done(["git", "init", "--quiet"], folder)
         top = str(folder.resolve())
     subfolder = [] if Path(top) == folder.resolve() else ["--subdir"]
@@ -117,10 +119,12 @@ def _under_version_control(folder: Path) -> None:
         _done(command, folder)
 
 
-def _asked(*question: str, folder: Path) -> str:
+def _git(*question: str, folder: Path) -> str:
     """Return what git answers, nothing where it does not know."""
-    done = subprocess.run(["git", *question], cwd=folder, capture_output=True, text=True)
-    return done.stdout.strip()
+    try:
+        return os.fsdecode(git(*question, folder=folder)).strip()
+    except NO_GIT:
+        return ""
 
 
 def _done(command: list[str], folder: Path) -> None:

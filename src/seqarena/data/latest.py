@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seqarena.data.features import features_of
-from seqarena.data.grids import ANY_TIME, MICRO, times_of
+from seqarena.data.grids import ANY_TIME, times_of
 from seqarena.data.modalities.base import Cells, Input
 from seqarena.data.scaling import Standard, standard_of
 from seqarena.data.store import DataSpec
@@ -54,8 +54,8 @@ def _ahead(name: str, timeline: Timeline, spec: DataSpec) -> Cells:
     series = {column: name} if name else {}
     if timeline.step == ANY_TIME:
         return tuple({**series, "step": str(n)} for n in range(1, spec.horizon + 1))
-    times, last = timeline.times, int(timeline.times[-1].timestamp() * MICRO)
-    ends = bool(times.is_month_end.all())
+    last = int(timeline.times.as_unit("us").asi8[-1])
+    ends = bool(timeline.times.is_month_end.all())
     ahead = times_of(last, spec.horizon + 1, timeline.step, ends)[1:]
     return tuple({**series, spec.options["time"]: time.isoformat()} for time in ahead)
 

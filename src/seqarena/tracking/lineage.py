@@ -14,9 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from seqarena.config import Protocol, Record
+from seqarena.config import Protocol, Record, read_yaml
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
 from seqarena.files import new_file
@@ -112,7 +110,7 @@ def _deps(experiment: str) -> list[str]:
     stage, path = Path(sys.argv[0]).stem, Path("dvc.yaml")
     if not path.is_file():
         return []
-    stages = yaml.load(path.read_text(), yaml.CSafeLoader).get("stages") or {}
+    stages = read_yaml(path).get("stages") or {}
     entry = stages.get(stage) or {}
     return [dep.replace("${key}", experiment) for dep in entry.get("do", entry).get("deps", ())]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from seqarena.config import read_yaml
 from seqarena.errors import InputError
 from seqarena.experiments import ResolvedExperiment
 
@@ -62,7 +63,7 @@ def outputs_of(lock: Path) -> dict[str, str]:
     Raises `ValueError` where it is half written.
     """
     try:
-        stages: Any = yaml.load(lock.read_text(), yaml.CSafeLoader)["stages"].values()
+        stages: Any = read_yaml(lock)["stages"].values()
         outs = [out for stage in stages for out in stage.get("outs", ())]
         return {str(out["path"]): str(out["md5"]) for out in outs if "md5" in out}
     except (yaml.YAMLError, LookupError, TypeError, AttributeError) as error:

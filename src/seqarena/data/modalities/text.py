@@ -183,9 +183,11 @@ class Text(Modality):
             tokens = tokens[:max_length]
             strange.update(dict.fromkeys(token for token in tokens if token not in index))
             try:
-                yield Input(name, _asked(where, ids(tokens, index), spec), cells=cells)
+                steps = _asked(where, ids(tokens, index), spec)
             except InputError as error:
                 yield Unread(name, error, cells)
+            else:
+                yield Input(name, steps, cells=cells)
         if not number:
             raise InputError(f"{source}: no sentences")
         if strange:

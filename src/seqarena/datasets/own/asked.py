@@ -38,10 +38,13 @@ def as_raw(source: str, modality: str, reading: Reading) -> Iterator[str]:
 
 @contextmanager
 def _told_of(table: Path, source: str) -> Iterator[None]:
-    with warnings.catch_warnings(record=True) as caught:
-        try:
+    caught = list[warnings.WarningMessage]()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
             yield
-        except InputError as error:
-            raise InputError(str(error).replace(str(table), source)) from error
-    for each in caught:
-        warnings.warn(str(each.message).replace(str(table), source), each.category, stacklevel=3)
+    except InputError as error:
+        raise InputError(str(error).replace(str(table), source)) from error
+    finally:
+        for each in caught:
+            told = str(each.message).replace(str(table), source)
+            warnings.warn(told, each.category, stacklevel=3)
