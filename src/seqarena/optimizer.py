@@ -157,8 +157,10 @@ class Average:
         """Have the model work by the averages, within the block."""
         last = [parameter.detach().clone() for parameter in self.parameters]
         self._put(self.weights)
-        yield
-        self._put(last)
+        try:
+            yield
+        finally:
+            self._put(last)
 
     @torch.no_grad()
     def _put(self, weights: list[Tensor]) -> None:

@@ -12,6 +12,7 @@ from seqarena.models import activation_penalty, interpolated, tied, window_norm
 from seqarena.models.dropout import MASKS
 from seqarena.models.frontends import FRONTENDS
 from seqarena.models.hyperparameters import MIXTURE
+from seqarena.models.joint import CTC_WEIGHT
 from seqarena.models.variants import STATE, VARIANTS, added_space
 from seqarena.tasks import TASKS, task_for
 from seqarena.tasks.mixup import MIXUP
@@ -45,6 +46,7 @@ LIMITS = {  # lowest and highest value; all others are sizes: integers, 1 or mor
     "time_mask": (0.0, 1.0),
     "noise": (0.0, math.inf),
     MIXUP: (0.0, math.inf),
+    CTC_WEIGHT: (0.0, 1.0),
     **dict.fromkeys(STATE, (0.0, 0.99)),
     **dict.fromkeys(activation_penalty.SPACE, (0.0, math.inf)),
 }

@@ -41,7 +41,7 @@ class CausalTransformer(Transformer):
             found = f"found {width} for {heads} heads"
             message = f"rotary positions need heads of an even width, {found}"
             raise InputError(f"models.causal_transformer: {message}")
-        return CausalLayer(width, heads, dropout)
+        return PastLayer(width, heads, dropout)
 
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         return self.attend(features, lengths, state)[:2]
@@ -76,7 +76,7 @@ class CausalTransformer(Transformer):
         return x, tuple(kept), weights
 
 
-class CausalLayer(nn.Module):
+class PastLayer(nn.Module):
     """Self-attention, then two dense layers; a norm before each part, its dropout after."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:

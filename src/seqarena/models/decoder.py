@@ -21,6 +21,7 @@ class Source(NamedTuple):
 
     summary: Tensor  # (B, V), of the whole sequence
     memory: Memory | None  # what is attended to
+    tokens: Tensor | None = None  # (B, S), what each of its steps is when it is copied
 
 
 class DecoderState(NamedTuple):
@@ -92,7 +93,8 @@ class RecurrentDecoder(Decoder):
             past = self.attention.after(past, weights)
         vector = self._combined(contexts, state[0])
         fed = vector if self.input_feeding else None
-        return self._logits(vector), DecoderState(state, past, fed), weights
+        logits, told = self.answer(vector, weights, source)
+        return logits, DecoderState(state, past, fed), told
 
     def decode(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         """Predict the token after each of ``tokens (B, U)``: logits, weights."""
@@ -105,7 +107,7 @@ class RecurrentDecoder(Decoder):
             contexts, weights = source.summary[:, None].expand_as(states), None
         else:
             contexts, weights = self.attention.attend_sequence(states, source.memory)
-        return self._logits(self._combined(contexts, states)), weights
+        return self.answer(self._combined(contexts, states), weights, source)
 
     def _one_by_one(self, tokens: Tensor, source: Source) -> tuple[Tensor, Tensor | None]:
         decoder_state, logits, attention = self.init_state(source), [], []
@@ -118,6 +120,11 @@ class RecurrentDecoder(Decoder):
     def _combined(self, contexts: Tensor, states: Tensor) -> Tensor:
         return torch.tanh(self.combine(torch.cat([contexts, states], dim=-1)))
 
-    def _logits(self, vector: Tensor) -> Tensor:
-        logits: Tensor = self.output(self.dropout(vector))
-        return logits
+    def answer(
+        self, vector: Tensor, weights: Tensor | None, source: Source
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return logits ``(B, U, V)`` of combined vectors ``(B, U, width)``, and weights to tell.
+
+        `weights` are ``(B, heads, U, S)``.
+        """
+        return self.output(self.dropout(vector)), weights

@@ -6,25 +6,28 @@ from collections.abc import Callable
 
 from torch import nn
 
+from seqarena.data.store import DataSpec
 from seqarena.errors import unknown
 from seqarena.models.ctc import CTCHead
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Writer
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.joint import CTC_WEIGHT, JointDecoder
 from seqarena.models.memory import Attention
+from seqarena.models.pointer import PointerDecoder, copies_of
 from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variant import Variant
 
-# The variant, the width and the attention of its encoder, and how many tokens there are.
-BuildDecoder = Callable[[Variant, int, Attention | None, int, Hyperparameters], Writer]
+# The variant, the width and the attention of its encoder, and the data.
+BuildDecoder = Callable[[Variant, int, Attention | None, DataSpec, Hyperparameters], Writer]
 
 
 def decoder_for(
     variant: Variant,
     width: int,
     attention: Attention | None,
-    vocabulary: int,
+    spec: DataSpec,
     hyperparameters: Hyperparameters,
 ) -> Writer:
     """Build the decoder of a variant over an encoder's states ``(B, S, width)``.
@@ -33,25 +36,25 @@ def decoder_for(
     """
     if variant.decoder not in DECODERS:
         raise unknown("models.decoders", "decoder", variant.decoder, DECODERS)
-    return DECODERS[variant.decoder](variant, width, attention, vocabulary, hyperparameters)
+    return DECODERS[variant.decoder](variant, width, attention, spec, hyperparameters)
 
 
 def ctc(
-    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+    variant: Variant, width: int, attention: Attention | None, spec: DataSpec, h: Hyperparameters
 ) -> Writer:
     """Build a head that writes a token or none at every step of the source."""
-    return CTCHead(width, vocabulary, h["dropout"])
+    return CTCHead(width, len(spec.target_vocabulary), h["dropout"])
 
 
 def recurrent(
-    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+    variant: Variant, width: int, attention: Attention | None, spec: DataSpec, h: Hyperparameters
 ) -> Writer:
     """Build a recurrence of the kind that the variant names, with its attention if any."""
     return RecurrentDecoder(
         variant.decoder,
         width,
         attention,
-        _embedding(vocabulary, h),
+        _embedding(spec, h),
         h["dropout"],
         input_feeding=variant.input_feeding,
         sampling=h.get("scheduled_sampling", 0.0),
@@ -59,21 +62,52 @@ def recurrent(
 
 
 def transformer(
-    variant: Variant, width: int, attention: Attention | None, vocabulary: int, h: Hyperparameters
+    variant: Variant, width: int, attention: Attention | None, spec: DataSpec, h: Hyperparameters
 ) -> Writer:
     """Build layers of masked self-attention, which bring their own attention to the source."""
     return TransformerDecoder(
         width,
         h["layers"],
         h["heads"],
-        _embedding(vocabulary, h),
+        _embedding(spec, h),
         h["dropout"],
         sampling=h.get("scheduled_sampling", 0.0),
     )
 
 
-def _embedding(vocabulary: int, h: Hyperparameters) -> nn.Embedding:
-    return embedding_table(vocabulary, h["embedding"], h["embedding_std"])
+def joint(
+    variant: Variant, width: int, attention: Attention | None, spec: DataSpec, h: Hyperparameters
+) -> Writer:
+    """Build an LSTM with its attention, and CTC beside it."""
+    return JointDecoder(
+        "lstm",
+        width,
+        attention,
+        _embedding(spec, h),
+        h["dropout"],
+        h[CTC_WEIGHT],
+        sampling=h.get("scheduled_sampling", 0.0),
+    )
+
+
+def pointer(
+    variant: Variant, width: int, attention: Attention | None, spec: DataSpec, h: Hyperparameters
+) -> Writer:
+    """Build an LSTM that may copy what its attention looks at."""
+    assert attention is not None
+    return PointerDecoder(
+        "lstm",
+        width,
+        attention,
+        _embedding(spec, h),
+        h["dropout"],
+        copies_of(spec.vocabulary, spec.target_vocabulary),
+        sampling=h.get("scheduled_sampling", 0.0),
+    )
+
+
+def _embedding(spec: DataSpec, h: Hyperparameters) -> nn.Embedding:
+    return embedding_table(len(spec.target_vocabulary), h["embedding"], h["embedding_std"])
 
 
 DECODERS: dict[str, BuildDecoder] = {
@@ -82,4 +116,6 @@ DECODERS: dict[str, BuildDecoder] = {
     "lstm": recurrent,
     "transformer": transformer,
     "ctc": ctc,
+    "ctc_lstm": joint,
+    "pointer": pointer,
 }

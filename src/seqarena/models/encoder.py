@@ -15,9 +15,10 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return the states ``(B, T, width)`` and, of a recurrence, its own after the last step.
+        """Return the states ``(B, S, width)`` and, of a recurrence, its own after the last step.
 
-        `state` is the one to start from, None for the first step.
+        `state` is the one to start from, None for the first step. S is T unless `states_of` tells
+        otherwise.
         """
 
     def attend(
@@ -26,6 +27,10 @@ class Encoder(nn.Module, ABC):
         """Encode, and tell what each step looked at ``(B, heads, T, S)`` where one attends."""
         return (*self(features, lengths, state), None)
 
+    def states_of(self, lengths: Tensor) -> Tensor:
+        """Return how many states it makes of ``lengths (B,)`` steps."""
+        return lengths
+
     @abstractmethod
     def summary(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """Return one vector for the whole sequence, ``(B, width)``."""
+        """Return one vector for the whole sequence ``(B, width)``, of ``lengths (B,)`` states."""

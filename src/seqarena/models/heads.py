@@ -23,10 +23,11 @@ class Encoded(NamedTuple):
 
     states: Tensor  # (B, S, V)
     summary: Tensor  # (B, V), of the whole sequence
-    lengths: Tensor  # (B,), after the frontend
+    lengths: Tensor  # (B,), how many states are real
     state: Any = None  # of the encoder after the last step, where it returns it
     weights: Tensor | None = None  # (B, heads, T, S), what its last layer looked at, if it attends
     before: Any = None  # of the head, after the window before
+    inputs: Tensor | None = None  # (B, T, *), what was encoded
 
     def last_weights(self) -> Tensor | None:
         """Return what the last real step looked at ``(B, heads, 1, T)``, if the encoder attends."""

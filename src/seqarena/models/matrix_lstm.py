@@ -22,7 +22,7 @@ CHUNK = 64  # steps that are multiplied as one matrix
 OPEN = (3.0, 6.0)  # biases of the forget gates at the start, head by head: 0.95 to 0.998 is kept
 
 
-class Memory(NamedTuple):
+class MatrixState(NamedTuple):
     """The state of a layer, all but its last part divided by ``exp(level)``."""
 
     values: Tensor  # (B, H, K, V)
@@ -53,7 +53,7 @@ class MatrixLSTM(CausalLayer):
 
     def initial_state(self, x: Tensor) -> State:
         zeros = x.new_zeros(len(x), self.heads, self.channels)
-        return Memory(zeros[..., None] * zeros[..., None, :], zeros, zeros[..., 0])
+        return MatrixState(zeros[..., None] * zeros[..., None, :], zeros, zeros[..., 0])
 
     def forward(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         return in_float32(partial(self._run, lengths=lengths), x, state)
@@ -66,7 +66,7 @@ class MatrixLSTM(CausalLayer):
         if lengths is not None:  # nothing is added, and all is kept
             padding = ~mask_of(lengths, x.shape[1])[:, None]
             add, keep = add.masked_fill(padding, -torch.inf), keep.masked_fill(padding, 0.0)
-        memory, found = Memory(*state), []
+        memory, found = MatrixState(*state), []
         chunks = (tensor.split(CHUNK, dim=2) for tensor in (query, key, value, add, keep))
         for q, k, v, i, f in zip(*chunks, strict=True):
             read, memory = attend(q, k, v, i, f, memory)
@@ -77,8 +77,8 @@ class MatrixLSTM(CausalLayer):
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, add: Tensor, keep: Tensor, memory: Memory
-) -> tuple[Tensor, Memory]:
+    query: Tensor, key: Tensor, value: Tensor, add: Tensor, keep: Tensor, memory: MatrixState
+) -> tuple[Tensor, MatrixState]:
     """Read a chunk of steps ``(B, H, T, V)``, and return the memory after it.
 
     `query`, `key` ``(B, H, T, K)``; `add`, `keep` ``(B, H, T)`` are the logarithms of the input and
@@ -99,7 +99,7 @@ def attend(
     last = level[..., -1]
     shares = (logs[..., -1, :] - last[..., None]).exp()
     old = from_memory[..., -1]
-    return read, Memory(
+    return read, MatrixState(
         old[..., None, None] * memory.values + (key * shares[..., None]).mT @ value,
         old[..., None] * memory.keys + (key * shares[..., None]).sum(dim=2),
         last,

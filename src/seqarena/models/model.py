@@ -29,8 +29,9 @@ class SequenceModel(nn.Module):
         """
         features, lengths = self.frontend(batch.inputs, batch.lengths)
         states, last, weights = self.encoder.attend(features, lengths, state)
-        summary = self.encoder.summary(states, lengths)
-        return Encoded(states, summary, lengths, last, weights=weights)
+        made = self.encoder.states_of(lengths)
+        summary = self.encoder.summary(states, made)
+        return Encoded(states, summary, made, last, weights=weights, inputs=batch.inputs)
 
     def count(self, train: Split) -> None:
         """Take from train what is counted before anything is learned: nothing, of most models."""

@@ -25,9 +25,10 @@ class Variant:
     encoder: BuildEncoder
     frontend: str | None = None  # the modality's own when None
     attention: str | None = None  # looks over all states; without it the summary is used
-    # What a state depends on: steps up to its own, all steps, or one state pools all steps. Where
-    # steps have answers of their own, attention looks no further: at the past or at all.
-    context: Literal["causal", "full", "pooled"] = "causal"
+    # What a state depends on: steps up to its own, or all steps; also where one state stands for
+    # several steps (coarse), or for all of them (pooled). Where steps have answers of their own,
+    # attention looks no further: at the past or at all.
+    context: Literal["causal", "full", "coarse", "pooled"] = "causal"
     decoder: str = "lstm"  # of tasks that write, see `DECODERS`
     input_feeding: bool = False  # the output vector of a decoder step is an input of the next
     crf: bool = False  # of tasks that label steps: labels are told together, see `CRFHead`

@@ -18,10 +18,12 @@ from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import MIXTURE, Hyperparameters
 from seqarena.models.interpolated import KNESER_NEY
+from seqarena.models.joint import CTC_WEIGHT
 from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.lookback import dlinear, patch_tst
 from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
+from seqarena.models.pyramid import pyramid
 from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
 from seqarena.models.state_dropout import NOTHING
 from seqarena.models.state_space import state_space
@@ -70,7 +72,18 @@ def deep(variant: Variant) -> Variant:
     return replace(variant, space={**DEEP, **variant.space})
 
 
+def beside_ctc(variant: Variant) -> Variant:
+    """Return the variant with a decoder that CTC learns and writes beside."""
+    return replace(variant, decoder="ctc_lstm", space={CTC_WEIGHT: [0.2, 0.5], **variant.space})
+
+
+def pointing(variant: Variant) -> Variant:
+    """Return the variant with a decoder that may copy what it looks at."""
+    return replace(variant, decoder="pointer", modalities=TEXT)
+
+
 VIDEO = frozenset({"video"})
+TEXT = frozenset({"text"})
 SERIES = frozenset({"series"})
 UNORDERED = frozenset({"image", "text"})  # what a bag, of regions or of words, may encode
 DEEP = {"layers": [2, 3]}
@@ -84,6 +97,7 @@ RNN = replace(LSTM, encoder=partial(recurrent, kind="rnn"), decoder="rnn")
 GRU = replace(LSTM, encoder=partial(recurrent, kind="gru"), decoder="gru")
 BILSTM = replace(LSTM, encoder=partial(recurrent, kind="lstm", bidirectional=True), context="full")
 STACKED_BILSTM = deep(BILSTM)
+PYRAMID = replace(STACKED_BILSTM, encoder=pyramid, context="coarse")
 TRANSFORMER = Variant(
     encoder=transformer,
     context="full",
@@ -114,9 +128,7 @@ ENTRIES: dict[str, Variant] = {
     ),
     "peephole_lstm": replace(LSTM, encoder=partial(recurrent, kind="peephole_lstm")),
     "layer_norm_lstm": replace(LSTM, encoder=partial(recurrent, kind="layer_norm_lstm")),
-    "lstm_kneser_ney": replace(
-        LSTM, modalities=frozenset({"text"}), space={**STATE, MIXTURE: KNESER_NEY}
-    ),
+    "lstm_kneser_ney": replace(LSTM, modalities=TEXT, space={**STATE, MIXTURE: KNESER_NEY}),
     "stacked_lstm": deep(LSTM),
     "residual_lstm": replace(deep(LSTM), encoder=partial(recurrent, kind="lstm", residual=True)),
     "variational_lstm": Variant(encoder=variational, drops_inputs=True, space={"layers": [1, 2]}),
@@ -142,6 +154,13 @@ ENTRIES: dict[str, Variant] = {
     "bilstm_attention": attending(BILSTM),
     "bilstm_forward": attending(BILSTM, "forward"),
     "stacked_bilstm_forward": attending(STACKED_BILSTM, "forward"),
+    "pyramid_bilstm": PYRAMID,
+    "pyramid_bilstm_attention": attending(PYRAMID),
+    "bilstm_attention_ctc": beside_ctc(attending(BILSTM)),
+    "bilstm_forward_ctc": beside_ctc(attending(BILSTM, "forward")),
+    "stacked_bilstm_forward_ctc": beside_ctc(attending(STACKED_BILSTM, "forward")),
+    "lstm_pointer": pointing(attending(LSTM)),
+    "bilstm_pointer": pointing(attending(BILSTM)),
     "lstm_attention_feeding": replace(attending(LSTM), input_feeding=True),
     # The other attentions, all over the same recurrence, so that nothing else differs.
     **{f"lstm_{name}": attending(LSTM, name) for name in ATTENTIONS if name != "additive"},

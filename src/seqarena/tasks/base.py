@@ -35,6 +35,11 @@ from seqarena.tasks.mixup import MIXUP, mixed
 
 NO_STEPS = "labels steps by a CRF, and no steps are labelled here"
 NO_NEXT = "takes in what a trigram says comes next, and nothing does here"
+WRITES = {  # what a decoder is named for, and nothing else is compared by
+    "ctc": "writes by CTC",
+    "ctc_lstm": "writes by CTC too",
+    "pointer": "copies what it reads",
+}
 Predicted = TypeVar("Predicted", bound=Output)
 
 
@@ -81,13 +86,8 @@ class Task(ABC, Generic[Predicted, Scored]):
             return NO_STEPS
         if MIXTURE in variant.space:
             return NO_NEXT
-        if variant.decoder == "ctc":
-            return "writes by CTC, and nothing is written here"
-        return (
-            "feeds on what it writes, and nothing is written here"
-            if variant.input_feeding
-            else None
-        )
+        writes = "feeds on what it writes" if variant.input_feeding else WRITES.get(variant.decoder)
+        return f"{writes}, and nothing is written here" if writes else None
 
     @abstractmethod
     def outputs(self, spec: DataSpec) -> int:

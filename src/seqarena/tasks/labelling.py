@@ -24,6 +24,8 @@ from seqarena.tasks.class_metrics import UNLABELLED, BalancedAccuracy, MacroF1, 
 from seqarena.tasks.outputs import StepLabels
 from seqarena.tasks.spans import SpanF1
 
+FEWER = {"coarse": "several", "pooled": "all"}  # states than steps, by `Variant.context`
+
 
 def _truth(batch: Batch) -> Tensor:
     """Return the class of each step ``(B, T)``, stored from 1 with 0 for none."""
@@ -55,8 +57,8 @@ class Labelling(StepTask[StepLabels, Logits]):
     targets = frozenset({"labels"})
 
     def incompatibility(self, variant: Variant) -> str | None:
-        if variant.context == "pooled":
-            return "has one state for all steps"
+        if variant.context in FEWER:
+            return f"has one state for {FEWER[variant.context]} steps"
         return super().incompatibility(replace(variant, crf=False))
 
     def head_type(self, variant: Variant) -> type[StepHead]:

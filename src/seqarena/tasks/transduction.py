@@ -18,6 +18,7 @@ from seqarena.models.ctc import ctc_nll
 from seqarena.models.decoders import decoder_for
 from seqarena.models.heads import Head, Writer
 from seqarena.models.hyperparameters import MIXTURE, Space
+from seqarena.models.joint import CTC_WEIGHT, JointLogits
 from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
@@ -84,7 +85,7 @@ class Transduction(Task[Written, Taught]):
         spec: DataSpec,
         hyperparameters: Mapping[str, Any],
     ) -> Head:
-        return decoder_for(variant, width, attention, self.outputs(spec), hyperparameters)
+        return decoder_for(variant, width, attention, spec, hyperparameters)
 
     def loss(self, output: Logits | Taught, batch: Batch) -> tuple[Tensor, int]:
         assert batch.target_lengths is not None
@@ -94,15 +95,19 @@ class Transduction(Task[Written, Taught]):
     def training_loss(
         self, output: Logits, batch: Batch, hyperparameters: Mapping[str, Any]
     ) -> tuple[Tensor, int]:
-        """Smooth the labels if `label_smoothing` is set (Vaswani et al. 2017, section 5.4)."""
+        """Smooth the labels if `label_smoothing` is set (Vaswani et al. 2017, section 5.4).
+
+        Where CTC learns beside a decoder, both count by `ctc_weight`.
+        """
         assert batch.target_lengths is not None
         if isinstance(output, CTCLogits):
             losses = ctc_nll(output.logits, output.lengths, batch, learning=True)
             return losses.sum(), int(batch.target_lengths.sum())
         smoothing = hyperparameters.get("label_smoothing", 0.0)
-        if smoothing == 0:
-            return self.loss(output, batch)
-        losses = cross_entropies(output.logits, batch.targets, PAD, smoothing)
+        losses = cross_entropies(output.logits, batch.targets, PAD, smoothing).sum(1)
+        if isinstance(output, JointLogits):
+            aligned = ctc_nll(output.ctc, output.lengths, batch, learning=True)
+            losses = torch.lerp(losses, aligned, hyperparameters[CTC_WEIGHT])
         return losses.sum(), int(batch.target_lengths.sum())
 
     def forward(
