@@ -21,7 +21,7 @@ from benchmarks.turns import Turns
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Prepared
 from seqarena.fit import Training
-from seqarena.models.dropout import Dropout
+from seqarena.models.dropout import Dropout, TokenDropout
 from seqarena.models.model import SequenceModel
 from seqarena.tasks import AnyTask, task_for
 
@@ -139,6 +139,9 @@ def build(prepared: Prepared, variant: str, h: dict[str, Any]) -> SequenceModel:
         for name, child in module.named_children():
             if isinstance(child, Dropout):
                 setattr(module, name, nn.Dropout(child.p))
+            elif isinstance(child, TokenDropout):
+                assert child.p == 0
+                setattr(module, name, nn.Identity())
     return model
 
 

@@ -237,6 +237,7 @@ def test_show_prints_every_default(project: Path, seqarena: Callable[..., Ended]
         "max_vocabulary": 10_000,
         "min_count": 1,
         "max_length": 64,
+        "join": None,
         "lowercase": True,
         "units": "words",
     }

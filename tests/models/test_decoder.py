@@ -7,13 +7,16 @@ import torch
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
-from seqarena.decode import beam_search, greedy
+from seqarena.decode import Stepper, beam_search, greedy
 from seqarena.models.attention import ATTENTIONS
-from seqarena.models.autoregressive import AutoregressiveStepper, Decoder
+from seqarena.models.autoregressive import Decoder
+from seqarena.models.cells import CELLS
 from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Embedding, embedding_table
+from seqarena.models.joint import JointDecoder, JointLogits
 from seqarena.models.model import SequenceModel
+from seqarena.models.pointer import PointerDecoder
 from seqarena.models.recurrent import Fused
 from seqarena.models.recurrent_encoders import RecurrentEncoder
 from seqarena.models.transformer import Transformer
@@ -27,8 +30,10 @@ CASES = [
     for input_feeding in (False, True)
 ]
 CASES += [("gru", name, input_feeding) for name in ATTENTIONS for input_feeding in (False, True)]
-CASES += [("transformer", None, False)]
+CASES += [("transformer", None, False), ("pointer", "additive", False)]
 every_case = pytest.mark.parametrize(("kind", "attention", "input_feeding"), CASES)
+JOINT = [("ctc_lstm", attention, False) for attention in (None, "additive", "forward")]
+every_one = pytest.mark.parametrize(("kind", "attention", "input_feeding"), CASES + JOINT)
 
 
 def build(kind: str, attention: str | None, input_feeding: bool, specs: dict) -> SequenceModel:
@@ -41,17 +46,24 @@ def build(kind: str, attention: str | None, input_feeding: bool, specs: dict) ->
         encoder = Transformer(6, WIDTH, layers=1, heads=2, dropout=0.1)
     else:
         chosen = None if attention is None else ATTENTIONS[attention](WIDTH, WIDTH, WIDTH)
-        decoder = RecurrentDecoder(kind, WIDTH, chosen, table, 0.2, input_feeding=input_feeding)
-        encoder = RecurrentEncoder(Fused(kind, 6, WIDTH))
+        encoder = RecurrentEncoder(Fused(kind if kind in CELLS else "lstm", 6, WIDTH))
+        if kind == "ctc_lstm":
+            decoder = JointDecoder("lstm", WIDTH, chosen, table, 0.2, 0.4)
+        elif kind == "pointer":
+            assert chosen is not None
+            copies = torch.arange(15) % VOCABULARY
+            decoder = PointerDecoder("lstm", WIDTH, chosen, table, 0.2, copies)
+        else:
+            decoder = RecurrentDecoder(kind, WIDTH, chosen, table, 0.2, input_feeding=input_feeding)
     model = SequenceModel(Embedding(specs["text"], 6, 0.5, 0.1), encoder, decoder)
     for parameter in model.parameters():
         parameter.data.mul_(2.0)
     return model.double().eval()
 
 
-def stepper_of(model: SequenceModel, given: Batch) -> AutoregressiveStepper:
+def stepper_of(model: SequenceModel, given: Batch) -> Stepper:
     assert isinstance(model.head, Decoder)
-    return AutoregressiveStepper(model.head, model.encode(given))
+    return model.head.stepper(model.encode(given))
 
 
 def batch() -> Batch:
@@ -81,7 +93,7 @@ def test_token_by_token_is_all_at_once(
         last = given.targets[:, step : step + 1]
 
 
-@every_case
+@every_one
 def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
     kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
@@ -96,7 +108,7 @@ def test_a_sequence_is_written_the_same_alone_and_beside_longer_ones(
         assert alone[0].score == pytest.approx(together[row][0].score, abs=1e-5)
 
 
-@every_case
+@every_one
 def test_a_beam_of_one_is_greedy(
     kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
@@ -105,12 +117,15 @@ def test_a_beam_of_one_is_greedy(
     assert narrow == [hypothesis.tokens for hypothesis in greedy(stepper_of(model, given), 6)]
 
 
-@every_case
+@every_one
 def test_every_parameter_learns(
     kind: str, attention: str | None, input_feeding: bool, specs: dict
 ) -> None:
     model, given = build(kind, attention, input_feeding, specs), batch()
     output = model.train()(given)
-    output.logits.sum().backward()
+    total = output.logits.square().sum()
+    if isinstance(output, JointLogits):
+        total = total + output.ctc.square().sum()
+    total.backward()
     assert [n for n, p in model.named_parameters() if p.grad is None] == []
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)

@@ -38,7 +38,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "examples.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "text", "split"])
-        rows = [*((s, "train") for s in SENTENCES), ("she sees the book", "valid")]
+        rows = [*((s, "train") for s in SENTENCES), ("he sees the book", "valid")]
         for number, row in enumerate([*rows, ("he reads the film", "test")]):
             writer.writerow([number, *row])
     prepare_raw(Text(), folder, folder, TextOptions(targets="next", min_count=1))

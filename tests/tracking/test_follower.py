@@ -23,8 +23,8 @@ def main():
     follower.end_with(sys.argv[1])
     if sys.argv[2] == "deaf":  # as while it waits for an answer of Ray
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print("at work", flush=True)
     try:
+        print("at work", flush=True)
         time.sleep(600)
     finally:
         print("unwound", flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from seqarena.data.tokens import readable
 from seqarena.figures.final import Caption, Final, item_of
+from seqarena.models.variants import VARIANTS
 from seqarena.tasks.text_scores import written
 
 
@@ -25,11 +26,14 @@ def draw_texts(final: Final) -> Callable[[int], Caption]:
     ]
     final.write_rows(["id", "input", "truth", "predicted", "log_probability"], rows)
 
+    points = VARIANTS[final.variant].decoder == "pointer"
+    copied = "; head 2 is what it copied" if points else ""
+
     def caption(index: int) -> Caption:
         tokens = final.predictions[index].tokens
         right = tokens == test.target(index)[:-1].tolist()
         truth = "" if right else f" (the truth: {examples[index]['target']})"
         names = [readable(spec.target_vocabulary[token]) for token in tokens]
-        return Caption(f"{final.variant} writes: {predicted[index]}{truth}", names)
+        return Caption(f"{final.variant} writes: {predicted[index]}{truth}{copied}", names)
 
     return caption

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
-from seqarena.decode import Decoding, Hypothesis, State, Step
+from seqarena.decode import Decoding, Hypothesis, State, Step, Stepper
 from seqarena.models.heads import Encoded, Writer
 from seqarena.models.outputs import Logits
 from seqarena.models.scheduled_sampling import mixed
@@ -61,7 +61,11 @@ class Decoder(Writer):
     def write(
         self, encoded: Encoded, decoding: Decoding, max_length: int
     ) -> list[list[Hypothesis]]:
-        return decoding(AutoregressiveStepper(self, encoded), max_length)
+        return decoding(self.stepper(encoded), max_length)
+
+    def stepper(self, encoded: Encoded) -> Stepper:
+        """Return what a search sees of it over encoded sources."""
+        return AutoregressiveStepper(self, encoded)
 
 
 class AutoregressiveStepper:

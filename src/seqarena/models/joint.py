@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
-from seqarena.decode import Decoding, Hypothesis, State, Step
+from seqarena.decode import State, Step, Stepper
 from seqarena.decode.ctc_prefix import Prefix, extended, next_tokens, no_tokens
 from seqarena.models.autoregressive import AutoregressiveStepper
 from seqarena.models.decoder import RecurrentDecoder
@@ -56,10 +56,8 @@ class JointDecoder(RecurrentDecoder):
         own = {field.name: getattr(output, field.name) for field in fields(output)}
         return JointLogits(**own, ctc=self.ctc(encoded.states))
 
-    def write(
-        self, encoded: Encoded, decoding: Decoding, max_length: int
-    ) -> list[list[Hypothesis]]:
-        return decoding(JointStepper(self, encoded), max_length)
+    def stepper(self, encoded: Encoded) -> Stepper:
+        return JointStepper(self, encoded)
 
 
 class Hypotheses(NamedTuple):
