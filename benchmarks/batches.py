@@ -15,7 +15,7 @@ from benchmarks.fit import COMMON
 from benchmarks.turns import Turns, interleave, repeat, tell
 from seqarena.data.batches import Batch, collate
 from seqarena.fit import Training
-from seqarena.models.recurrent import Bidirectional, Fused
+from seqarena.models.recurrent.layers import Bidirectional, Fused
 
 WIDTH = 64
 

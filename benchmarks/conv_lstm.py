@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.turns import interleave, repeat, tell
-from seqarena.models.cells import ConvLSTMCell, State
-from seqarena.models.recurrent import Unrolled
+from seqarena.models.recurrent.cells import ConvLSTMCell, State
+from seqarena.models.recurrent.layers import Unrolled
 
 BATCH, STEPS, IMAGE, CHANNELS = 32, 12, (32, 6, 6), 16  # of the video experiment, after its stem
 

@@ -21,8 +21,8 @@ from benchmarks.turns import Turns
 from seqarena.data.batches import Batch, Batches
 from seqarena.data.store import Prepared
 from seqarena.fit import Training
-from seqarena.models.dropout import Dropout, TokenDropout
 from seqarena.models.model import SequenceModel
+from seqarena.models.regularisation.dropout import Dropout, TokenDropout
 from seqarena.tasks import AnyTask, task_for
 
 SEED = 0

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.turns import interleave, repeat, tell
-from seqarena.models.attention import ATTENTIONS
-from seqarena.models.causal_transformer import CausalTransformer
-from seqarena.models.self_attention import AttentionOverPast
+from seqarena.models.attention.causal_transformer import CausalTransformer
+from seqarena.models.attention.scores import ATTENTIONS
+from seqarena.models.attention.steps import AttentionOverPast
 
 HEADS = 4
 SHAPES = ((32, 64, 96), (8, 128, 128))  # sequences, steps, width: of `language`, of `music`

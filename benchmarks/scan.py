@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from benchmarks.turns import interleave, repeat, tell
-from seqarena.models import linear_recurrence, matrix_lstm, state_space
-from seqarena.models.causal_layers import CausalLayer
-from seqarena.models.linear_recurrence import KINDS, GatedRecurrence
-from seqarena.models.matrix_lstm import MatrixLSTM
-from seqarena.models.state_space import StateSpace
-from seqarena.models.tcn import TCN, blocks_over
+from seqarena.models.causal import linear_recurrence, matrix_lstm, state_space
+from seqarena.models.causal.layers import CausalLayer
+from seqarena.models.causal.linear_recurrence import KINDS, GatedRecurrence
+from seqarena.models.causal.matrix_lstm import MatrixLSTM
+from seqarena.models.causal.state_space import StateSpace
+from seqarena.models.causal.tcn import TCN, blocks_over
 
 BATCH, STEPS, WIDTH = 16, 1024, 64
 KERNEL, DROPOUT = 3, 0.2

@@ -28,12 +28,12 @@ from seqarena.datasets import dataset
 from seqarena.decode import Hypothesis, Stepper, beam_search
 from seqarena.decode.stepper import pick
 from seqarena.fit import Training
-from seqarena.models.autoregressive import AutoregressiveStepper
-from seqarena.models.decoder import RecurrentDecoder
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent_encoders import recurrent
+from seqarena.models.recurrent.encoders import recurrent
 from seqarena.models.variant import Variant
 from seqarena.models.variants import VARIANTS
+from seqarena.models.writing.autoregressive import AutoregressiveStepper
+from seqarena.models.writing.decoder import RecurrentDecoder
 from seqarena.tasks import task_for
 from seqarena.tasks.transduction import LONGER
 

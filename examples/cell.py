@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.cells import CELLS, GatedCell, State, seen
-from seqarena.models.recurrent import Unrolled
+from seqarena.models.recurrent.cells import CELLS, GatedCell, State, seen
+from seqarena.models.recurrent.layers import Unrolled
 
 
 class MinimalGatedCell(GatedCell):
@@ -35,7 +35,7 @@ class MinimalGatedCell(GatedCell):
         return h, (h,)
 
 
-# In the project this is one line of CELLS, at the foot of models/cells.py.
+# In the project this is one line of CELLS, at the foot of models/recurrent/cells.py.
 CELLS["minimal_gated"] = MinimalGatedCell
 
 

@@ -18,8 +18,8 @@ from seqarena.datasets.long_memory import Adding
 from seqarena.fit import fit
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.recurrent import layer_of
-from seqarena.models.recurrent_encoders import RecurrentEncoder
+from seqarena.models.recurrent.encoders import RecurrentEncoder
+from seqarena.models.recurrent.layers import layer_of
 from seqarena.models.variants import VARIANTS, Variant
 from seqarena.spaces import smallest, space_of
 

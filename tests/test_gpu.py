@@ -12,7 +12,7 @@ import torch
 from seqarena.config import Experiment
 from seqarena.data.store import Prepared
 from seqarena.fit import Training, fit
-from seqarena.models.recurrent import Bidirectional, Fused, Stack
+from seqarena.models.recurrent.layers import Bidirectional, Fused, Stack
 from seqarena.predict import Predictor
 from support import save_trained
 

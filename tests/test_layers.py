@@ -73,7 +73,8 @@ def test_only_what_runs_on_a_cluster_imports_ray() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["fit", "tasks", "models.variants", "models.recurrent", "predict", "data.batches"]
+    "module",
+    ["fit", "tasks", "models.variants", "models.recurrent.layers", "predict", "data.batches"],
 )
 def test_training_code_needs_only_torch(module: str) -> None:
     """In a fresh interpreter: a GPU machine may have nothing else."""

@@ -26,8 +26,8 @@ from functools import partial
 
 import torch
 from own.parts import mean_over_time
-from seqarena.models.recurrent import layer_of
-from seqarena.models.recurrent_encoders import RecurrentEncoder, recurrent
+from seqarena.models.recurrent.layers import layer_of
+from seqarena.models.recurrent.encoders import RecurrentEncoder, recurrent
 from seqarena.models.variant import Variant
 
 

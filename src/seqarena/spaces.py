@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from seqarena.config import Dimension, Experiment, Range, Scalar
 from seqarena.errors import InputError, unknown
-from seqarena.models import activation_penalty, interpolated, tied, window_norm
-from seqarena.models.dropout import MASKS
+from seqarena.models import interpolated, tied, window_norm
 from seqarena.models.frontends import FRONTENDS
 from seqarena.models.hyperparameters import MIXTURE
-from seqarena.models.joint import CTC_WEIGHT
+from seqarena.models.regularisation import activation_penalty
+from seqarena.models.regularisation.dropout import MASKS
 from seqarena.models.variants import STATE, VARIANTS, added_space
+from seqarena.models.writing.joint import CTC_WEIGHT
 from seqarena.tasks import TASKS, task_for
 from seqarena.tasks.mixup import MIXUP
 

@@ -12,7 +12,7 @@ from seqarena.cli.reach import lines
 from seqarena.config import Experiment
 from seqarena.data.store import DataSpec, write_spec
 from seqarena.experiments import ResolvedExperiment
-from seqarena.models.tcn import DEEPEST, receptive_field
+from seqarena.models.causal.tcn import DEEPEST, receptive_field
 
 Make = Callable[..., Experiment]
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from seqarena.data.batches import Batch
 from seqarena.data.spelling import steps_needed
-from seqarena.models.ctc import ctc_nll
+from seqarena.models.writing.ctc import ctc_nll
 
 ROOT = Path(__file__).parents[2]
 

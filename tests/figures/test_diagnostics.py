@@ -25,8 +25,8 @@ from seqarena.figures.gradients import (
 )
 from seqarena.figures.lengths import bins_of, draw_lengths, lengths_of
 from seqarena.fit import Training
-from seqarena.models.cells import CELLS
-from seqarena.models.recurrent import Unrolled
+from seqarena.models.recurrent.cells import CELLS
+from seqarena.models.recurrent.layers import Unrolled
 from seqarena.predict import Predictor
 from seqarena.tasks import TASKS, task_for
 from support import save_trained

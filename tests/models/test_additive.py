@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqarena.models.additive import BOUND, additive_scores
+from seqarena.models.attention.additive import BOUND, additive_scores
 
 
 def formula(query: Tensor, keys: Tensor, energy: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 
 from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
-from seqarena.models.attention import ATTENTIONS, AttentionPooling
-from seqarena.models.memory import Attention, Memory, Past
+from seqarena.models.attention.memory import Attention, Memory, Past
+from seqarena.models.attention.scores import ATTENTIONS, AttentionPooling
 
 LENGTHS = torch.tensor([2, 6, 1])
 WIDTH = 4  # of queries, values and keys: what every attention takes

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seqarena.data.store import DataSpec
-from seqarena.models.augmentation import SPACE, Distortion, stretches
 from seqarena.models.frontends import DEFAULT_FRONTENDS, FRONTENDS
+from seqarena.models.regularisation.augmentation import SPACE, Distortion, stretches
 
 LENGTHS = torch.tensor([20, 12, 1])
 REAL = torch.arange(20) < LENGTHS[:, None]

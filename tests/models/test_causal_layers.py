@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
-from seqarena.models.causal_layers import CausalLayer, CausalLayers
-from seqarena.models.linear_recurrence import KINDS, GatedRecurrence
-from seqarena.models.matrix_lstm import MatrixLSTM
-from seqarena.models.state_space import StateSpace
-from seqarena.models.tcn import TCN, tcn
+from seqarena.models.causal.layers import CausalLayer, CausalLayers
+from seqarena.models.causal.linear_recurrence import KINDS, GatedRecurrence
+from seqarena.models.causal.matrix_lstm import MatrixLSTM
+from seqarena.models.causal.state_space import StateSpace
+from seqarena.models.causal.tcn import TCN, tcn
 from seqarena.models.variants import VARIANTS
 
 WIDTH = 16

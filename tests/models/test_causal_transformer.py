@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
-from seqarena.models import self_attention
-from seqarena.models.causal_transformer import CausalLayer, CausalTransformer, rotations, turned
+from seqarena.models.attention import steps as self_attention
+from seqarena.models.attention.causal_transformer import (
+    CausalLayer,
+    CausalTransformer,
+    rotations,
+    turned,
+)
 
 LENGTHS = torch.tensor([9, 2, 5])
 WIDTH, HEADS, MEMORY = 8, 2, 4

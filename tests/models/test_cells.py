@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.cells import CELLS, Cell, ConvLSTMCell, GatedCell
+from seqarena.models.recurrent.cells import CELLS, Cell, ConvLSTMCell, GatedCell
 
 STEPS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqarena.models.cpu_bptt import run_layer
+from seqarena.models.recurrent.cpu_bptt import run_layer
 
 Of = type[nn.GRU] | type[nn.RNN]
 BOTH = pytest.mark.parametrize("of", [nn.GRU, nn.RNN])

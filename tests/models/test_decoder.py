@@ -8,19 +8,19 @@ import torch
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
 from seqarena.decode import Stepper, beam_search, greedy
-from seqarena.models.attention import ATTENTIONS
-from seqarena.models.autoregressive import Decoder
-from seqarena.models.cells import CELLS
-from seqarena.models.decoder import RecurrentDecoder
+from seqarena.models.attention.scores import ATTENTIONS
+from seqarena.models.attention.transformer import Transformer
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import Embedding, embedding_table
-from seqarena.models.joint import JointDecoder, JointLogits
 from seqarena.models.model import SequenceModel
-from seqarena.models.pointer import PointerDecoder
-from seqarena.models.recurrent import Fused
-from seqarena.models.recurrent_encoders import RecurrentEncoder
-from seqarena.models.transformer import Transformer
-from seqarena.models.transformer_decoder import TransformerDecoder
+from seqarena.models.recurrent.cells import CELLS
+from seqarena.models.recurrent.encoders import RecurrentEncoder
+from seqarena.models.recurrent.layers import Fused
+from seqarena.models.writing.autoregressive import Decoder
+from seqarena.models.writing.decoder import RecurrentDecoder
+from seqarena.models.writing.joint import JointDecoder, JointLogits
+from seqarena.models.writing.pointer import PointerDecoder
+from seqarena.models.writing.transformer_decoder import TransformerDecoder
 
 VOCABULARY, WIDTH = 9, 8
 CASES = [

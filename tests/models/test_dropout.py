@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqarena.data.tokens import PAD, UNKNOWN
-from seqarena.models.dropout import Dropout, LockedDropout, TokenDropout
+from seqarena.models.regularisation.dropout import Dropout, LockedDropout, TokenDropout
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 0.9])

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from seqarena.models import initialization
-from seqarena.models.cells import CELLS, ConvLSTMCell
-from seqarena.models.recurrent import FUSED, Fused
+from seqarena.models.recurrent.cells import CELLS, ConvLSTMCell
+from seqarena.models.recurrent.layers import FUSED, Fused
 
 WIDTH = 32
 

@@ -26,8 +26,8 @@ from seqarena.fit import Training
 from seqarena.inference import evaluate
 from seqarena.models.interpolated import Interpolated, NGrams
 from seqarena.models.kneser_ney import KneserNey, targets_of
-from seqarena.models.lm_stepper import LMStepper
 from seqarena.models.variants import VARIANTS, variant_for
+from seqarena.models.writing.lm_stepper import LMStepper
 from seqarena.tasks import TASKS
 
 Choose = Callable[..., dict[str, Any]]

@@ -13,11 +13,11 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding
-from seqarena.models.ctc import ctc_nll
 from seqarena.models.heads import Writer
-from seqarena.models.joint import JointDecoder, JointLogits
 from seqarena.models.model import SequenceModel
 from seqarena.models.variants import VARIANTS
+from seqarena.models.writing.ctc import ctc_nll
+from seqarena.models.writing.joint import JointDecoder, JointLogits
 from seqarena.optimizer import AdamW
 from seqarena.tasks import TASKS
 from seqarena.tasks.base import cross_entropies

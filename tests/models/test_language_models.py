@@ -11,13 +11,13 @@ import torch
 
 from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
-from seqarena.models.activation_penalty import SPACE, penalty
-from seqarena.models.dropout import Dropout, LockedDropout
 from seqarena.models.frontends import Embedding
 from seqarena.models.heads import StepHead
 from seqarena.models.model import SequenceModel, count_parameters
-from seqarena.models.recurrent import Stack
-from seqarena.models.recurrent_encoders import RecurrentEncoder
+from seqarena.models.recurrent.encoders import RecurrentEncoder
+from seqarena.models.recurrent.layers import Stack
+from seqarena.models.regularisation.activation_penalty import SPACE, penalty
+from seqarena.models.regularisation.dropout import Dropout, LockedDropout
 from seqarena.models.tied import TiedOutput
 from seqarena.tasks import TASKS
 

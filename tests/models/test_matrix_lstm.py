@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.matrix_lstm import CHUNK, MatrixLSTM
+from seqarena.models.causal.matrix_lstm import CHUNK, MatrixLSTM
 
 Read = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 

@@ -11,8 +11,8 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import DataSpec
 from seqarena.data.tokens import UNKNOWN
 from seqarena.errors import InputError
-from seqarena.models.pointer import copies_of
 from seqarena.models.variants import VARIANTS
+from seqarena.models.writing.pointer import copies_of
 from seqarena.optimizer import AdamW
 from seqarena.tasks import TASKS
 

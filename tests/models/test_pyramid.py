@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqarena.data.batches import Batch
-from seqarena.models.pyramid import halved, paired, pyramid
+from seqarena.models.recurrent.pyramid import halved, paired, pyramid
 from seqarena.models.variants import VARIANTS
 from seqarena.tasks import TASKS
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqarena.errors import InputError
-from seqarena.models.cells import CELLS, ConvLSTMCell
-from seqarena.models.recurrent import (
+from seqarena.models.recurrent.cells import CELLS, ConvLSTMCell
+from seqarena.models.recurrent.layers import (
     FUSED,
     Bidirectional,
     Fused,
@@ -25,7 +25,7 @@ from seqarena.models.recurrent import (
     reordered,
     reversal,
 )
-from seqarena.models.state_dropout import MaskedCell, ZoneoutCell
+from seqarena.models.recurrent.state_dropout import MaskedCell, ZoneoutCell
 
 VECTORS: dict[str, Callable[[], Recurrent]] = {
     **{f"fused {kind}": (lambda kind=kind: Fused(kind, 3, 5)) for kind in FUSED},

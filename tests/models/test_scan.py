@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.linear_recurrence import LRU, MinGRU, MinLSTM
-from seqarena.models.scan import scan
+from seqarena.models.causal.linear_recurrence import LRU, MinGRU, MinLSTM
+from seqarena.models.causal.scan import scan
 
 
 def step_by_step(a: Tensor, b: Tensor, state: Tensor) -> Tensor:

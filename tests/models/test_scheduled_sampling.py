@@ -8,11 +8,11 @@ from torch import Tensor
 
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import END
-from seqarena.models.attention import ATTENTIONS
-from seqarena.models.decoder import RecurrentDecoder
+from seqarena.models.attention.scores import ATTENTIONS
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Encoded
-from seqarena.models.scheduled_sampling import mixed
+from seqarena.models.writing.decoder import RecurrentDecoder
+from seqarena.models.writing.scheduled_sampling import mixed
 
 VOCABULARY, WIDTH = 9, 8
 KINDS = [(None, False), ("additive", False), (None, True), ("additive", True)]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from seqarena.decode.stepper import index
-from seqarena.models import self_attention
-from seqarena.models.attention import ATTENTIONS
-from seqarena.models.memory import Past
-from seqarena.models.self_attention import AttentionOverAll, AttentionOverPast
+from seqarena.models.attention import steps as self_attention
+from seqarena.models.attention.memory import Past
+from seqarena.models.attention.scores import ATTENTIONS
+from seqarena.models.attention.steps import AttentionOverAll, AttentionOverPast
 
 WIDTH, STEPS, MEMORY = 4, 11, 4
 LENGTHS = torch.tensor([11, 5, 2])

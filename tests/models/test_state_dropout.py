@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
-from seqarena.models.cells import CELLS, Cell, ConvGRUCell, ConvLSTMCell, ConvRNNCell
 from seqarena.models.heads import PooledHead
-from seqarena.models.recurrent import FUSED, Fused, Unrolled, WeightDrop, layer_of
-from seqarena.models.state_dropout import MaskedCell, StateDropout, ZoneoutCell
+from seqarena.models.recurrent.cells import CELLS, Cell, ConvGRUCell, ConvLSTMCell, ConvRNNCell
+from seqarena.models.recurrent.layers import FUSED, Fused, Unrolled, WeightDrop, layer_of
+from seqarena.models.recurrent.state_dropout import MaskedCell, StateDropout, ZoneoutCell
 from seqarena.models.variants import STATE, VARIANTS, added_space, build_model
 
 VECTORS: dict[str, Callable[[], Cell]] = {

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.state_space import CHUNK, HEADS, STATES, StateSpace, chunked
+from seqarena.models.causal.state_space import CHUNK, HEADS, STATES, StateSpace, chunked
 
 
 def step_by_step(layer: StateSpace, x: Tensor) -> Tensor:

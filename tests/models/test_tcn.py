@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seqarena.models.tcn import DEEPEST, TCN, blocks_over, receptive_field
+from seqarena.models.causal.tcn import DEEPEST, TCN, blocks_over, receptive_field
 
 
 @pytest.mark.parametrize(("kernel", "blocks"), [(3, 1), (3, 3), (5, 2)])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.errors import InputError
-from seqarena.models.transformer import InputProjection, Transformer, positions
+from seqarena.models.attention.transformer import InputProjection, Transformer, positions
 
 LENGTHS = torch.tensor([2, 7, 4, 1])
 

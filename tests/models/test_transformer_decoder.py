@@ -13,10 +13,10 @@ from seqarena.data.batches import Batch, collate, mask_of
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.decode import Decoding
+from seqarena.models.attention.transformer import positions
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Encoded
-from seqarena.models.transformer import positions
-from seqarena.models.transformer_decoder import TransformerDecoder
+from seqarena.models.writing.transformer_decoder import TransformerDecoder
 from seqarena.tasks import TASKS, task_for
 
 WIDTH, HEADS, VOCABULARY = 8, 4, 9

@@ -15,15 +15,14 @@ from torch import Tensor
 from seqarena.data.batches import Batch, collate
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.errors import InputError
-from seqarena.models import self_attention
+from seqarena.models.attention import steps as self_attention
+from seqarena.models.attention.memory import Attention
+from seqarena.models.attention.steps import MEMORY
 from seqarena.models.contracts import broken_contract
-from seqarena.models.decoders import DECODERS, decoder_for
-from seqarena.models.dropout import Dropout
 from seqarena.models.frontends import FrameScale, Patches
 from seqarena.models.heads import PooledHead
-from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel, count_parameters
-from seqarena.models.self_attention import MEMORY
+from seqarena.models.regularisation.dropout import Dropout
 from seqarena.models.variants import (
     VARIANTS,
     Variant,
@@ -32,6 +31,7 @@ from seqarena.models.variants import (
     build_model,
     variant_for,
 )
+from seqarena.models.writing.decoders import DECODERS, decoder_for
 from seqarena.spaces import COMMON
 from seqarena.tasks import TASKS
 

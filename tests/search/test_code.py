@@ -15,7 +15,7 @@ import pytest
 from seqarena.config import Experiment, parse
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.fit import Training
-from seqarena.models.recurrent_encoders import recurrent
+from seqarena.models.recurrent.encoders import recurrent
 from seqarena.models.variants import VARIANTS
 from seqarena.search import code
 from seqarena.search.code import APART, REGISTRIES, SOURCE, training_code
@@ -108,8 +108,18 @@ def test_all_code_that_a_variant_runs_is_in_its_name(
 
 def test_what_another_variant_or_task_is_made_of_is_not_in_it() -> None:
     gru = {module.removeprefix("seqarena.") for module in code.modules_of("classification", "gru")}
-    assert {"fit", "models.recurrent", "models.cells", "tasks.classification"} <= gru
-    others = {"models.transformer", "models.feedforward", "models.decoder", "tasks.forecasting"}
+    assert {
+        "fit",
+        "models.recurrent.layers",
+        "models.recurrent.cells",
+        "tasks.classification",
+    } <= gru
+    others = {
+        "models.attention.transformer",
+        "models.feedforward",
+        "models.writing.decoder",
+        "tasks.forecasting",
+    }
     assert not others & gru
 
 
@@ -140,9 +150,9 @@ def test_a_changed_file_names_what_runs_it_anew(
     original = code._file
 
     def moved(module: str) -> Path:
-        return changed if module == "seqarena.models.recurrent" else original(module)
+        return changed if module == "seqarena.models.recurrent.layers" else original(module)
 
-    changed.write_text(original("seqarena.models.recurrent").read_text() + "\n# a change\n")
+    changed.write_text(original("seqarena.models.recurrent.layers").read_text() + "\n# a change\n")
     monkeypatch.setattr(code, "_file", moved)
     after = [training_code(*pair) for pair in pairs]
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, False]

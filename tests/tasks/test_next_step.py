@@ -22,7 +22,7 @@ from seqarena.decode import Decoding, beam_search, greedy
 from seqarena.errors import InputError
 from seqarena.fit import Training
 from seqarena.inference import evaluate
-from seqarena.models.lm_stepper import LMStepper
+from seqarena.models.writing.lm_stepper import LMStepper
 from seqarena.predict import Predictor
 from seqarena.tasks import TASKS
 from seqarena.tasks.next_step import one_word_replaced

@@ -26,13 +26,13 @@ from seqarena.data.store import Array, DataSpec
 from seqarena.errors import InputError, in_one_line
 from seqarena.export.traceable import sizes_traced, traceable
 from seqarena.files import new_file
-from seqarena.models.autoregressive import Decoder
 from seqarena.models.crf import CRFHead
-from seqarena.models.ctc import CTCHead
 from seqarena.models.heads import Head, StepHead
 from seqarena.models.interpolated import Interpolated
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
+from seqarena.models.writing.autoregressive import Decoder
+from seqarena.models.writing.ctc import CTCHead
 from seqarena.predict import Predictor
 from seqarena.tasks.conformal import Calibrates, widened
 

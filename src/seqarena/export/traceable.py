@@ -18,17 +18,17 @@ from torch._higher_order_ops.scan import scan_op
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from seqarena.models.causal_layers import CausalLayer, CausalLayers
-from seqarena.models.causal_transformer import CausalTransformer
-from seqarena.models.cells import Cell, State
+from seqarena.models.attention.causal_transformer import CausalTransformer
+from seqarena.models.attention.memory import Attention, Memory, Past
+from seqarena.models.attention.steps import Attended, AttentionOverPast, nothing, visible
+from seqarena.models.causal.layers import CausalLayer, CausalLayers
+from seqarena.models.causal.linear_recurrence import LRU, GatedRecurrence
+from seqarena.models.causal.matrix_lstm import MatrixLSTM
+from seqarena.models.causal.state_space import StateSpace
 from seqarena.models.frontends import Patches
-from seqarena.models.linear_recurrence import LRU, GatedRecurrence
-from seqarena.models.matrix_lstm import MatrixLSTM
-from seqarena.models.memory import Attention, Memory, Past
-from seqarena.models.recurrent import Fused, Unrolled
-from seqarena.models.recurrent_encoders import ConvRecurrentEncoder, RecurrentEncoder
-from seqarena.models.self_attention import Attended, AttentionOverPast, nothing, visible
-from seqarena.models.state_space import StateSpace
+from seqarena.models.recurrent.cells import Cell, State
+from seqarena.models.recurrent.encoders import ConvRecurrentEncoder, RecurrentEncoder
+from seqarena.models.recurrent.layers import Fused, Unrolled
 
 Model = TypeVar("Model", bound=nn.Module)
 # Of the gates of torch.nn, by their place there: the order in which ONNX has them.

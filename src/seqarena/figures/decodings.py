@@ -15,8 +15,8 @@ from seqarena.data.batches import Batches
 from seqarena.data.store import Array, Split
 from seqarena.decode import Decoding
 from seqarena.files import write_csv
-from seqarena.models.autoregressive import Decoder
 from seqarena.models.heads import Writer
+from seqarena.models.writing.autoregressive import Decoder
 from seqarena.plots.decodings import trade_off
 from seqarena.predict import BATCH, Predictor
 

@@ -12,8 +12,8 @@ from seqarena.data.batches import Batch, collate
 from seqarena.data.modalities import modality
 from seqarena.data.store import Array, DataSpec
 from seqarena.models.model import SequenceModel
-from seqarena.models.recurrent import Fused, WeightDrop
-from seqarena.models.recurrent_encoders import RecurrentEncoder
+from seqarena.models.recurrent.encoders import RecurrentEncoder
+from seqarena.models.recurrent.layers import Fused, WeightDrop
 from seqarena.plots.gates import gate_maps
 
 Gates = dict[str, Array]  # name -> (S, H) in 0 … 1
@@ -23,7 +23,7 @@ def gates_of(model: SequenceModel, steps: Array) -> Gates | None:
     """Compute the gates over one sequence ``(T, *)`` of an encoder that is one GRU or LSTM layer.
 
     A gate depends on a step and on the state before it, and the kernel tells every state, so that
-    all steps are computed at once; the layout of its weights is that of `seqarena.models.cells`.
+    all steps are computed at once; its weights lie as those of `recurrent.cells` do.
     None for any other encoder.
     """
     encoder = model.encoder

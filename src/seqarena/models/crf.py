@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.decode import Chain, log_marginals, log_partition, viterbi
+from seqarena.models.attention.steps import StepAttention
 from seqarena.models.heads import Encoded, StepHead
 from seqarena.models.outputs import Logits
-from seqarena.models.self_attention import StepAttention
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.data.batches import mask_of
-from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.initialization import before_relu
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class Bag(Encoder):

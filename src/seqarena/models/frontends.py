@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError
-from seqarena.models import augmentation
-from seqarena.models.augmentation import Distortion
-from seqarena.models.dropout import MASKS, STEP, Dropout, TokenDropout
 from seqarena.models.hyperparameters import Hyperparameters, Space
 from seqarena.models.initialization import before_relu
+from seqarena.models.regularisation import augmentation
+from seqarena.models.regularisation.augmentation import Distortion
+from seqarena.models.regularisation.dropout import MASKS, STEP, Dropout, TokenDropout
 
 
 class Frontend(nn.Module, ABC):

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import Batch
 from seqarena.decode import Decoding, Hypothesis
-from seqarena.models.attention import AttentionPooling
-from seqarena.models.dropout import Dropout
-from seqarena.models.memory import Attention
+from seqarena.models.attention.memory import Attention
+from seqarena.models.attention.scores import AttentionPooling
+from seqarena.models.attention.steps import StepAttention
 from seqarena.models.outputs import Carried, Logits
 from seqarena.models.precision import in_float32
-from seqarena.models.self_attention import StepAttention
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class Encoded(NamedTuple):

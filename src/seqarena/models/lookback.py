@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.errors import InputError
-from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class Lookback(Encoder):
@@ -61,10 +61,10 @@ class PatchTST(Lookback):
 
     All columns go through the same weights, and the layer of the head reads all of them flattened
     (there of its own column alone; see `DLinear`). Patches are those of the frontend, side by side;
-    norms are of layers and stand before each part, as in `seqarena.models.transformer`, where the
-    paper has those of batches. Its width is one of its own: all columns by all patches have it, so
-    that what suits a recurrence costs ten times as much. Raises `InputError` where heads do not
-    divide it.
+    norms are of layers and stand before each part, as in `seqarena.models.attention.transformer`,
+    where the paper has those of batches. Its width is one of its own: all columns by all patches
+    have it, so that what suits a recurrence costs ten times as much. Raises `InputError` where
+    heads do not divide it.
     """
 
     def __init__(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seqarena.data.store import DataSpec
-from seqarena.models.attention import ATTENTIONS
+from seqarena.models.attention.memory import Attention
+from seqarena.models.attention.scores import ATTENTIONS
 from seqarena.models.encoder import Encoder
 from seqarena.models.frontends import DEFAULT_FRONTENDS, FRONTENDS, FrontendChoice
 from seqarena.models.heads import Head
 from seqarena.models.hyperparameters import Hyperparameters, Space
-from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 
 BuildEncoder = Callable[[tuple[int, ...], int, Hyperparameters], Encoder]  # shape, steps

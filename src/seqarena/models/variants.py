@@ -12,24 +12,24 @@ from typing import Any
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import InputError, unknown
-from seqarena.models.attention import ATTENTIONS
-from seqarena.models.causal_transformer import causal_transformer
-from seqarena.models.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
+from seqarena.models.attention.causal_transformer import causal_transformer
+from seqarena.models.attention.scores import ATTENTIONS
+from seqarena.models.attention.transformer import transformer
+from seqarena.models.causal.linear_recurrence import KINDS, linear_recurrence
+from seqarena.models.causal.matrix_lstm import matrix_lstm
+from seqarena.models.causal.state_space import state_space
+from seqarena.models.causal.tcn import tcn
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import MIXTURE, Hyperparameters
 from seqarena.models.interpolated import KNESER_NEY
-from seqarena.models.joint import CTC_WEIGHT
-from seqarena.models.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.lookback import dlinear, patch_tst
-from seqarena.models.matrix_lstm import matrix_lstm
 from seqarena.models.model import SequenceModel
-from seqarena.models.pyramid import pyramid
-from seqarena.models.recurrent_encoders import convolutional, recurrent, variational
-from seqarena.models.state_dropout import NOTHING
-from seqarena.models.state_space import state_space
-from seqarena.models.tcn import tcn
-from seqarena.models.transformer import transformer
+from seqarena.models.recurrent.cells import ConvGRUCell, ConvLSTMCell, ConvRNNCell
+from seqarena.models.recurrent.encoders import convolutional, recurrent, variational
+from seqarena.models.recurrent.pyramid import pyramid
+from seqarena.models.recurrent.state_dropout import NOTHING
 from seqarena.models.variant import BuildHead, Variant, assemble, frontend_of
+from seqarena.models.writing.joint import CTC_WEIGHT
 from seqarena.registry import Registry
 
 

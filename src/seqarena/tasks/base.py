@@ -21,13 +21,13 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
 from seqarena.errors import InputError
-from seqarena.models.dropout import MASKS, STEP
+from seqarena.models.attention.memory import Attention
+from seqarena.models.attention.steps import AttentionOverAll, AttentionOverPast, StepAttention
 from seqarena.models.heads import Head, PooledHead, StepHead
 from seqarena.models.hyperparameters import MIXTURE, Space
-from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits, Output
-from seqarena.models.self_attention import AttentionOverAll, AttentionOverPast, StepAttention
+from seqarena.models.regularisation.dropout import MASKS, STEP
 from seqarena.models.variant import Variant
 from seqarena.models.variants import build_model
 from seqarena.tasks.metric import Metric, Scored

@@ -18,8 +18,8 @@ from torch import Tensor
 from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.decode import Decoding
+from seqarena.models.attention.memory import Attention
 from seqarena.models.heads import Head
-from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
 from seqarena.models.variant import Variant

@@ -18,15 +18,15 @@ from seqarena.data.pitches import key_name
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import END, JOINED, PAD, UNKNOWN
 from seqarena.decode import Decoding
-from seqarena.models import activation_penalty
-from seqarena.models.activation_penalty import penalty
 from seqarena.models.hyperparameters import MIXTURE, Space
 from seqarena.models.interpolated import KNESER_NEY, NONE, Interpolated
-from seqarena.models.lm_stepper import LMStepper, continue_roll
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import Logits
+from seqarena.models.regularisation import activation_penalty
+from seqarena.models.regularisation.activation_penalty import penalty
 from seqarena.models.tied import OWN, TIED, tie
 from seqarena.models.variant import Variant
+from seqarena.models.writing.lm_stepper import LMStepper, continue_roll
 from seqarena.tasks.base import StepTask, cross_entropies, padded, run, trimmed
 from seqarena.tasks.metric import ERROR, PERPLEXITY, SHARE, Mean
 from seqarena.tasks.outputs import Likelihood, RivalLikelihood

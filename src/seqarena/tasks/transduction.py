@@ -14,15 +14,15 @@ from seqarena.data.batches import Batch
 from seqarena.data.store import Array, DataSpec
 from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis, ctc_alignment
-from seqarena.models.ctc import ctc_nll
-from seqarena.models.decoders import decoder_for
+from seqarena.models.attention.memory import Attention
 from seqarena.models.heads import Head, Writer
 from seqarena.models.hyperparameters import MIXTURE, Space
-from seqarena.models.joint import CTC_WEIGHT, JointLogits
-from seqarena.models.memory import Attention
 from seqarena.models.model import SequenceModel
 from seqarena.models.outputs import CTCLogits, Logits
 from seqarena.models.variant import Variant
+from seqarena.models.writing.ctc import ctc_nll
+from seqarena.models.writing.decoders import decoder_for
+from seqarena.models.writing.joint import CTC_WEIGHT, JointLogits
 from seqarena.tasks.base import NO_NEXT, NO_STEPS, Task, cross_entropies
 from seqarena.tasks.metric import PERPLEXITY, Mean
 from seqarena.tasks.outputs import Taught, Written

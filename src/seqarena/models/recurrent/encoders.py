@@ -8,11 +8,10 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqarena.models.cells import ConvCell
-from seqarena.models.dropout import STEP
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.recurrent import (
+from seqarena.models.recurrent.cells import ConvCell
+from seqarena.models.recurrent.layers import (
     Bidirectional,
     Recurrent,
     Stack,
@@ -20,7 +19,8 @@ from seqarena.models.recurrent import (
     VariationalLSTM,
     layer_of,
 )
-from seqarena.models.state_dropout import StateDropout
+from seqarena.models.recurrent.state_dropout import StateDropout
+from seqarena.models.regularisation.dropout import STEP
 
 
 class RecurrentEncoder(Encoder):

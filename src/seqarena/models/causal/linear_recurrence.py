@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqarena.models.causal_layers import CausalLayer, at_ends, residual_layers
-from seqarena.models.cells import State
+from seqarena.models.causal.layers import CausalLayer, at_ends, residual_layers
+from seqarena.models.causal.scan import scan
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
-from seqarena.models.scan import scan
+from seqarena.models.recurrent.cells import State
 
 
 class LinearRecurrence(nn.Module, ABC):

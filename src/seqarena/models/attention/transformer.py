@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
-from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.regularisation.dropout import Dropout
 
 PERIOD = 10_000  # steps; the longest wave of the positions is 2 pi times as long
 

@@ -8,16 +8,16 @@ from torch import nn
 
 from seqarena.data.store import DataSpec
 from seqarena.errors import unknown
-from seqarena.models.ctc import CTCHead
-from seqarena.models.decoder import RecurrentDecoder
+from seqarena.models.attention.memory import Attention
 from seqarena.models.frontends import embedding_table
 from seqarena.models.heads import Writer
 from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.joint import CTC_WEIGHT, JointDecoder
-from seqarena.models.memory import Attention
-from seqarena.models.pointer import PointerDecoder, copies_of
-from seqarena.models.transformer_decoder import TransformerDecoder
 from seqarena.models.variant import Variant
+from seqarena.models.writing.ctc import CTCHead
+from seqarena.models.writing.decoder import RecurrentDecoder
+from seqarena.models.writing.joint import CTC_WEIGHT, JointDecoder
+from seqarena.models.writing.pointer import PointerDecoder, copies_of
+from seqarena.models.writing.transformer_decoder import TransformerDecoder
 
 # The variant, the width and the attention of its encoder, and the data.
 BuildDecoder = Callable[[Variant, int, Attention | None, DataSpec, Hyperparameters], Writer]

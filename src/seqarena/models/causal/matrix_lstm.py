@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.causal_layers import CausalLayer, residual_layers
-from seqarena.models.cells import State
+from seqarena.models.causal.layers import CausalLayer, residual_layers
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
+from seqarena.models.recurrent.cells import State
 
 HEADS = 4  # at most,
 CHANNELS = 16  # each of so many at least: the norm of a head of two would leave it two signs

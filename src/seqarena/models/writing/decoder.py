@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from seqarena.data.batches import mask_of
-from seqarena.models.autoregressive import Decoder
-from seqarena.models.cells import CELLS
-from seqarena.models.dropout import Dropout
+from seqarena.models.attention.memory import Attention, Memory, Past
 from seqarena.models.heads import Encoded
-from seqarena.models.memory import Attention, Memory, Past
-from seqarena.models.recurrent import Fused
+from seqarena.models.recurrent.cells import CELLS
+from seqarena.models.recurrent.layers import Fused
+from seqarena.models.regularisation.dropout import Dropout
+from seqarena.models.writing.autoregressive import Decoder
 
 
 class Source(NamedTuple):

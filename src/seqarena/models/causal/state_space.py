@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.causal_conv import CausalConv
-from seqarena.models.causal_layers import CausalLayer, residual_layers
-from seqarena.models.cells import State
+from seqarena.models.causal.conv import CausalConv
+from seqarena.models.causal.layers import CausalLayer, residual_layers
+from seqarena.models.causal.scan import scan
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.precision import in_float32
-from seqarena.models.scan import scan
+from seqarena.models.recurrent.cells import State
 
 EXPANSION = 2  # inner channels of each channel
 HEADS = 8

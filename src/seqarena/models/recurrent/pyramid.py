@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.dropout import MASKS, STEP
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.recurrent import Bidirectional, Recurrent, layer_of
-from seqarena.models.recurrent_encoders import ragged
-from seqarena.models.state_dropout import StateDropout
+from seqarena.models.recurrent.encoders import ragged
+from seqarena.models.recurrent.layers import Bidirectional, Recurrent, layer_of
+from seqarena.models.recurrent.state_dropout import StateDropout
+from seqarena.models.regularisation.dropout import MASKS, STEP
 
 
 class Pyramid(Encoder):

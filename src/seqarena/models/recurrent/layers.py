@@ -13,11 +13,11 @@ from torch.func import functional_call
 
 from seqarena.errors import unknown
 from seqarena.models import initialization
-from seqarena.models.cells import CELLS, Cell, LSTMCell, State
-from seqarena.models.cpu_bptt import run_layer
-from seqarena.models.dropout import MASKS, STEP, Dropout, LockedDropout
 from seqarena.models.precision import in_float32
-from seqarena.models.state_dropout import NOTHING, MaskedCell, StateDropout
+from seqarena.models.recurrent.cells import CELLS, Cell, LSTMCell, State
+from seqarena.models.recurrent.cpu_bptt import run_layer
+from seqarena.models.recurrent.state_dropout import NOTHING, MaskedCell, StateDropout
+from seqarena.models.regularisation.dropout import MASKS, STEP, Dropout, LockedDropout
 
 FUSED: dict[str, type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]] = {
     "rnn": nn.RNN,

@@ -8,9 +8,9 @@ from torch.nn import functional as F
 from seqarena.data.batches import Batch
 from seqarena.data.tokens import PAD
 from seqarena.decode import Decoding, Hypothesis
-from seqarena.models.dropout import Dropout
 from seqarena.models.heads import Encoded, Writer
 from seqarena.models.outputs import CTCLogits
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class CTCHead(Writer):

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
 from seqarena.errors import InputError
-from seqarena.models.additive import additive_scores
-from seqarena.models.memory import Attention, Memory, Past, contexts_of, even, masked
+from seqarena.models.attention.additive import additive_scores
+from seqarena.models.attention.memory import Attention, Memory, Past, contexts_of, even, masked
 
 
 class AdditiveAttention(Attention):

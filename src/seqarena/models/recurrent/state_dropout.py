@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqarena.models.cells import Cell, State
-from seqarena.models.dropout import Dropout
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.recurrent.cells import Cell, State
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class StateDropout(NamedTuple):

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqarena.models.cells import State
-from seqarena.models.dropout import Dropout
 from seqarena.models.encoder import Encoder
-from seqarena.models.recurrent_encoders import ragged
+from seqarena.models.recurrent.cells import State
+from seqarena.models.recurrent.encoders import ragged
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class CausalLayer(nn.Module, ABC):

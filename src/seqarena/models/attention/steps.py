@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.memory import Attention, Memory, Past, following
+from seqarena.models.attention.memory import Attention, Memory, Past, following
 
 # Steps that a step sees before itself: what one costs is bounded, whatever is read or written. It
 # is twice the longest sentence of `language` and sixteen bars of a chorale; a search would find

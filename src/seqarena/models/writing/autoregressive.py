@@ -14,7 +14,7 @@ from seqarena.data.tokens import END
 from seqarena.decode import Decoding, Hypothesis, State, Step, Stepper
 from seqarena.models.heads import Encoded, Writer
 from seqarena.models.outputs import Logits
-from seqarena.models.scheduled_sampling import mixed
+from seqarena.models.writing.scheduled_sampling import mixed
 
 
 class Decoder(Writer):

@@ -9,10 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.errors import InputError
-from seqarena.models.dropout import Dropout
-from seqarena.models.encoder import Encoder
-from seqarena.models.hyperparameters import Hyperparameters
-from seqarena.models.self_attention import (
+from seqarena.models.attention.steps import (
     Remembered,
     blocks,
     is_told,
@@ -21,7 +18,10 @@ from seqarena.models.self_attention import (
     remember,
     visible,
 )
-from seqarena.models.transformer import PERIOD, Transformer
+from seqarena.models.attention.transformer import PERIOD, Transformer
+from seqarena.models.encoder import Encoder
+from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.regularisation.dropout import Dropout
 
 
 class CausalTransformer(Transformer):

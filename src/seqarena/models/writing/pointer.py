@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from seqarena.data.tokens import SPECIALS, UNKNOWN
 from seqarena.errors import InputError
-from seqarena.models.decoder import RecurrentDecoder, Source
+from seqarena.models.attention.memory import Attention
 from seqarena.models.heads import Encoded
-from seqarena.models.memory import Attention
+from seqarena.models.writing.decoder import RecurrentDecoder, Source
 
 SMALLEST = torch.finfo(torch.float32).tiny  # of a probability: its logarithm is finite
 

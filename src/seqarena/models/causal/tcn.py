@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from seqarena.errors import InputError
-from seqarena.models.causal_conv import CausalConv
-from seqarena.models.causal_layers import CausalLayer, CausalLayers
-from seqarena.models.cells import State
-from seqarena.models.dropout import Dropout
+from seqarena.models.causal.conv import CausalConv
+from seqarena.models.causal.layers import CausalLayer, CausalLayers
 from seqarena.models.encoder import Encoder
 from seqarena.models.hyperparameters import Hyperparameters
+from seqarena.models.recurrent.cells import State
+from seqarena.models.regularisation.dropout import Dropout
 
 DEEPEST = 10  # blocks: dilations of up to 512 steps
 

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqarena.data.batches import mask_of
-from seqarena.models.attention import MultiHeadAttention
-from seqarena.models.autoregressive import Decoder
-from seqarena.models.dropout import Dropout
+from seqarena.models.attention.memory import Memory
+from seqarena.models.attention.scores import MultiHeadAttention
+from seqarena.models.attention.transformer import InputProjection, positions
 from seqarena.models.heads import Encoded
-from seqarena.models.memory import Memory
-from seqarena.models.transformer import InputProjection, positions
+from seqarena.models.regularisation.dropout import Dropout
+from seqarena.models.writing.autoregressive import Decoder
 
 
 class Cache(NamedTuple):
@@ -27,7 +27,7 @@ class Cache(NamedTuple):
 class TransformerDecoder(Decoder):
     """Layers of masked self-attention and of attention to the source (Vaswani et al. 2017).
 
-    Norms stand before each part and once more at the end, as in `seqarena.models.transformer`;
+    Norms stand before each part and once more at the end, as in the encoder;
     dropout follows each part and the positions (section 5.4). A whole target is one pass; token by
     token, keys and values of earlier tokens are cached. The weights are those of the last layer
     over the source. Raises `InputError` where heads do not divide the width.

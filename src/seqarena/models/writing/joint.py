@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from seqarena.data.batches import Batch
 from seqarena.decode import State, Step, Stepper
 from seqarena.decode.ctc_prefix import Prefix, extended, next_tokens, no_tokens
-from seqarena.models.autoregressive import AutoregressiveStepper
-from seqarena.models.decoder import RecurrentDecoder
-from seqarena.models.dropout import Dropout
+from seqarena.models.attention.memory import Attention
 from seqarena.models.heads import Encoded
-from seqarena.models.memory import Attention
 from seqarena.models.outputs import Logits
+from seqarena.models.regularisation.dropout import Dropout
+from seqarena.models.writing.autoregressive import AutoregressiveStepper
+from seqarena.models.writing.decoder import RecurrentDecoder
 
 CTC_WEIGHT = "ctc_weight"  # the hyperparameter: how much CTC counts, 0 to 1
 

@@ -1,0 +1,1 @@
+"""Attention over states, and what is made of it alone."""

@@ -1,0 +1,1 @@
+"""Recurrences whose steps read the state before."""

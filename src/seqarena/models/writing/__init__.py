@@ -1,0 +1,1 @@
+"""What writes tokens: decoders, CTC, and how a search sees them."""
