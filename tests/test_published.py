@@ -21,7 +21,7 @@ def test_the_experiment_of_a_table_trains_what_it_has_figures_of(
 ) -> None:
     monkeypatch.chdir(HERE)
     experiment = load(name)
-    assert TABLES[name].figures.keys() == set(experiment.config.variants)
+    assert TABLES[name].figures.keys() <= set(experiment.config.variants)
     assert experiment.config.protocol.repetitions >= 3
 
 
