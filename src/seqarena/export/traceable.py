@@ -29,6 +29,7 @@ from seqarena.models.frontends import Patches
 from seqarena.models.recurrent.cells import Cell, State
 from seqarena.models.recurrent.encoders import ConvRecurrentEncoder, RecurrentEncoder
 from seqarena.models.recurrent.layers import Fused, Unrolled
+from seqarena.models.recurrent.pyramid import Pyramid
 
 Model = TypeVar("Model", bound=nn.Module)
 # Of the gates of torch.nn, by their place there: the order in which ONNX has them.
@@ -235,6 +236,13 @@ class _ImageRecurrence(ConvRecurrentEncoder):
         return pooled.flatten(1).unflatten(0, images.shape[:2]), None
 
 
+class _Pyramid(Pyramid):
+    """The same of layers that read two states as one."""
+
+    def unequal(self, lengths: Tensor, x: Tensor) -> Tensor | None:
+        return lengths
+
+
 class _OverPast(AttentionOverPast):
     """A sequence as one window, whatever its length."""
 
@@ -278,6 +286,7 @@ FORMS: dict[type[nn.Module], type[nn.Module]] = {
     Attention: _Lookback,
     RecurrentEncoder: _Recurrence,
     ConvRecurrentEncoder: _ImageRecurrence,
+    Pyramid: _Pyramid,
     CausalLayers: _Causal,
     GatedRecurrence: _Stepwise,
     MatrixLSTM: _Stepwise,

@@ -35,8 +35,12 @@ class Pyramid(Encoder):
         for level, layer in enumerate(self.layers):
             if level:
                 x, lengths = paired(self.dropout(x), lengths), halved(lengths)
-            x, _ = layer(x, None, ragged(lengths, x))
+            x, _ = layer(x, None, self.unequal(lengths, x))
         return x, None
+
+    def unequal(self, lengths: Tensor, x: Tensor) -> Tensor | None:
+        """Return the lengths where they differ, see `ragged`."""
+        return ragged(lengths, x)
 
     def states_of(self, lengths: Tensor) -> Tensor:
         for _ in self.layers[1:]:
