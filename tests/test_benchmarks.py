@@ -39,7 +39,9 @@ def test_the_bare_loop_trains_the_model_of_every_case(
     size = TRAIN[modality]
     prepared = loops.MODALITIES[modality](tmp_path, train=size, valid=size)
     model = loops.build(prepared, variant, hyperparameters)
-    assert not any(type(module).__module__.endswith(".dropout") for module in model.modules())
+    assert not any(
+        type(module).__module__.endswith("regularisation.dropout") for module in model.modules()
+    )
     before = [parameter.detach().clone() for parameter in model.parameters()]
     optimizer = loops.stock_optimizer(model, hyperparameters)
     loops.bare_epoch(model, optimizer, loops.Epochs(prepared))

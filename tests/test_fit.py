@@ -336,7 +336,7 @@ def _shaped_like(name: str) -> Any:
     regions = {"options": {"regions": options.get("regions")}}
     own = {"series": forecasts, "video": frames, "image": frames | regions}
     texts = {
-        "target_vocabulary": ("<pad>", "<unk>", "<end>", "no", "yes"),
+        "target_vocabulary": ("<pad>", "<unk>", "<end>", "word2", "word3"),
         "target_unit": "words",
         "max_target_length": 3,
     }

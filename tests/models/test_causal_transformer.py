@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from seqarena.errors import InputError
 from seqarena.models.attention import steps as self_attention
 from seqarena.models.attention.causal_transformer import (
-    CausalLayer,
     CausalTransformer,
+    PastLayer,
     rotations,
     turned,
 )
@@ -47,7 +47,7 @@ def rotated(channels: Tensor, step: int) -> Tensor:
     return torch.tensor([p.real for p in pairs] + [p.imag for p in pairs], dtype=torch.float64)
 
 
-def attended(x: Tensor, layer: CausalLayer) -> tuple[Tensor, Tensor]:
+def attended(x: Tensor, layer: PastLayer) -> tuple[Tensor, Tensor]:
     """Attend head by head and step by step over ``(T, 8)``; also the weights ``(heads, T, T)``."""
     query, key, value = layer.inputs(x).chunk(3, dim=1)
     size, contexts = WIDTH // HEADS, torch.zeros_like(x)
@@ -74,7 +74,7 @@ def test_it_is_the_encoder_of_the_papers(training: bool, monkeypatch: pytest.Mon
             projected = features[row, :length] @ encoder.input_projection.project.weight.T
             x, weights = normed(projected, encoder.input_projection.norm), None
             for layer in encoder.layers:
-                assert isinstance(layer, CausalLayer)
+                assert isinstance(layer, PastLayer)
                 looked, weights = attended(normed(x, layer.norms[0]), layer)
                 x = x + looked
                 x = x + layer.dense(normed(x, layer.norms[1]))
@@ -105,7 +105,7 @@ def test_a_step_is_computed_once() -> None:
     encoder.eval()
     seen: list[int] = []
     for layer in encoder.layers:
-        assert isinstance(layer, CausalLayer)
+        assert isinstance(layer, PastLayer)
         layer.inputs.register_forward_hook(lambda _m, given, _o: seen.append(given[0].shape[1]))
     state, found = None, []
     with torch.no_grad():

@@ -33,7 +33,7 @@ LIKED = ("lstm_attention", "stacked_lstm", "lstm", "bag_attention")  # the first
 def tiny(folder: Path, task: str, spec: DataSpec, prepare: Prepare) -> Prepared:
     """Prepare a little data with the targets that a task takes."""
     if task == "transduction":
-        words = (*TARGET_SPECIALS, "no", "yes")
+        words = (*TARGET_SPECIALS, "good", "bad")
         spec = replace(spec, target_vocabulary=words, target_unit="words", max_target_length=3)
     if task == "regression":
         spec = replace(spec, target={"mean": 0.0, "std": 1.0})

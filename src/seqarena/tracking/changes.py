@@ -69,7 +69,8 @@ def _patch(new: list[str], large: Iterable[str]) -> bytes:
         index = Path(folder) / "index"
         place = Path(os.fsdecode(git("rev-parse", "--git-path", "index")).strip())
         if place.is_file():
-            shutil.copyfile(place, index)
+            # With its time: git tells by it which files may have changed since without a trace.
+            shutil.copy2(place, index)
         environment = {"GIT_INDEX_FILE": str(index)}
         if new:
             paths = [f":(top,literal){name}" for name in new]
