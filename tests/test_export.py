@@ -51,7 +51,9 @@ def saved(
 ) -> Callable[..., Predictor]:
     def save(variant: str, modality: str, task: str, **chosen: Any) -> Predictor:
         torch.manual_seed(0)
-        spec = replace(specs[modality], target_vocabulary=("<pad>", "<unk>", "<end>", "a", "b"))
+        spec = replace(
+            specs[modality], target_vocabulary=("<pad>", "<unk>", "<end>", "good", "bad")
+        )
         spec = replace(spec, max_target_length=3)
         space = {"embedding": 8, "embedding_std": 1.0}
         chosen = {**space, **hyperparameters(variant, modality), **chosen}
