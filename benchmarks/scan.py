@@ -102,7 +102,7 @@ def step_by_step() -> ExitStack:
 
 
 def scan_by_steps(a: Tensor, b: Tensor, state: Tensor) -> Tensor:
-    """Return what `seqarena.models.scan.scan` does."""
+    """Return what `seqarena.models.causal.scan.scan` does."""
     states = []
     for kept, added in zip(a.expand_as(b).unbind(1), b.unbind(1), strict=True):
         state = torch.addcmul(added, kept, state)
@@ -113,7 +113,7 @@ def scan_by_steps(a: Tensor, b: Tensor, state: Tensor) -> Tensor:
 def states_by_steps(
     x: Tensor, decays: Tensor, b: Tensor, c: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return what `seqarena.models.state_space.chunked` does."""
+    """Return what `seqarena.models.causal.state_space.chunked` does."""
     found = []
     steps = zip(*(each.unbind(1) for each in (x, decays.exp(), b, c)), strict=True)
     for now, kept, key, query in steps:

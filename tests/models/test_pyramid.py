@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from seqarena.data.batches import Batch
@@ -30,8 +32,6 @@ def test_three_layers_leave_a_state_for_four_steps() -> None:
 
 
 def test_a_decoder_looks_over_what_is_left(specs: dict, hyperparameters) -> None:
-    from dataclasses import replace
-
     spec = replace(
         specs["audio"], target_vocabulary=("<pad>", "<unk>", "<end>", "a"), max_target_length=3
     )
