@@ -68,10 +68,10 @@ def pick(tree: Any, chosen: Tensor) -> Any:
 
 
 def change_all(tree: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Change every tensor of nested tuples."""
-    if tree is None:
-        return None
+    """Change every tensor of nested tuples; leave what else is there."""
     if isinstance(tree, Tensor):
         return change(tree)
+    if not isinstance(tree, tuple):
+        return tree
     parts = [change_all(part, change) for part in tree]
     return type(tree)(*parts) if hasattr(tree, "_fields") else tuple(parts)

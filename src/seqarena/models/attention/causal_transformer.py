@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqarena.errors import InputError
+from seqarena.models.attention.memory import Memory, contexts_of, masked
+from seqarena.models.attention.scores import products
 from seqarena.models.attention.steps import (
     Remembered,
     blocks,
@@ -17,6 +18,7 @@ from seqarena.models.attention.steps import (
     nothing,
     remember,
     visible,
+    whole,
 )
 from seqarena.models.attention.transformer import PERIOD, Transformer
 from seqarena.models.encoder import Encoder
@@ -57,7 +59,7 @@ class CausalTransformer(Transformer):
             before = remember(cached, before, ends)
             found.append(encoded)
             maps += [] if weights is None else [weights]
-        return self.norm(torch.cat(found, dim=1)), before, joined(maps) if told else None
+        return self.norm(whole(found)), before, joined(maps) if told else None
 
     def _nothing(self, x: Tensor) -> Remembered:
         empty = x.new_zeros(len(x), 0, 2 * self.width)
@@ -67,8 +69,8 @@ class CausalTransformer(Transformer):
         self, x: Tensor, before: Remembered, *, told: bool
     ) -> tuple[Tensor, tuple[Tensor, ...], Tensor | None]:
         """Go through all layers; also return what each caches of all steps, and the weights."""
-        mask = visible(before, x.shape[1])[:, None]
-        turns = rotations(mask.shape[3], self.head).to(x)
+        mask = visible(before, x.shape[1])
+        turns = rotations(mask.shape[2], self.head).to(x)
         kept, weights, top = [], None, self.layers[-1]
         for layer, cache in zip(self.layers, before.parts, strict=True):
             x, cached, weights = layer(x, cache, mask, turns, told=told and layer is top)
@@ -95,7 +97,7 @@ class PastLayer(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Map ``(B, T, width)`` after keys and values ``(B, P, 2 width)`` of steps before.
 
-        `mask` ``(B, 1, T, P + T)``; `turns` as of `rotations`. Also returns keys and values of all
+        `mask` ``(B, T, P + T)``; `turns` as of `rotations`. Also returns keys and values of all
         P + T and, if `told`, the weights ``(B, heads, T, P + T)``.
         """
         first, second = self.norms
@@ -105,14 +107,14 @@ class PastLayer(nn.Module):
         parts = (query, *cached.chunk(2, dim=2))
         query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)
         query, key = turned(query, turns[:, cache.shape[1] :]), turned(key, turns)
-        weights = None
+        memory, weights = Memory(key, value, mask, causal=not cache.shape[1]), None
         if told:
-            scores = (query @ key.mT / query.shape[3] ** 0.5).masked_fill(~mask, -torch.inf)
+            scores = masked(query @ key.mT / query.shape[3] ** 0.5, memory)
             weights = torch.softmax(scores, dim=-1)
-            attended = weights @ value
+            attended = contexts_of(weights, memory)
         else:
-            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        x = x + self.dropout(self.output(attended.transpose(1, 2).flatten(2)))
+            attended = products(query, key, memory)
+        x = x + self.dropout(self.output(attended))
         return x + self.dropout(self.dense(second(x))), cached, weights
 
 

@@ -15,6 +15,7 @@ class Memory(NamedTuple):
     keys: Tensor  # (B, S, K)
     values: Tensor  # (B, heads, S, V)
     mask: Tensor  # (B, U, S), True where a query may look; (B, 1, S) where all may alike
+    causal: bool = False  # whether the mask is that of each step over all up to itself
 
     def of_query(self, place: int) -> Memory:
         """Return the memory as the query of that place may see it."""
