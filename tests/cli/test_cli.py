@@ -353,6 +353,23 @@ def test_a_folder_is_answered_file_by_file(table: Any, project: Path, tmp_path: 
     assert len(rows) == 24 and right >= 20
 
 
+def test_a_table_that_lists_files_is_answered_row_by_row(
+    table: Any, project: Path, tmp_path: Path
+) -> None:
+    """In its order, with its columns; a file that is not there keeps its row."""
+    shutil.copytree(project / "files" / "sounds", tmp_path / "new")
+    names = ["low/1.wav", "high/0.wav", "gone.wav", "high/2.wav"]
+    lines = [f"{n}\t{name}" for n, name in enumerate(names)]
+    (tmp_path / "new" / "calls.tsv").write_text("\n".join(["call\tfile", *lines]))
+    rows, err = table("sounds", tmp_path / "new" / "calls.tsv")
+    assert [(row["call"], row["file"]) for row in rows] == [
+        (str(n), name) for n, name in enumerate(names)
+    ]
+    assert list(rows[0])[:3] == ["call", "file", "predicted.label"]
+    assert [row["predicted.label"] for row in rows] == ["low", "high", "", "high"]
+    assert "new/gone.wav: " in err and "its answer is left empty" in err
+
+
 def test_a_forecast_is_a_row_for_each_step_ahead(table: Any) -> None:
     rows, _ = table("hours", "files/series.csv")
     assert [row["ts"] for row in rows] == [f"2020-01-17T{hour}:00:00" for hour in (16, 17, 18, 19)]
@@ -496,7 +513,7 @@ def test_hypotheses_stand_in_the_order_of_their_score(
         (("predict", "hours", "--input", "none.csv"), "none.csv"),
         (
             ("predict", "sounds", "--input", "files/series.csv"),
-            "series.csv: not a readable recording",
+            "series.csv line 2: no column 'file'; `columns: {file: …}` says which it is, of ts, y",
         ),
         (
             ("predict", "reviews", "--input", "x", "--variant", "gru", "--attention", "a.png"),

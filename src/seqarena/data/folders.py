@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from seqarena.data.children import Decode, decoded
 from seqarena.data.store import Array
+from seqarena.data.tables import read_records
 from seqarena.errors import InputError
 
 SUFFIXES = {
@@ -24,6 +26,16 @@ SUFFIXES = {
 # What systems and tools leave in a folder beside what a person put there.
 LEFT_BEHIND = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 MANIFEST = "labels"  # the stem of a table that lists files: no file of its own
+ASKED = "asked.csv"  # a table of files that a model is asked about
+PATH = "_path"  # its column that says where a file lies; `file` is what the user calls it
+
+
+class AskedFile(NamedTuple):
+    """A file that a model is asked about."""
+
+    name: str
+    path: Path
+    cells: dict[str, str]  # beside its answer in a table
 
 
 def sorted_out(folder: Path, modality: str) -> tuple[list[Path], Counter[str]]:
@@ -53,30 +65,28 @@ def kept_below(folder: Path) -> list[Path]:
     ]
 
 
-def files_at(source: Path, modality: str) -> list[Path]:
-    """Return a file itself, or all of a modality below a folder.
+def asked_at(source: Path, modality: str) -> list[AskedFile]:
+    """Return a file itself, all of a modality below a folder, or those that a table lists.
 
-    Raises `InputError` where a folder has none.
+    Such a table is an `ASKED`. Raises `InputError` where a folder has none.
     """
+    if source.name == ASKED:
+        rows = (row.cells for row in read_records(source, ["file", PATH]))
+        return [AskedFile(cells["file"], Path(cells.pop(PATH)), cells) for cells in rows]
     if not source.is_dir():
-        return [source]
+        return [AskedFile(source.name, source, {"file": source.name})]
     found, _ = sorted_out(source, modality)
     if not found:
         kinds = ", ".join(SUFFIXES[modality])
         raise InputError(f"{source}: no files of {modality} ({kinds}) in this folder")
-    return found
-
-
-def named_at(source: Path, modality: str) -> list[tuple[str, Path]]:
-    """List a file, or all of a modality below a folder, each by its name there."""
-    base = source if source.is_dir() else source.parent
-    return [(path.relative_to(base).as_posix(), path) for path in files_at(source, modality)]
+    names = ((path.relative_to(source).as_posix(), path) for path in found)
+    return [AskedFile(name, path, {"file": name}) for name, path in names]
 
 
 def decoded_at(
     source: str, modality: str, decode: Decode
-) -> Generator[tuple[str, Array | InputError]]:
-    """Decode a file, or all of a modality below a folder: their names and what comes of them."""
-    names, paths = zip(*named_at(Path(source), modality), strict=True)
-    with closing(decoded(decode, paths)) as arrays:  # its processes end with it, here
-        yield from zip(names, arrays, strict=True)
+) -> Generator[tuple[AskedFile, Array | InputError]]:
+    """Decode what `asked_at` finds: the files and what comes of them."""
+    asked = asked_at(Path(source), modality)
+    with closing(decoded(decode, [each.path for each in asked])) as arrays:  # ends with it, here
+        yield from zip(asked, arrays, strict=True)

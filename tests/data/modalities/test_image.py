@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from seqarena.config import parse
-from seqarena.data.folders import files_at
+from seqarena.data.folders import asked_at
 from seqarena.data.modalities.image import ImageOptions, Images, decode
 from seqarena.data.store import Array, Prepared, write_spec
 from seqarena.datasets import dataset
@@ -249,7 +249,7 @@ def test_one_bad_picture_ends_prepare_with_its_name(raw: Path, tmp_path: Path) -
 def test_a_folder_without_pictures_is_told(raw: Path) -> None:
     (raw / "none").mkdir()
     with pytest.raises(InputError, match=r"none: no files of image \(\.png, \.jpg"):
-        files_at(raw / "none", "image")
+        asked_at(raw / "none", "image")
 
 
 def test_own_folders(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from seqarena.config import Strict
 from seqarena.data.children import DecodeAll, decoded
+from seqarena.data.folders import AskedFile
 from seqarena.data.store import Array, DataSpec, write_spec
 from seqarena.data.writing import divide_train
 from seqarena.errors import InputError
@@ -101,14 +102,14 @@ def as_read(asked: Asked) -> Input:
 
 
 def from_files(
-    found: Generator[tuple[str, Array | InputError]],
+    found: Generator[tuple[AskedFile, Array | InputError]],
     encode: Callable[[Array], Array] = np.asarray,
 ) -> Generator[Asked]:
-    """Encode what comes of files, each a row of its name in a table of answers."""
+    """Encode what comes of files, each a row in a table of answers."""
     with closing(found):
-        for name, steps in found:
-            cells = ({"file": name},)
+        for asked, steps in found:
+            cells = (asked.cells,)
             if isinstance(steps, InputError):
-                yield Unread(name, steps, cells)
+                yield Unread(asked.name, steps, cells)
             else:
-                yield Input(name, encode(steps), cells=cells)
+                yield Input(asked.name, encode(steps), cells=cells)

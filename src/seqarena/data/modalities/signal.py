@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from seqarena.config import Strict
-from seqarena.data.folders import named_at
+from seqarena.data.folders import asked_at
 from seqarena.data.labelled import (
     MANIFESTS,
     FilesOptions,
@@ -83,7 +83,8 @@ class Signal(Modality):
     def stream(self, source: str, spec: DataSpec) -> Generator[Asked]:
         """Read one CSV with the channels of training, or all below a folder."""
         mean, std = (np.array(spec.options[name], np.float32) for name in ("mean", "std"))
-        found = ((n, _steps_of(p, spec)) for n, p in named_at(Path(source), "signal"))
+        asked = asked_at(Path(source), "signal")
+        found = ((each, _steps_of(each.path, spec)) for each in asked)
         return from_files(found, lambda steps: (steps - mean) / std)
 
     def step_labels(self, steps: Array, spec: DataSpec) -> list[str]:

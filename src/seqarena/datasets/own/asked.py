@@ -5,35 +5,60 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from seqarena.config import Reading
-from seqarena.data.tables import ending_of
+from seqarena.data.folders import ASKED, PATH, SUFFIXES
+from seqarena.data.tables import TableRow, ending_of
+from seqarena.datasets.own.folders import name_within
 from seqarena.datasets.own.tables import OF_TABLES, TABLES, rows_of, write_table
-from seqarena.errors import InputError
+from seqarena.errors import InputError, few
 
 LINES = ".txt"  # a text of each line: no table
 
 
 @contextmanager
 def as_raw(source: str, modality: str, reading: Reading) -> Iterator[str]:
-    """Bring a table into the form that `prepare` reads, in a folder of its own that is removed.
+    """Bring a table into the form that `Modality.stream` reads, in a folder that is removed after.
 
-    What is no table stays as it is. What is said of the copy names the user's own file.
+    Of other modalities than text and series it lists files, relative to where it lies. What is no
+    table stays as it is. What is said of the copy names the user's own file. Raises `InputError`
+    naming the file and row that cannot be read.
     """
     # Not Path.is_file: it raises OSError on a sentence too long for a file name.
     is_file = os.path.isfile(source)  # noqa: PTH113
     ending = ending_of(Path(source)) if is_file else LINES
-    if modality not in OF_TABLES or ending not in TABLES or ending == LINES:
+    if ending not in TABLES or ending == LINES or _is_asked_itself(source, modality, reading):
         yield source
         return
     with TemporaryDirectory(prefix="seqarena-") as folder:
-        table = Path(folder) / OF_TABLES[modality]
+        table = Path(folder) / OF_TABLES.get(modality, ASKED)
+        rows = rows_of(Path(source), reading, numbers=modality == "series")
+        if modality not in OF_TABLES:
+            rows = _with_paths(rows, Path(source).parent.absolute())
         with _told_of(table, source):
-            write_table(rows_of(Path(source), reading, numbers=modality == "series"), table)
+            write_table(rows, table)
             yield str(table)
+
+
+def _is_asked_itself(source: str, modality: str, reading: Reading) -> bool:
+    """Tell whether a file is a signal, which is a table too, and none that lists files."""
+    if ending_of(Path(source)) not in SUFFIXES.get(modality, ()):
+        return False
+    with suppress(InputError):
+        return "file" not in next(rows_of(Path(source), reading)).cells
+    return True  # whoever reads it as a signal tells what is wrong
+
+
+def _with_paths(rows: Iterator[TableRow], folder: Path) -> Iterator[TableRow]:
+    for row in rows:
+        if "file" not in row.cells:
+            fix = f"`columns: {{file: …}}` says which it is, of {few(row.cells)}"
+            raise InputError(f"{row.place}: no column 'file'; {fix}")
+        path = folder / name_within(folder, row)
+        yield row._replace(cells={**row.cells, PATH: str(path)})
 
 
 @contextmanager

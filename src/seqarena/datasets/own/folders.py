@@ -40,11 +40,17 @@ def copy_listed(rows: Iterable[TableRow], folder: Path, raw: Path) -> None:
     write_table(_copied(rows, folder, raw), raw / LABELS)
 
 
+def name_within(folder: Path, row: TableRow) -> PurePosixPath:
+    """Return the name of the file of a row; raises `InputError` where it leads out of a folder."""
+    name = PurePosixPath(row.cells["file"])
+    if name.is_absolute() or ".." in name.parts:
+        raise InputError(f"{row.place}: '{name}' lies outside {folder}")
+    return name
+
+
 def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[TableRow]:
     for row in rows:
-        name = PurePosixPath(row.cells["file"])
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(f"{row.place}: '{name}' lies outside {folder}")
+        name = name_within(folder, row)
         if not is_file_in(folder, str(name)):
             raise InputError(f"{row.place}: no file '{name}' in {folder}")
         _copy(folder, raw, name)
