@@ -40,7 +40,9 @@ TABLES = {
         later_frames,
         {"lstm": 8.45, "gru": 8.43, "rnn": 8.91, "tcn": 8.10},
         apart="They choose learning rate, clipping and dropout by hand; here each of three "
-        "searches chooses among six trials on valid.",
+        "searches chooses among six trials on valid. Two blocks of the TCN are by hand, too: as "
+        "deep as the pieces are long, with as many parameters, it comes to 8.40 ± 0.20 after 60 "
+        "epochs. They learn from a piece at a time, here from eight.",
     ),
     "jsb_small": Table(
         "JSB Chorales, the sizes of Chung et al.",

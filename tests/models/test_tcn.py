@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seqarena.models.causal.tcn import DEEPEST, TCN, blocks_over, receptive_field
+from seqarena.errors import InputError
+from seqarena.models.causal.tcn import DEEPEST, TCN, blocks_over, receptive_field, tcn
 
 
 @pytest.mark.parametrize(("kernel", "blocks"), [(3, 1), (3, 3), (5, 2)])
@@ -29,6 +30,17 @@ def test_it_is_as_deep_as_the_sequence_asks_for_and_no_deeper(steps: int, kernel
     assert receptive_field(kernel, blocks) >= steps
     assert blocks == 1 or receptive_field(kernel, blocks - 1) < steps
     assert blocks_over(10**9, kernel) == DEEPEST
+
+
+@pytest.mark.parametrize(("blocks", "built"), [(0, 4), (2, 2), (6, 6)])
+def test_how_many_blocks_may_be_said(blocks: int, built: int) -> None:
+    encoder = tcn((2,), 50, {"kernel": 3, "width": 4, "blocks": blocks, "dropout": 0.0})
+    assert isinstance(encoder, TCN) and len(encoder.layers) == built
+
+
+def test_fewer_than_no_blocks() -> None:
+    with pytest.raises(InputError, match=r"^models\.tcn: blocks: -1; expected 1 or more, or 0 for"):
+        tcn((2,), 50, {"kernel": 3, "width": 4, "blocks": -1, "dropout": 0.0})
 
 
 def test_a_block_is_its_formula() -> None:

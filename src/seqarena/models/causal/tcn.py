@@ -16,7 +16,8 @@ from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.recurrent.cells import State
 from seqarena.models.regularisation.dropout import Dropout
 
-DEEPEST = 10  # blocks: dilations of up to 512 steps
+AS_ASKED_FOR = 0  # blocks: as many as the longest training sequence asks for,
+DEEPEST = 10  # this many at most, with dilations of up to 512 steps
 
 
 def convolution(inputs: int, width: int, kernel: int, dilation: int) -> CausalConv:
@@ -83,11 +84,16 @@ def blocks_over(steps: int, kernel: int) -> int:
 
 
 def tcn(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
-    """Build a network as deep as the longest training sequence asks for.
+    """Build a network of so many `blocks`, or as deep as the longest training sequence asks for.
 
-    Raises `InputError` for a kernel that sees no step but its own.
+    Raises `InputError` for a kernel that sees no step but its own, and for fewer than no blocks.
     """
-    kernel = h["kernel"]
+    kernel, blocks = h["kernel"], h.get("blocks", AS_ASKED_FOR)
     if kernel == 1:
         raise InputError("models.tcn: a kernel of 1 sees its own step alone; expected 3 or more")
-    return TCN(shape[0], h["width"], kernel, blocks_over(steps, kernel), h["dropout"])
+    if blocks < AS_ASKED_FOR:
+        fix = f"expected 1 or more, or {AS_ASKED_FOR} for as many as the longest sequence asks for"
+        raise InputError(f"models.tcn: blocks: {blocks}; {fix}")
+    if blocks == AS_ASKED_FOR:
+        blocks = blocks_over(steps, kernel)
+    return TCN(shape[0], h["width"], kernel, blocks, h["dropout"])
