@@ -33,19 +33,28 @@ def told(tmp_path: Path, specs: dict[str, DataSpec], experiment: Make) -> Callab
 def test_of_all_kernels_that_are_searched(told: Callable[..., list[str]]) -> None:
     fields = [receptive_field(kernel, blocks) for kernel, blocks in ((3, 5), (5, 4), (7, 4))]
     span = f"{min(fields)} to {max(fields)}"
-    assert told(100) == [f"tcn sees {span} steps back; the longest sequence of train has 100"]
+    expected = f"tcn sees {span} steps back; the longest sequence of train has 100"
+    assert told(100, blocks=DEEPEST) == [expected]
+
+
+def test_of_all_depths_that_are_searched(told: Callable[..., list[str]]) -> None:
+    expected = (
+        f"tcn sees {receptive_field(3, 2)} to {receptive_field(3, 5)} steps back; the longest "
+        "sequence of train has 100: where it sees fewer, what lies further back is lost to it"
+    )
+    assert told(100, kernel=3) == [expected]
 
 
 def test_steps_are_those_that_the_frontend_leaves(told: Callable[..., list[str]]) -> None:
     expected = "tcn sees 29 steps back; the longest sequence of train has 25"
-    assert told(100, kernel=3, patch=4) == [expected]
+    assert told(100, kernel=3, blocks=DEEPEST, patch=4) == [expected]
 
 
 def test_what_is_too_far_back_is_told(told: Callable[..., list[str]]) -> None:
     field = f"{receptive_field(3, DEEPEST):,}"
-    (line,) = told(9_000, kernel=3)
+    (line,) = told(9_000, kernel=3, blocks=DEEPEST)
     assert line.startswith(f"tcn sees {field} steps back; the longest sequence of train has 9,000")
-    assert line.endswith(": what lies further back is lost to it")
+    assert line.endswith("9,000: what lies further back is lost to it")
 
 
 def test_before_the_data_is_there_nothing_is_told(tmp_path: Path, experiment: Make) -> None:

@@ -28,8 +28,12 @@ def lines(experiment: ResolvedExperiment) -> Iterator[str]:
         fields, steps = zip(*found, strict=True)
         span = f"{min(fields):,}" + (f" to {max(fields):,}" if min(fields) < max(fields) else "")
         told = f"{variant} sees {span} steps back; the longest sequence of train has {max(steps):,}"
-        lost = any(field < length for field, length in found)
-        yield told + (": what lies further back is lost to it" if lost else "")
+        lost = [field < length for field, length in found]
+        if all(lost):
+            told += ": what lies further back is lost to it"
+        elif any(lost):
+            told += ": where it sees fewer, what lies further back is lost to it"
+        yield told
 
 
 def _fields(

@@ -18,7 +18,7 @@ from seqarena.models.attention.transformer import transformer
 from seqarena.models.causal.linear_recurrence import KINDS, linear_recurrence
 from seqarena.models.causal.matrix_lstm import matrix_lstm
 from seqarena.models.causal.state_space import state_space
-from seqarena.models.causal.tcn import AS_ASKED_FOR, tcn
+from seqarena.models.causal.tcn import DEEPEST, tcn
 from seqarena.models.feedforward import bag, conv1d, window_mlp
 from seqarena.models.hyperparameters import MIXTURE, Hyperparameters
 from seqarena.models.interpolated import KNESER_NEY
@@ -116,7 +116,7 @@ CONV_LSTM = Variant(
 ENTRIES: dict[str, Variant] = {
     "window_mlp": Variant(encoder=window_mlp, context="pooled"),
     "conv1d": Variant(encoder=conv1d, context="full", space=KERNEL),
-    "tcn": Variant(encoder=tcn, space={"kernel": [3, 5, 7], "blocks": [AS_ASKED_FOR, 2]}),
+    "tcn": Variant(encoder=tcn, space={"kernel": [3, 5, 7], "blocks": [2, DEEPEST]}),
     "bag": BAG,
     "bag_attention": attending(BAG),
     "rnn": RNN,

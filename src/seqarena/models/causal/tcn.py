@@ -16,8 +16,7 @@ from seqarena.models.hyperparameters import Hyperparameters
 from seqarena.models.recurrent.cells import State
 from seqarena.models.regularisation.dropout import Dropout
 
-AS_ASKED_FOR = 0  # blocks: as many as the longest training sequence asks for,
-DEEPEST = 10  # this many at most, with dilations of up to 512 steps
+DEEPEST = 10  # blocks: dilations of up to 512 steps
 
 
 def convolution(inputs: int, width: int, kernel: int, dilation: int) -> CausalConv:
@@ -77,23 +76,19 @@ def receptive_field(kernel: int, blocks: int) -> int:
     return 1 + 2 * (kernel - 1) * ((1 << blocks) - 1)
 
 
-def blocks_over(steps: int, kernel: int) -> int:
-    """Return the fewest blocks whose last state sees all of so many steps, `DEEPEST` at most."""
+def blocks_over(steps: int, kernel: int, most: int = DEEPEST) -> int:
+    """Return the fewest blocks whose last state sees all of so many steps, or the `most`."""
     needed = math.ceil(math.log2(1 + max(steps - 1, 1) / (2 * (kernel - 1))))
-    return min(max(needed, 1), DEEPEST)
+    return min(max(needed, 1), most)
 
 
 def tcn(shape: tuple[int, ...], steps: int, h: Hyperparameters) -> Encoder:
-    """Build a network of so many `blocks`, or as deep as the longest training sequence asks for.
+    """Build a network as deep as the longest training sequence asks for, of `blocks` at most.
 
-    Raises `InputError` for a kernel that sees no step but its own, and for fewer than no blocks.
+    Raises `InputError` for a kernel that sees no step but its own.
     """
-    kernel, blocks = h["kernel"], h.get("blocks", AS_ASKED_FOR)
+    kernel = h["kernel"]
     if kernel == 1:
         raise InputError("models.tcn: a kernel of 1 sees its own step alone; expected 3 or more")
-    if blocks < AS_ASKED_FOR:
-        fix = f"expected 1 or more, or {AS_ASKED_FOR} for as many as the longest sequence asks for"
-        raise InputError(f"models.tcn: blocks: {blocks}; {fix}")
-    if blocks == AS_ASKED_FOR:
-        blocks = blocks_over(steps, kernel)
+    blocks = blocks_over(steps, kernel, h.get("blocks", DEEPEST))
     return TCN(shape[0], h["width"], kernel, blocks, h["dropout"])
