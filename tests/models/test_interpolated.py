@@ -22,6 +22,7 @@ from seqarena.data.tokens import END, TARGET_SPECIALS
 from seqarena.data.writing import write_sequences
 from seqarena.decode.stepper import index
 from seqarena.errors import InputError
+from seqarena.figures.gradients import feature_gradients
 from seqarena.fit import Training
 from seqarena.inference import evaluate
 from seqarena.models.interpolated import Interpolated, NGrams
@@ -132,6 +133,22 @@ def test_its_answers_are_the_mixture_and_its_share_the_likeliest_on_valid(
     _, scores = evaluate(model, trained.task, split, trained.spec, trained.protocol, ["perplexity"])
     baseline = np.exp(np.mean(np.concatenate(kneser_ney_trigram(Prepared(folder)))))
     assert scores["perplexity"] == pytest.approx(baseline, rel=1e-5)
+
+
+def test_how_far_back_it_looks_can_be_drawn(trained: Training) -> None:
+    """Gradients go through the mixture, as it answers."""
+    batch = Batches(trained.valid, 20).gather(np.arange(20))
+    model = trained.model.eval()
+    assert isinstance(model, Interpolated)
+
+    def by_feature(share: float) -> torch.Tensor:
+        model.share.fill_(share)
+        return feature_gradients(model, trained.task, batch)[0]
+
+    share = float(model.share)
+    own, mixed, counted = by_feature(0.0), by_feature(share), by_feature(1.0)
+    assert mixed.isfinite().all() and not counted.any()
+    assert 0 < float(mixed.sum()) < float(own.sum())  # of a trigram nothing is learned by gradients
 
 
 def test_it_is_no_worse_than_either_and_learns_as_an_lstm_does(

@@ -160,7 +160,8 @@ class Interpolated(SequenceModel):
         output = super().forward(batch, state)
         if self.training:
             return output
-        chances = torch.softmax(output.logits.float(), -1).mul_(1 - self.share).contiguous()
+        # A product of its own, which gradients need not read again: all after it is done in place.
+        chances = (torch.softmax(output.logits.float(), -1) * (1 - self.share)).contiguous()
         before, last = _histories(batch, None if state is None else state.encoder)
         rows = chances.view(-1, chances.shape[-1])  # what is added there is added here
         self.ngrams.add_to(rows, before.flatten(), last.flatten(), self.share)
