@@ -26,7 +26,7 @@ SUFFIXES = {
 # What systems and tools leave in a folder beside what a person put there.
 LEFT_BEHIND = ("__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini")
 MANIFEST = "labels"  # the stem of a table that lists files: no file of its own
-ASKED = "asked.csv"  # a table of files that a model is asked about
+ASKED = "seqarena-asked.csv"  # a table of files that a model is asked about; no signal's name
 PATH = "_path"  # its column that says where a file lies; `file` is what the user calls it
 
 

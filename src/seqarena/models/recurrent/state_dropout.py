@@ -20,9 +20,7 @@ class StateDropout(NamedTuple):
 
     recurrent_dropout: float = 0.0  # of the state, as products read it: see `MaskedCell`
     zoneout: float = 0.0  # of the steps of a unit: see `ZoneoutCell`
-    weight_dropout: float = (
-        0.0  # of the weights of the recurrence: see `recurrent.layers.WeightDrop`
-    )
+    weight_dropout: float = 0.0  # of the recurrence's weights: see `layers.WeightDrop`
 
     @classmethod
     def of(cls, h: Hyperparameters) -> StateDropout:
