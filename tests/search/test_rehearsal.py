@@ -13,15 +13,17 @@ import pytest
 import torch
 
 from seqarena.config import Experiment
+from seqarena.data.batches import Batches
 from seqarena.data.store import DataSpec, Prepared
 from seqarena.data.tokens import END
 from seqarena.data.writing import write_sequences
 from seqarena.errors import InputError, InputWarning
+from seqarena.figures.gradients import feature_gradients
 from seqarena.fit import fit
 from seqarena.models.variants import VARIANTS
 from seqarena.search.rehearsal import rehearse
 from seqarena.search.search import search
-from seqarena.spaces import space_of
+from seqarena.spaces import smallest, space_of
 from seqarena.tasks import TASKS
 
 from .conftest import ASKED, config_for, over, recorder_at, tiny
@@ -34,6 +36,15 @@ def spaces(config: Experiment) -> dict[str, Any]:
     return {variant: space_of(config, variant, "here") for variant in config.variants}
 
 
+def fitting(task: str, modality: str) -> tuple[str, ...]:
+    """Return the variants that a task of a modality takes."""
+    return tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if modality in variant.modalities and not TASKS[task].incompatibility(variant)
+    )
+
+
 @pytest.mark.parametrize(("task", "modality"), ASKED)
 def test_every_variant_learns_and_leaves_no_trace(
     task: str,
@@ -44,15 +55,31 @@ def test_every_variant_learns_and_leaves_no_trace(
     experiment: Make,
 ) -> None:
     data = tiny(tmp_path / "data", task, specs[modality], prepare)
-    fitting = tuple(
-        name
-        for name, variant in VARIANTS.items()
-        if modality in variant.modalities and not TASKS[task].incompatibility(variant)
-    )
-    config = config_for(experiment, task, modality, fitting, width=8)
+    config = config_for(experiment, task, modality, fitting(task, modality), width=8)
     before = torch.random.get_rng_state()
     rehearse(config, data, spaces(config), "here")
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("task", "modality"), ASKED)
+def test_how_far_back_any_variant_looks_can_be_drawn(
+    task: str,
+    modality: str,
+    tmp_path: Path,
+    specs: dict[str, DataSpec],
+    prepare: Prepare,
+    experiment: Make,
+) -> None:
+    """Gradients go back through what it answers, not through what it learns by alone."""
+    data = tiny(tmp_path / "data", task, specs[modality], prepare)
+    config = config_for(experiment, task, modality, fitting(task, modality), width=8)
+    _, batch = next(Batches(data.split("test"), 8).in_order())
+    for variant, space in spaces(config).items():
+        model = TASKS[task].model(variant, data.spec, smallest(space))
+        model.count(data.split("train"))
+        norms, _ = feature_gradients(model.eval(), TASKS[task], batch)
+        norms = norms[batch.lengths == batch.lengths.max()]  # of others a text may be too long
+        assert norms.isfinite().all() and norms.any(), variant
 
 
 @pytest.mark.parametrize("patch", [2, [1, 2]])

@@ -103,11 +103,11 @@ def _last_target(batch: Batch) -> Tensor:
 
 
 def _at(ends: Tensor, output: Logits, batch: Batch) -> tuple[Logits, Batch]:
-    """Keep the output and the target at ``ends (B,)``."""
-    rows = torch.arange(len(ends))
-    at_ends = replace(output, logits=output.logits[rows, ends][:, None])
+    """Keep the output and the target at ``ends (B,)``, as sequences of one step."""
+    rows, one = torch.arange(len(ends)), torch.ones_like(ends)
+    at_ends = replace(output, logits=output.logits[rows, ends][:, None], lengths=one)
     targets = batch.targets[rows, ends][:, None]
-    return at_ends, batch._replace(targets=targets, target_lengths=torch.ones_like(ends))
+    return at_ends, batch._replace(targets=targets, target_lengths=one)
 
 
 def by_distance(norms: Tensor, ends: Tensor) -> Array:
