@@ -36,48 +36,43 @@ def spaces(config: Experiment) -> dict[str, Any]:
     return {variant: space_of(config, variant, "here") for variant in config.variants}
 
 
-def fitting(task: str, modality: str) -> tuple[str, ...]:
-    """Return the variants that a task of a modality takes."""
-    return tuple(
-        name
-        for name, variant in VARIANTS.items()
-        if modality in variant.modalities and not TASKS[task].incompatibility(variant)
-    )
-
-
-@pytest.mark.parametrize(("task", "modality"), ASKED)
-def test_every_variant_learns_and_leaves_no_trace(
-    task: str,
-    modality: str,
+@pytest.fixture(params=ASKED, ids="-".join)
+def everything(
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     specs: dict[str, DataSpec],
     prepare: Prepare,
     experiment: Make,
-) -> None:
+) -> tuple[Experiment, Prepared]:
+    """Every variant that a task of a modality takes, and a little data, of every such pair."""
+    task, modality = request.param
+    fitting = tuple(
+        name
+        for name, variant in VARIANTS.items()
+        if modality in variant.modalities and not TASKS[task].incompatibility(variant)
+    )
     data = tiny(tmp_path / "data", task, specs[modality], prepare)
-    config = config_for(experiment, task, modality, fitting(task, modality), width=8)
+    return config_for(experiment, task, modality, fitting, width=8), data
+
+
+def test_every_variant_learns_and_leaves_no_trace(everything: tuple[Experiment, Prepared]) -> None:
+    config, data = everything
     before = torch.random.get_rng_state()
     rehearse(config, data, spaces(config), "here")
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("task", "modality"), ASKED)
 def test_how_far_back_any_variant_looks_can_be_drawn(
-    task: str,
-    modality: str,
-    tmp_path: Path,
-    specs: dict[str, DataSpec],
-    prepare: Prepare,
-    experiment: Make,
+    everything: tuple[Experiment, Prepared],
 ) -> None:
     """Gradients go back through what it answers, not through what it learns by alone."""
-    data = tiny(tmp_path / "data", task, specs[modality], prepare)
-    config = config_for(experiment, task, modality, fitting(task, modality), width=8)
+    config, data = everything
+    task = TASKS[config.task]
     _, batch = next(Batches(data.split("test"), 8).in_order())
     for variant, space in spaces(config).items():
-        model = TASKS[task].model(variant, data.spec, smallest(space))
+        model = task.model(variant, data.spec, smallest(space))
         model.count(data.split("train"))
-        norms, _ = feature_gradients(model.eval(), TASKS[task], batch)
+        norms, _ = feature_gradients(model.eval(), task, batch)
         norms = norms[batch.lengths == batch.lengths.max()]  # of others a text may be too long
         assert norms.isfinite().all() and norms.any(), variant
 
