@@ -22,8 +22,8 @@ from seqarena.datasets.own.folders import (
     unlabelled_rows,
 )
 from seqarena.datasets.own.pin import digest
-from seqarena.datasets.own.tables import OF_TABLES, rows_of, write_table
-from seqarena.errors import InputError, InputWarning, few, unknown
+from seqarena.datasets.own.tables import OF_TABLES, no_column, rows_of, write_table
+from seqarena.errors import InputError, InputWarning, unknown
 
 
 class OwnFiles(Dataset):
@@ -111,10 +111,10 @@ class OwnFiles(Dataset):
         asked = [item] if self.modality == "music" else [item, TARGETS[self.targets].column]
         for column in asked:
             if column not in first.cells:
-                fix = f"`columns: {{{column}: …}}` says which it is, of {few(first.cells)}"
                 if self.reading.names:
                     fix = f"expected {{{column}}} in `names: '{self.reading.names}'`"
-                raise InputError(f"{self.path}: no column '{column}'; {fix}")
+                    raise InputError(f"{self.path}: no column '{column}'; {fix}")
+                raise no_column(self.path, column, first.cells)
         rows = chain([first], rows)
         kept = rows if self.share == 1 else drawn(rows, self.share, TARGETS[self.targets])
         yield from kept

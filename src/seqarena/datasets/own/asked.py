@@ -13,8 +13,8 @@ from seqarena.config import Reading
 from seqarena.data.folders import ASKED, PATH, SUFFIXES
 from seqarena.data.tables import TableRow, ending_of
 from seqarena.datasets.own.folders import name_within
-from seqarena.datasets.own.tables import OF_TABLES, TABLES, rows_of, write_table
-from seqarena.errors import InputError, few
+from seqarena.datasets.own.tables import OF_TABLES, TABLES, no_column, rows_of, write_table
+from seqarena.errors import InputError
 
 LINES = ".txt"  # a text of each line: no table
 
@@ -55,8 +55,7 @@ def _is_asked_itself(source: str, modality: str, reading: Reading) -> bool:
 def _with_paths(rows: Iterator[TableRow], folder: Path) -> Iterator[TableRow]:
     for row in rows:
         if "file" not in row.cells:
-            fix = f"`columns: {{file: …}}` says which it is, of {few(row.cells)}"
-            raise InputError(f"{row.place}: no column 'file'; {fix}")
+            raise no_column(row.place, "file", row.cells)
         path = folder / name_within(folder, row)
         yield row._replace(cells={**row.cells, PATH: str(path)})
 

@@ -7,7 +7,7 @@ import glob
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from seqarena.data.tables import (
 )
 from seqarena.datasets.own.conll import CONLL, CONLLU, are_sentences, sentence_rows, universal_rows
 from seqarena.datasets.own.parallel import Parallel, parallel_texts
-from seqarena.errors import InputError, in_one_line, unknown
+from seqarena.errors import InputError, few, in_one_line, unknown
 from seqarena.files import read_json
 
 SEPARATED = (".csv", ".tsv", ".txt")
@@ -78,6 +78,12 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
             yield row._replace(cells=cells)
     if header is None:
         raise InputError(f"{path}: no rows")
+
+
+def no_column(where: Path | str, column: str, cells: Iterable[str]) -> InputError:
+    """Return what is said of a table that calls a column otherwise."""
+    fix = f"`columns: {{{column}: …}}` says which it is, of {few(cells)}"
+    return InputError(f"{where}: no column '{column}'; {fix}")
 
 
 def write_table(rows: Iterator[TableRow], table: Path, keep: Sequence[str] = ()) -> None:
