@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +25,13 @@ from tests.conftest import SPECS, write_prepared
 from tests.support import save_trained
 
 from seqarena.config import Experiment, experiment_names, parse
-from seqarena.data.modalities.audio import Audio, AudioOptions
-from seqarena.data.modalities.image import ImageOptions, Images
-from seqarena.data.modalities.music import Music
+from seqarena.data.modalities.audio import AudioOptions, features
+from seqarena.data.modalities.image import ImageOptions, decode
+from seqarena.data.modalities.music import piano_roll
 from seqarena.data.modalities.series import Series, SeriesOptions
 from seqarena.data.modalities.signal import Signal
 from seqarena.data.modalities.text import Text, TextOptions
-from seqarena.data.modalities.video import Video, VideoOptions
+from seqarena.data.modalities.video import VideoOptions, as_asked
 from seqarena.data.sound import write_midi
 from seqarena.data.store import Array, DataSpec, Prepared
 from seqarena.datasets import dataset
@@ -45,7 +45,7 @@ from seqarena.search.checkpoints import Checkpoints
 from seqarena.tracking.ledger import Ledger
 
 Write = Callable[[Path, int], None]  # a valid file at a path; the second is another than the first
-Read = Callable[[Path], object]
+Read = Callable[[Path], Any]
 
 
 class Format(NamedTuple):
@@ -56,6 +56,7 @@ class Format(NamedTuple):
     name: str = "file"
     text: bool = False
     costly: bool = False  # tried a tenth as often
+    decoded: bool = False  # read in a child process
 
 
 def read_as(modality: str, options: dict[str, Any]) -> DataSpec:
@@ -96,21 +97,9 @@ def _write_packed(path: Path, number: int) -> None:
         container.mux(stream.encode(None))
 
 
-def _read_sound(path: Path) -> object:
-    mels = AudioOptions().mels
-    options = AudioOptions().model_dump(exclude={"valid", "test"})
-    scale = {"mean": [0.0] * mels, "std": [1.0] * mels}
-    return Audio().read(str(path), read_as("audio", {**options, **scale}))
-
-
 def _write_clip(path: Path, number: int) -> None:
     frames = _random(number).integers(0, 256, (6 + number, 32, 32))
     encode(path, frames.astype(np.uint8))
-
-
-def _read_clip(path: Path) -> object:
-    options = VideoOptions().model_dump(exclude={"valid", "test"})
-    return Video().read(str(path), read_as("video", options))
 
 
 def _write_picture(kind: str) -> Write:
@@ -121,17 +110,8 @@ def _write_picture(kind: str) -> Write:
     return write
 
 
-def _read_picture(path: Path) -> object:
-    options = ImageOptions().model_dump(mode="json", exclude={"valid", "test"})
-    return Images().read(str(path), read_as("image", options))
-
-
 def _write_score(path: Path, number: int) -> None:
     write_midi(path, (_random(number).random((24, 88)) < 0.05).astype(np.uint8), 2)
-
-
-def _read_score(path: Path) -> object:
-    return Music().read(str(path), read_as("music", {"steps_per_quarter": 2}))
 
 
 # Tables.
@@ -335,14 +315,17 @@ def _read_archive(path: Path) -> None:
     unpack(path, _emptied(path))
 
 
+_SOUND = partial(features, options=AudioOptions())
+_PICTURE = partial(decode, options=ImageOptions())
+
 FORMATS = {
-    "wav": Format(_write_sound("WAV"), _read_sound),
-    "flac": Format(_write_sound("FLAC"), _read_sound),
-    "m4a": Format(_write_packed, _read_sound, "sound.m4a"),
-    "mp4": Format(_write_clip, _read_clip, "clip.mp4", costly=True),
-    "png": Format(_write_picture("PNG"), _read_picture),
-    "jpeg": Format(_write_picture("JPEG"), _read_picture),
-    "midi": Format(_write_score, _read_score),
+    "wav": Format(_write_sound("WAV"), _SOUND, decoded=True),
+    "flac": Format(_write_sound("FLAC"), _SOUND, decoded=True),
+    "m4a": Format(_write_packed, _SOUND, "sound.m4a", decoded=True),
+    "mp4": Format(_write_clip, as_asked(VideoOptions()), "clip.mp4", costly=True, decoded=True),
+    "png": Format(_write_picture("PNG"), _PICTURE, decoded=True),
+    "jpeg": Format(_write_picture("JPEG"), _PICTURE, decoded=True),
+    "midi": Format(_write_score, partial(piano_roll, steps_per_quarter=2), decoded=True),
     "csv of texts": Format(_write_examples, _read_examples, "examples.csv", text=True),
     "csv of a series": Format(_write_series, _read_series, "series.csv", text=True),
     "csv of a signal": Format(_write_signal, _read_signal, text=True),

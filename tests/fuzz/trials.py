@@ -9,15 +9,17 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
-from seqarena.data.children import FORK, bound_memory
+from seqarena.data.children import FORK, bound_memory, decoders
 from seqarena.errors import InputError
 
-from .formats import FORMATS, Format
+from .formats import FORMATS, Format, Read
 from .mutations import damaged
 
 HANG = 5.0  # seconds that a file may take
@@ -72,12 +74,11 @@ def _count(counts: Counts, answers: Connection, numbers: range, hang: float) -> 
                 counts.hangs += 1
                 counts.told.append(f"{number}: hangs")
                 return done + 1
-            outcome, line, seconds, held = json.loads(answers.recv_bytes())
+            outcome, line, seconds = json.loads(answers.recv_bytes())
         except EOFError:
             counts.tracebacks += 1
             counts.told.append(f"{number}: the process crashed")
             return done + 1
-        counts.memory = max(counts.memory, held)
         stopped = ": its decoder" in line or "no answer of its decoder" in line
         if outcome == "read":
             counts.read += 1
@@ -90,6 +91,7 @@ def _count(counts: Counts, answers: Connection, numbers: range, hang: float) -> 
         if seconds > hang and not stopped:
             counts.hangs += 1
             counts.told.append(f"{number}: {seconds:.1f} s")
+    counts.memory = max(counts.memory, json.loads(answers.recv_bytes()))
     return len(numbers)
 
 
@@ -101,16 +103,28 @@ def _read_all(name: str, numbers: range, folder: Path, answers: Connection) -> N
     work.mkdir()
     born = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # with what its parent holds
     valid = _valid(form, work)
-    for number in numbers:
-        path = work / form.name
-        path.write_bytes(_damaged(form, valid, f"{name} {number}"))
-        outcome, line, seconds = _read(form, path)
-        if seconds > HANG:  # on a busy machine any process may have to wait: once more
-            outcome, line, seconds = _read(form, path)
-        kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        held = 1024 * (max(resource.getrusage(kind).ru_maxrss for kind in kinds) - born)
-        answers.send_bytes(json.dumps((outcome, line, seconds, held)).encode())
+    with _reader(form) as read:
+        for number in numbers:
+            path = work / form.name
+            path.write_bytes(_damaged(form, valid, f"{name} {number}"))
+            outcome, line, seconds = _read(read, path)
+            if seconds > HANG:  # on a busy machine any process may have to wait: once more
+                outcome, line, seconds = _read(read, path)
+            answers.send_bytes(json.dumps((outcome, line, seconds)).encode())
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # the decoders have ended
+    held = 1024 * (max(resource.getrusage(kind).ru_maxrss for kind in kinds) - born)
+    answers.send_bytes(json.dumps(held).encode())
     answers.close()
+
+
+@contextmanager
+def _reader(form: Format) -> Iterator[Read]:
+    """Yield what reads a format: of media one decoder for all files, as in a preparation."""
+    if not form.decoded:
+        yield form.read
+        return
+    with decoders(form.read, processes=1) as submit:
+        yield lambda path: submit(path).result()
 
 
 def damaged_file(name: str, number: int, path: Path) -> None:
@@ -138,16 +152,16 @@ def _damaged(form: Format, valid: list[bytes], seed: str) -> bytes:
     return damaged(valid[first], valid[1 - first], random, text=form.text)
 
 
-def _read(form: Format, path: Path) -> tuple[str, str, float]:
+def _read(read: Read, path: Path) -> tuple[str, str, float]:
     """Read a file; return what came of it, what was told and how long it took."""
     began = time.monotonic()
-    outcome, line = _outcome(form, path)
+    outcome, line = _outcome(read, path)
     return outcome, line, time.monotonic() - began
 
 
-def _outcome(form: Format, path: Path) -> tuple[str, str]:
+def _outcome(read: Read, path: Path) -> tuple[str, str]:
     try:
-        form.read(path)
+        read(path)
     except InputError as error:
         line = str(error)
         return ("refused", line) if "\n" not in line else ("lines", f"several lines: {line!r}")
@@ -157,6 +171,6 @@ def _outcome(form: Format, path: Path) -> tuple[str, str]:
             f for f in traceback.extract_tb(error.__traceback__) if "/src/seqarena/" in f.filename
         ]
         place = ours[-1] if ours else last
-        told = f"{type(error).__name__}: {str(error)[:200]!r}"
+        told = f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]!r}"
         return "traceback", f"{Path(place.filename).name}:{place.lineno}: {told}"
     return "read", ""
