@@ -464,3 +464,74 @@ def test_rows_at_any_times_are_no_grid_with_gaps(tmp_path: Path) -> None:
     assert found.prepare["irregular"] and found.prepare["season"] == 1
     assert found.section(None)["baselines"] == ["persistence", "linear"]
     assert "irregular" not in look(tmp_path / "jitter.csv").proposal.prepare
+
+
+def spelled(path: Path, header: str, answer: str) -> None:
+    """Write rows by a template of a name of four letters, a number and one of two labels."""
+    rows = []
+    for number in range(60):
+        name = "".join(chr(97 + (number * step) % 23) for step in (1, 3, 7, 5))
+        label = ("fr", "pl")[number % 2]
+        rows.append(answer.format(name=name, number=number, label=label))
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_names_of_one_word_are_read_letter_by_letter(tmp_path: Path) -> None:
+    spelled(tmp_path / "a.csv", "surname,country", "{name}{number:02d},{label}")
+    proposal = look(tmp_path / "a.csv").proposal
+    assert (proposal.task, proposal.metric) == ("classification", "accuracy")
+    assert proposal.columns == {"text": "surname", "label": "country"}
+    assert (proposal.prepare["units"], proposal.prepare["max_length"]) == ("characters", 8)
+
+
+def test_words_that_are_written_are_spelled(tmp_path: Path) -> None:
+    spelled(tmp_path / "a.csv", "lemma,form", "{name},ge{name}t")
+    with pytest.raises(InputError, match="lemma, form could be the text; say which with --input"):
+        look(tmp_path / "a.csv")
+    proposal = look(tmp_path / "a.csv", input="lemma", target="form").proposal
+    assert (proposal.task, proposal.metric) == ("transduction", "cer")
+    assert proposal.columns == {"text": "lemma", "target": "form"}
+    assert (proposal.prepare["units"], proposal.prepare["targets"]) == ("characters", "characters")
+
+
+def test_an_answer_that_is_not_seen_is_told(tmp_path: Path) -> None:
+    spelled(tmp_path / "a.csv", "written,iso", "the {number}th day of March,1999-03-{number:02d}")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    (tmp_path / "a.csv").write_text("\n".join([lines[0], *lines[2:32]]))
+    found = look(tmp_path / "a.csv")
+    assert found.proposal.task == "language_modelling"
+    assert "no column answers; --target iso learns to write that" in found.warnings
+    proposal = look(tmp_path / "a.csv", target="iso").proposal
+    assert (proposal.task, proposal.metric) == ("transduction", "cer")
+    assert proposal.prepare["targets"] == "characters"
+    spelled(tmp_path / "b.csv", "id,text", f"{{name}}{{number}},{GOOD} {{number}}")
+    alone = look(tmp_path / "b.csv")
+    assert alone.proposal.task == "language_modelling"
+    assert not [line for line in alone.warnings if "no column answers" in line]
+
+
+def test_years_that_follow_each_other_are_the_times_of_a_series(tmp_path: Path) -> None:
+    rows = [f"{year},{year % 7}.5\n" for year in range(1900, 1960)]
+    (tmp_path / "a.csv").write_text("year,x\n" + "".join(rows))
+    proposal = look(tmp_path / "a.csv").proposal
+    assert (proposal.task, proposal.modality) == ("forecasting", "series")
+    assert (proposal.prepare["time"], proposal.prepare["target"]) == ("year", "x")
+    assert proposal.prepare["horizon"] == 2
+    films = [f"{GOOD} {year},{year},{year % 7}.5\n" for year in range(1900, 1960)]
+    (tmp_path / "b.csv").write_text("text,year,score\n" + "".join(films))
+    assert look(tmp_path / "b.csv").proposal.task == "regression"
+
+
+def test_clocks_that_are_set_back_ask_for_their_place(tmp_path: Path) -> None:
+    times = pd.date_range("2022-10-01", periods=900, freq="h", tz="Europe/Madrid")
+    local = times.tz_localize(None).strftime("%Y-%m-%d %H:%M")
+    rows = [f"{time},{hour % 24}.5\n" for hour, time in enumerate(local)]
+    (tmp_path / "a.csv").write_text("ts,y\n" + "".join(rows))
+    with pytest.raises(InputError, match="2022-10-30 02:00 stands twice in 'ts'.*--timezone PLACE"):
+        look(tmp_path / "a.csv")
+    prepare = look(tmp_path / "a.csv", timezone="Europe/Madrid").proposal.prepare
+    assert (prepare["timezone"], prepare["lookback"], prepare["season"]) == (
+        "Europe/Madrid",
+        75,
+        24,
+    )

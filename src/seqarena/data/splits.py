@@ -15,7 +15,7 @@ from seqarena.data.rows import NO_SPLIT, Row, Rows, shortened
 from seqarena.data.store import SPLITS, Array
 from seqarena.data.tables import beside
 from seqarena.data.targets import labels_of
-from seqarena.errors import InputError, InputWarning
+from seqarena.errors import InputError, InputWarning, few
 
 ROUNDING = 1e-6  # rows
 NO_FOLD = -1  # of a row that no repetition validates on
@@ -152,12 +152,11 @@ def _tell_absent(answers: Answers, places: Array) -> None:
         found = np.unique(answers.places[places == split])
         absent = sorted(everywhere.difference(*(answers.labels[number] for number in found)))
         if absent:
-            first, others = absent[0], ""
-            if len(absent) > 1:
-                others = f" and {len(absent) - 1:,} other labels"
+            label = "label" if len(absent) == 1 else "labels"
+            listed = few(f"'{shortened(each)}'" for each in absent)
+            told = f"no row of {SPLITS[split]} has the {label} {listed}"
             warnings.warn(
-                f"no row of {SPLITS[split]} has the label '{shortened(first)}'{others}: "
-                "more rows would have it judged",
+                f"{told}: more rows would have it judged",
                 InputWarning,
                 stacklevel=2,
             )

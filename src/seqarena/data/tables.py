@@ -125,8 +125,9 @@ def read_records(
                 found_cells = dict(zip(names, stripped, strict=True))
                 yield TableRow(begins, found_cells.pop(PLACE, where), found_cells)
     except csv.Error as error:
+        found = str(error).replace("'\t'", "a tab")
         fix = "a quote within a cell is written twice; `quotes: false` reads it as it stands"
-        raise InputError(f"{path} line {line + 1}: {in_one_line(error)}; {fix}") from error
+        raise InputError(f"{path} line {line + 1}: {found}; {fix}") from error
 
 
 def _with_point(cell: str) -> str:

@@ -50,6 +50,18 @@ def words(text: str) -> list[str]:
     return [match[0] for match in _pattern().finditer(text)]
 
 
+def is_unspaced(text: str) -> bool:
+    """Tell whether a text has a character of a script that puts no blanks between words."""
+    return not text.isascii() and _unspaced().search(text) is not None
+
+
+@cache
+def _unspaced() -> regex.Pattern[str]:
+    import regex
+
+    return regex.compile(f"[{UNSPACED}]")
+
+
 @cache
 def _pattern() -> regex.Pattern[str]:
     import regex  # where there is only torch, models train on what is tokens already

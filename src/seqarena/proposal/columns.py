@@ -23,6 +23,8 @@ MOST_CLASSES = 100
 ROWS_OF_A_CLASS = 5  # on average; with fewer a column names its rows, not their classes
 MOSTLY = 0.9  # of the values are numbers: then so is the column, and what is none is odd
 LONG = 24  # bytes in UTF-8 of what is no name: 24 Latin letters, 8 Chinese ones
+YEARS = range(1500, 2201)  # what a whole number may be that counts years
+FEWEST_YEARS = 5
 FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
 
 Kind = Literal["text", "class", "labels", "number", "time", "split", "name", "empty"]
@@ -55,7 +57,7 @@ class Column:
     kind: Kind
     missing: int  # cells
     values: Counter[str]  # that are there, and how often
-    lengths: Lengths | None = None  # of texts, in words
+    lengths: Lengths | None = None  # of texts, in words; none of what is spelled
     odd: tuple[str, ...] = ()  # values among numbers that are none
 
     @property
@@ -67,6 +69,15 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether its values are numbers, be it a few that may stand for classes."""
         return self.kind == "number" or (self.kind == "class" and all(map(_is_number, self.values)))
+
+    @property
+    def is_years(self) -> bool:
+        """Whether its values are years, one after the other, as in a yearly series."""
+        if not all(value.isdecimal() for value in self.values):
+            return False
+        years = sorted(map(int, self.values))
+        follow = years == [*range(years[0], years[-1] + 1)] if years else False
+        return follow and len(years) >= FEWEST_YEARS and years[0] in YEARS and years[-1] in YEARS
 
     def __str__(self) -> str:
         told = f"{self.kind}{self._told()}"

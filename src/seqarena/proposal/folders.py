@@ -27,8 +27,9 @@ from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
 from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
-from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
+from seqarena.proposal.tables import ANSWERS, KINDS, metric_of_answers, named_group, usual
 from seqarena.proposal.tags import metric_of
+from seqarena.proposal.units import is_spelled
 
 SAMPLE = 200  # files that are opened
 COMPARED = 20_000  # files that are compared
@@ -170,7 +171,7 @@ def _task(
     """Return task, metric and the column that the project reads the answers in."""
     task = asked.task or KINDS.get(target.kind, "transduction")
     if task == "classification":
-        return task, "macro_f1" if is_uneven(target.values) else "accuracy", "label"
+        return task, metric_of_answers(task, target, None), "label"
     if task == "multi_label_classification":
         prepare["targets"] = "label_set"
         return task, METRICS[task], "labels"
@@ -183,8 +184,8 @@ def _task(
     is_short = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
     unit = asked.units if asked.units in TARGETS else None
     prepare["targets"] = unit or ("characters" if is_short else "words")
-    spelled = prepare["targets"] == "characters"
-    return task, {"audio": "wer"}.get(modality, "cer" if spelled else "bleu"), "target"
+    said = modality == "audio" and not is_spelled(target)  # in words, spelled or not
+    return task, "wer" if said else metric_of_answers(task, target, prepare["targets"]), "target"
 
 
 def _names_files(folder: Path, column: Column) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, 
     "quarter": (12, 4, 4),
     "year": (8, 2, 1),
 }
+FALLS_BACK = 0.01  # of rows share their time, at most, where clocks were set back
 MOSTLY = 0.5  # of rows lie beside the grid; how far gaps spread, against the usual one
 OF_A_SERIES = ("class", "name", "text")  # kinds of columns that may name one
 
@@ -41,8 +42,7 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
 
     Raises `InputError` where it is not clear which column is what, naming the option that says it.
     """
-    times = [column for column in columns if column.kind == "time"]
-    time = one(path, times, asked.input, "input", "a time")
+    time = one(path, times_of(columns), asked.input, "input", "a time")
     series = _series_of(path, columns, time, asked)
     own = [c for c in columns if c.name not in (time.name, series)]
     static = [] if series is None else _static(path, own, series, asked)
@@ -56,6 +56,8 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     if series is not None:
         prepare["series"] = series
     prepare |= {key: names for key, names in {**others, "static": static}.items() if names}
+    if asked.timezone is not None:
+        prepare["timezone"] = asked.timezone
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
     if series is None and _is_irregular(ticks, step):
         prepare |= {"irregular": True, "season": 1}
@@ -75,6 +77,12 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     )
 
 
+def times_of(columns: Iterable[Column]) -> list[Column]:
+    """Return the columns that may say when a row is: moments, or else years."""
+    columns = list(columns)
+    return [c for c in columns if c.kind == "time"] or [c for c in columns if c.is_years]
+
+
 def _roles(path: Path, numbers: Sequence[Column], asked: Asked) -> tuple[str, dict[str, list[str]]]:
     """Return what is forecast, and the covariates and known columns that it is forecast by."""
     free = [c for c in numbers if c.name not in asked.known or c.name == asked.target]
@@ -86,7 +94,7 @@ def _roles(path: Path, numbers: Sequence[Column], asked: Asked) -> tuple[str, di
 
 def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked) -> str | None:
     """Return the column that tells the rows of one time apart, or None where none has to."""
-    if asked.series is None and not time.repeated:
+    if asked.series is None and (not time.repeated or asked.timezone is not None):
         return None
     names = (
         [asked.series]
@@ -104,6 +112,11 @@ def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked
     if asked.series is not None and not seen:
         problem = f"has empty cells, or rows of one '{time.name}' share its value"
         raise InputError(f"{path}: --series {asked.series}: {problem}")
+    if not seen and time.repeated <= FALLS_BACK * time.values.total():
+        twice = time.values.most_common(1)[0][0]
+        told = f"{twice} stands twice in '{time.name}', as where summer ends"
+        fix = "--timezone PLACE, such as Europe/Madrid, says whose clocks these are"
+        raise InputError(f"{path}: {told}; {fix}, or --series COLUMN what tells the rows apart")
     if not seen:
         told = f"the same time in '{time.name}' stands in several rows, and no column tells them"
         raise InputError(f"{path}: {told} apart; --series COLUMN names the series of a row")

@@ -12,14 +12,14 @@ from seqarena.data.store import SPLITS
 from seqarena.data.tables import TableRow, spaced
 from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
-from seqarena.errors import InputError, unknown
+from seqarena.errors import unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
-from seqarena.proposal.series import OF_SERIES, propose_series
+from seqarena.proposal.series import OF_SERIES, propose_series, times_of
 from seqarena.proposal.tags import question_of_steps
-from seqarena.proposal.units import RARE, steps_of, unknown_words
+from seqarena.proposal.units import RARE, is_spelled, steps_of, unknown_words
 
 INPUTS = ("text", "sentence", "input", "source")
 ANSWERS = (
@@ -35,6 +35,7 @@ ANSWERS = (
     "score",
     "y",
 )
+KEYS = ("id", "key", "uuid", "guid", "index", "file", "path", "url", "link")  # of rows
 GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
 KINDS = {  # what a column of such answers asks of a text
     "class": "classification",
@@ -45,7 +46,6 @@ KINDS = {  # what a column of such answers asks of a text
 ANSWERED_BY = {  # what a text is labelled with, where it is no class
     "multi_label_classification": "label_set",
     "regression": "number",
-    "transduction": "words",
     "language_modelling": "next",
 }
 SAME = "4 words in 5 the same"
@@ -69,9 +69,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     found = [f"{path}: {count:,} rows{drawn}"]
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
-    times = [c for c in columns if c.kind == "time"]
     texts = [c for c in columns if c.kind == "text"]
-    timed = asked.series is not None or asked.known or (times and not texts)
+    timed = asked.series or asked.known or asked.timezone or (times_of(columns) and not texts)
     if asked.task in OF_SERIES or (asked.task is None and timed):
         if count > SAMPLE:  # its first rows, whose steps follow one another
             columns = columns_of(islice(rows_of(path, asked.reading, numbers=True), SAMPLE))
@@ -79,7 +78,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     proposal = _texts(path, rows, columns, count, asked)
     if count >= RARE and asked.units is None and proposal.prepare.get("units") is None:
         found += [unknown_words(named[proposal.columns.get("text", "text")])]
-    told = [*_of_header([*named], asked), *_leaks(path, proposal)]
+    told = [*_of_header([*named], asked), *_unanswered(columns, proposal, asked)]
+    told += _leaks(path, proposal)
     return Look(found, proposal, [*told, *_near_duplicates(rows, proposal)])
 
 
@@ -121,18 +121,43 @@ def _texts(
 
 def _question(path: Path, columns: Sequence[Column], asked: Asked) -> Question:
     """Decide what is asked of a text as a whole."""
-    texts = [c for c in columns if c.kind == "text" and c.name != asked.target]
-    text = one(path, usual(texts, INPUTS, asked.input), asked.input, "input", "the text")
+    free = [c for c in columns if c.name != asked.target]
+    texts = usual(_read_as_text(free, asked.input), INPUTS, asked.input)
+    text = one(path, texts, asked.input, "input", "the text")
     task, target = _task(path, [c for c in columns if c is not text], asked)
-    metric = METRICS.get(task, "bleu")
     prepare = steps_of(text, asked.units)
     if task in ANSWERED_BY:
         prepare["targets"] = ANSWERED_BY[task]
-        if task == "transduction" and asked.units in TARGETS:
-            prepare["targets"] = asked.units
-    elif target is not None and is_uneven(target.values):
-        metric = "macro_f1"
+    if task == "transduction" and target is not None:
+        spelled = "characters" if is_spelled(target) else "words"
+        prepare["targets"] = asked.units if asked.units in TARGETS else spelled
+    metric = metric_of_answers(task, target, prepare.get("targets"))
     return Question(task, text.name, target.name if target else None, metric, prepare)
+
+
+def metric_of_answers(task: str, target: Column | None, unit: str | None) -> str:
+    """Return what judges a task by its answers, and, of what is written, by their unit."""
+    if task == "transduction":
+        return "cer" if unit == "characters" else "bleu"
+    if task == "classification" and target is not None and is_uneven(target.values):
+        return "macro_f1"
+    return METRICS[task]
+
+
+def _read_as_text(columns: Sequence[Column], said: str | None) -> list[Column]:
+    """Return what may be read or written: what is said, else texts, else names that are no keys."""
+    if said is not None:
+        return [c for c in columns if c.name == said]
+    texts = [c for c in columns if c.kind == "text"]
+    return texts or [c for c in columns if c.kind == "name" and c.name.lower() not in KEYS]
+
+
+def _unanswered(columns: Iterable[Column], proposal: Proposal, asked: Asked) -> list[str]:
+    """Tell what might be the answer where none is seen, and only texts are learned."""
+    if proposal.task != "language_modelling" or asked.task is not None:
+        return []
+    names = [c.name for c in columns if c.kind in ("name", "time") and c.name.lower() not in KEYS]
+    return [f"no column answers; --target {names[0]} learns to write that"] if names else []
 
 
 def named_group(columns: Iterable[Column]) -> str | None:
@@ -146,7 +171,7 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
         "classification": [c for c in answers if c.kind in ("class", "number", "labels")],
         "multi_label_classification": [c for c in answers if c.kind in ("labels", "class")],
         "regression": [c for c in answers if c.kind in ("number", "class")],
-        "transduction": [c for c in answers if c.kind == "text"],
+        "transduction": _read_as_text(answers, asked.target),
         "language_modelling": [],
     }
     if asked.task is not None and asked.task not in fitting:
@@ -156,13 +181,11 @@ def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Col
     if asked.task is not None:
         target = _answer(path, fitting[asked.task], asked)
         return asked.task, target
-    known = [c for c in answers if c.kind in KINDS]
-    if not known and asked.target is None:
+    known = [c for c in answers if c.kind in KINDS or c.name == asked.target]
+    if not known:
         return "language_modelling", None
     target = _answer(path, known, asked)
-    if target.kind not in KINDS:
-        raise InputError(f"{path}: --target {target.name}: {target.kind}; name the --task")
-    return KINDS[target.kind], target
+    return KINDS.get(target.kind, "transduction"), target
 
 
 def _answer(path: Path, columns: Sequence[Column], asked: Asked) -> Column:

@@ -10,11 +10,10 @@ from typing import Any
 from seqarena.data.modalities.text import MOST_TOKENS, STEPS
 from seqarena.data.subwords import PIECES, Pieces, learn_subwords
 from seqarena.data.targets import AGAIN
-from seqarena.data.tokens import SPECIALS, Tokenise, learn_vocabulary, words
+from seqarena.data.tokens import SPECIALS, Tokenise, is_unspaced, learn_vocabulary, words
 from seqarena.proposal.columns import Column, Lengths
 
 UNITS = (*STEPS, "subwords")
-LONGEST_WORD = 12  # letters, on average over a text
 FEWEST = 8  # steps that are read, at least
 RARE = 2_000  # rows from which on a word must stand twice to be learned
 HELD_OUT = 10  # of so many texts one
@@ -26,9 +25,8 @@ def steps_of(text: Column, unit: str | None) -> dict[str, Any]:
     Nearly all that it has: 95 % of the texts are read whole.
     """
     if unit is None:
-        unit = "characters" if _has_no_words(text) else "words"
-    if unit == "words":
-        assert text.lengths is not None
+        unit = "characters" if is_spelled(text) else "words"
+    if unit == "words" and text.lengths is not None:
         return {"max_length": max(FEWEST, int(text.lengths.most))}
     split = _pieces([*text.values]) if unit == "subwords" else STEPS[unit]
     lengths = Lengths.of([len(split(value.lower())) for value in text.values], unit)
@@ -48,11 +46,14 @@ def unknown_words(texts: Column) -> str:
     return f"  {texts.name}: {told}; --units subwords spells such words by their parts"
 
 
-def _has_no_words(text: Column) -> bool:
-    """Tell what has no words, such as a sequence of genes: what is taken for one is very long."""
+def is_spelled(texts: Column) -> bool:
+    """Tell what is read letter by letter: names, genes, formulas, without a blank in most of them.
+
+    A script that puts none between words has a token for each character anyway.
+    """
     counts = Counter[bool]()
-    for value in islice(text.values, 500):
-        counts[len(value) > LONGEST_WORD * max(1, len(words(value)))] += 1
+    for value in islice(texts.values, 500):
+        counts[not any(map(str.isspace, value)) and not is_unspaced(value)] += 1
     return counts[True] > counts[False]
 
 
