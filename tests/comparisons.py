@@ -75,14 +75,15 @@ def compete(
         for name, values in references.items()
     }
     reached = {name: baseline.value for name, baseline in known.items()}
+    strongest = best_of(reached, greater_is_better) if reached else None
     summary = Summary(
         metric=metric,
         greater_is_better=greater_is_better,
         baselines=known,
         variants=variants,
         verdict=verdict(metric, greater_is_better, variants, found, reached, unit, margin=margin),
-        ending=ending(found, best_of(reached, greater_is_better) if reached else None),
-        cost=sentence(variants, found.best_set, Format(means.values(), unit)),
+        ending=ending(found, strongest),
+        cost=sentence(variants, found, strongest, Format(means.values(), unit)),
     )
     return summary, found
 

@@ -57,7 +57,7 @@ class Summary(Record):
     variants: dict[str, VariantSummary]
     verdict: str
     ending: str  # how it ended, in three words or so
-    cost: str  # which of the best to take if it must be one; empty for one, or where all lose
+    cost: str  # what to take if it must be one; empty where the verdict leaves but one
     remarks: tuple[str, ...] = ()  # what the verdict lacks, each with what would help
     series: dict[str, SeriesSummary] = Field(default_factory=dict)  # where data hold several
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.comparisons import compete
 
 from seqarena.evaluation.cheapest import cheapest, sentence
 from seqarena.plots.formats import Format
-from seqarena.records import VariantSummary
+from seqarena.records import Comparison, VariantSummary
 
 Costs = tuple[int, float, float]  # parameters, training seconds, milliseconds
 BEST = (90_000, 60.0, 2.0)
@@ -28,7 +29,12 @@ def variant(mean: float, costs: Costs) -> VariantSummary:
 def cost_sentence(gru: float, costs: Costs, unit: str = "", best: float = 0.9) -> str:
     """The sentence where gru stands against a best lstm."""
     variants = {"lstm": variant(best, BEST), "gru": variant(gru, costs)}
-    return sentence(variants, ("lstm", "gru"), Format([best, gru], unit))
+    return sentence(variants, best_set("lstm", "gru"), None, Format([best, gru], unit))
+
+
+def best_set(*names: str) -> Comparison:
+    """A comparison that leaves these, the first the best by mean, without baselines."""
+    return Comparison(best=names[0], best_set=names, pairs={}, baselines={}, chances={})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,26 @@ def test_the_best_may_be_the_cheapest() -> None:
 
 
 def test_nothing_is_said_where_one_alone_is_best() -> None:
-    assert sentence({"lstm": variant(0.9, BEST)}, ("lstm",), Format([0.9])) == ""
+    alone = {"lstm": variant(0.9, BEST)}
+    assert sentence(alone, best_set("lstm"), None, Format([0.9])) == ""
+
+
+def test_a_baseline_that_none_is_shown_to_beat_is_to_be_taken() -> None:
+    told = "If it must be one: the baseline majority: no variant is shown to be better."
+    assert compete({"gru": 0.8, "lstm": 0.801}, {"majority": 0.8})[0].cost == told
+    alone = compete({"gru": 0.8, "lstm": 0.5}, {"majority": 0.8})[0]
+    assert (alone.ending, alone.cost) == ("baseline not beaten", told)
+    assert compete({"gru": 0.5}, {"majority": 0.8})[0].cost == "", "the verdict says it: all lose"
+
+
+def test_of_the_best_only_those_are_taken_that_beat_the_baseline() -> None:
+    variants = {"lstm": variant(0.9, BEST), "gru": variant(0.89, (1, 1.0, 0.1))}
+    word = compete({"lstm": 0.9, "gru": 0.9}, {"majority": 0.1})[1].baselines["majority"]
+    behind = {"gru": word["gru"].model_copy(update={"word": "not separated"}), "lstm": word["lstm"]}
+    comparison = best_set("lstm", "gru").model_copy(update={"baselines": {"majority": behind}})
+    assert sentence(variants, comparison, "majority", Format([0.9])) == (
+        "If it must be one: lstm, which alone is shown to beat the baseline."
+    )
 
 
 def test_costs_count_by_their_ratios() -> None:
@@ -80,15 +105,16 @@ def test_costs_count_by_their_ratios() -> None:
         "swift": variant(0.88, (90_000, 60.0, 0.2)),
         "poor": variant(0.1, (1, 1.0, 0.01)),
     }
-    found = cheapest(variants, ("lstm", "small", "swift"))
+    found = cheapest(variants, ("lstm", "small", "swift"), "lstm")
     assert (found.name, found.best) == ("swift", "lstm")
     assert found.gap == pytest.approx(0.02)
     shares = (found.parameters, found.train_seconds, found.milliseconds)
     assert shares == pytest.approx((1.0, 1.0, 0.1))
     slower = variant(0.88, (90_000, 60.0 * 6, 0.2))
-    assert cheapest({**variants, "swift": slower}, ("lstm", "small", "swift")).name == "small"
+    among = ("lstm", "small", "swift")
+    assert cheapest({**variants, "swift": slower}, among, "lstm").name == "small"
 
 
 def test_of_equally_cheap_ones_the_first_is_taken() -> None:
     variants = {"gru": variant(0.9, BEST), "lstm": variant(0.9, BEST)}
-    assert cheapest(variants, ("lstm", "gru")).name == "lstm"
+    assert cheapest(variants, ("lstm", "gru"), "lstm").name == "lstm"

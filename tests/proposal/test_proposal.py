@@ -157,6 +157,26 @@ def test_names_of_files_that_say_their_class_or_their_text(tmp_path: Path) -> No
     assert (spelled.task, spelled.metric) == ("transduction", "cer")
 
 
+def test_pictures_keep_their_shape_and_writing_is_read_along_it(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (50, 200, 3)).astype(np.uint8)
+    (tmp_path / "signs").mkdir()
+    for name in ("ab", "cd"):
+        Image.fromarray(colours).save(tmp_path / "signs" / f"{name}.png")
+    line = look(tmp_path / "signs", names="{target}").proposal.prepare
+    assert line == {"height": 32, "width": 128, "regions": [1, 32], "targets": "characters"}
+    (tmp_path / "signs" / f"{'e' * 40}.png").write_bytes((tmp_path / "signs/ab.png").read_bytes())
+    longer = look(tmp_path / "signs", names="{target}").proposal.prepare
+    assert (longer["height"], longer["width"], longer["regions"]) == (80, 320, [1, 80])
+    for label in "01":
+        (tmp_path / "digits" / label).mkdir(parents=True)
+        Image.fromarray(colours[:28, :28, 0]).save(tmp_path / "digits" / label / "a.png")
+    assert look(tmp_path / "digits").proposal.prepare == {
+        "height": 28,
+        "width": 28,
+        "colour": False,
+    }
+
+
 def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
     path = tmp_path / "spa.txt"
     path.write_text(

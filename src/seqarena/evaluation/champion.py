@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from seqarena.evaluation.cheapest import cheapest
+from seqarena.evaluation.cheapest import cheapest, worth_taking
 from seqarena.plots.formats import format_of, p_value
 from seqarena.records import Comparison, Summary
 from seqarena.runs import Final
@@ -57,7 +57,8 @@ def _first(
     best = comparison.best
     if len(contenders) == 1:
         return Crowning(contenders[best], f"{best} is the champion: the only variant.")
-    name = cheapest(summary.variants, comparison.best_set).name if summary.cost else best
+    among = worth_taking(comparison, summary.strongest)
+    name = cheapest(summary.variants, among, best).name if among else best
     if name == best:
         return Crowning(contenders[best], f"{best} is the champion: it has the best mean.")
     told = f"cheaper than {best}, which has the best mean and is not shown to be better"

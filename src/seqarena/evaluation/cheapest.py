@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seqarena.plots.formats import Format
-from seqarena.records import VariantSummary
+from seqarena.records import Comparison, VariantSummary
 
 FRACTIONS = {2: "a half", 3: "a third", 4: "a quarter", 5: "a fifth", 10: "a tenth"}
 NEAR = 0.1  # of a fraction: so close, it is called by its name
@@ -26,23 +26,45 @@ class Cheapest:
     milliseconds: float  # per prediction
 
 
-def cheapest(variants: Mapping[str, VariantSummary], best_set: Sequence[str]) -> Cheapest:
-    """Choose from `best_set`, the best by mean first, by the geometric mean of the three costs.
+def worth_taking(comparison: Comparison, strongest: str | None) -> list[str]:
+    """List the best set, or those of it that beat the strongest baseline where there is one."""
+    if strongest is None:
+        return list(comparison.best_set)
+    pairs = comparison.baselines[strongest]
+    return [name for name in comparison.best_set if pairs[name].word == "better"]
+
+
+def cheapest(variants: Mapping[str, VariantSummary], among: Sequence[str], best: str) -> Cheapest:
+    """Choose one by the geometric mean of the three costs, and hold it against the best by mean.
 
     So a cost counts by its ratio, whatever its unit; of equally cheap ones the first is chosen.
     """
-    name = min(best_set, key=lambda variant: math.prod(_costs(variants[variant])))
-    best = best_set[0]
+    name = min(among, key=lambda variant: math.prod(_costs(variants[variant])))
     own, others = variants[name], variants[best]
     shares = (one / other for one, other in zip(_costs(own), _costs(others), strict=True))
     return Cheapest(name, best, abs(own.mean - others.mean), *shares)
 
 
-def sentence(variants: Mapping[str, VariantSummary], best_set: Sequence[str], form: Format) -> str:
-    """Say which of the best to take if it must be one; nothing where there is but one."""
-    if len(best_set) < 2:
+def sentence(
+    variants: Mapping[str, VariantSummary],
+    comparison: Comparison,
+    strongest: str | None,
+    form: Format,
+) -> str:
+    """Say what to take if it must be one; nothing where the verdict leaves but one.
+
+    A baseline that is not beaten is as good as shown, so that no variant is worth its cost.
+    """
+    if comparison.loses_to(strongest):
         return ""
-    found = cheapest(variants, best_set)
+    among = worth_taking(comparison, strongest)
+    if not among:
+        return f"If it must be one: the baseline {strongest}: no variant is shown to be better."
+    if len(comparison.best_set) < 2:
+        return ""
+    found = cheapest(variants, among, comparison.best)
+    if len(among) == 1:
+        return f"If it must be one: {found.name}, which alone is shown to beat the baseline."
     if found.name == found.best:
         return f"If it must be one: {found.name}, best by mean and cheapest."
     gap = _up(found.gap, form.decimals)

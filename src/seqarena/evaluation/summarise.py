@@ -106,9 +106,7 @@ def summarised(
             margin=config.margin,
         ),
         ending=ending(comparison, strongest),
-        cost=""
-        if comparison.loses_to(strongest)
-        else cheapest.sentence(variants, comparison.best_set, form),
+        cost=cheapest.sentence(variants, comparison, strongest, form),
     )
 
 

@@ -23,6 +23,7 @@ from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
+from seqarena.proposal import pictures
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
@@ -48,10 +49,11 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     if others:
         told = ", ".join(f"{count:,} {ending}" for ending, count in others.most_common())
         found.append(f"  left out: {told}")
-    lengths = _lengths(modality, files)
+    sample = files[:: max(1, len(files) // SAMPLE)]
+    lengths = _lengths(modality, sample)
     if lengths is not None:
         found.append(f"  {lengths}")
-    prepare = _prepare(modality, lengths)
+    prepare = _prepare(modality, lengths, sample)
     if asked.names is not None:
         rows = named_rows(folder, modality, asked.names)
         look = _listed(folder, drawn_rows(rows), modality, prepare, _said(asked), found)
@@ -184,6 +186,8 @@ def _task(
     is_short = modality == "audio" or max(map(len, target.values)) <= CHARACTERS
     unit = asked.units if asked.units in TARGETS else None
     prepare["targets"] = unit or ("characters" if is_short else "words")
+    if modality == "image" and prepare["targets"] == "characters":
+        prepare |= pictures.for_letters(prepare, max(map(len, target.values)))
     said = modality == "audio" and not is_spelled(target)  # in words, spelled or not
     return task, "wer" if said else metric_of_answers(task, target, prepare["targets"]), "target"
 
@@ -198,13 +202,12 @@ def _shares(classes: Counter[str]) -> str:
     return few(f"{name} {count / total:.0%}" for name, count in classes.most_common())
 
 
-def _lengths(modality: str, files: Sequence[Path]) -> Lengths | None:
-    """Measure some files spread over all; what cannot be read is left to prepare, which tells."""
+def _lengths(modality: str, sample: Sequence[Path]) -> Lengths | None:
+    """Measure some files; what cannot be read is left to prepare, which tells."""
     measure, unit = MEASURES.get(modality, (None, ""))
     if measure is None:
         return None
-    step = max(1, len(files) // SAMPLE)
-    measured = [length for file in files[::step] if (length := _measured(measure, file))]
+    measured = [length for file in sample if (length := _measured(measure, file))]
     return Lengths.of(measured, unit) if measured else None
 
 
@@ -246,10 +249,12 @@ MEASURES: dict[str, tuple[Callable[[Path], float], str]] = {
 }
 
 
-def _prepare(modality: str, lengths: Lengths | None) -> dict[str, Any]:
-    """Return the options that the lengths ask for, with room for those that were not measured."""
+def _prepare(modality: str, lengths: Lengths | None, sample: Sequence[Path]) -> dict[str, Any]:
+    """Return the options that some files ask for, with room for those that were not measured."""
     if lengths is None:
         return {}
+    if modality == "image":
+        return pictures.options_of([file for file in sample if _measured(_pixels, file)])
     if modality == "audio" and lengths.longest > 15:
         return {"max_seconds": math.ceil(2 * lengths.longest)}
     if modality == "video":

@@ -58,7 +58,7 @@ METRICS = {
 UNEVEN = 1.4  # times its even share that the largest class has: then accuracy says little
 SEEN = 60_000  # examples that a training sees at most
 EPOCH = 8_000  # examples of an epoch, at most
-FEWEST_EPOCHS, MOST_EPOCHS = 6, 30
+FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
 
 
 def is_uneven(classes: Counter[str]) -> bool:
