@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -212,6 +213,30 @@ def test_logistic_regression_learns_what_is_plain(
     predictions = predict(name, data)
     np.testing.assert_allclose(np.exp(predictions).sum(1), 1, rtol=1e-5)
     assert (predictions.argmax(1) == test.targets).mean() >= 0.9
+
+
+UNUSUAL = {  # two texts of a class each, which words of two Latin letters do not tell apart
+    "words of one letter": ("words", "a b c", "a d c"),
+    "no blanks": ("words", "\u5f88\u597d", "\u5f88\u5dee"),
+    "signs on letters": ("words", "\u0926\u093f\u0928", "\u0926\u0940\u0928"),
+    "names": ("characters", "anna", "hanno"),
+    "tokens": ("tokens", "x-1 :", "x-1 ;"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_a_text_of_any_script_and_unit_has_terms(
+    kind: str, tmp_path: Path, specs: dict[str, DataSpec], prepare: Callable[..., Path]
+) -> None:
+    units, *said = UNUSUAL[kind]
+    spec = replace(specs["text"], options={"units": units})
+    data = Prepared(prepare(tmp_path / "data", spec, (60, 20, 20)))
+    for split in ("train", "valid", "test"):
+        texts = [{"text": said[int(target > 0)]} for target in data.split(split).targets]
+        lines = [json.dumps(text) + "\n" for text in texts]
+        (data.folder / split / "examples.jsonl").write_text("".join(lines))
+    found = predict("tfidf_logistic", data).argmax(1)
+    assert ((found > 0) == (data.split("test").targets > 0)).all()
 
 
 def test_mean_frames_are_blind_to_order(

@@ -12,23 +12,17 @@ from typing import Any
 import numpy as np
 
 from seqarena.baselines.judging import Judge
+from seqarena.baselines.terms import texts_of, weights_of_terms
 from seqarena.data.store import Array, Prepared, Split
 
+OFTEN = 2  # texts of train that a term is in; of one alone it says nothing of others
 INVERSE_PENALTIES = (0.1, 1.0, 10.0)
 
 
 def tfidf_logistic(prepared: Prepared, judge: Judge) -> Array:
-    """TF-IDF of words and word pairs, then logistic regression (penalty chosen on valid)."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    def text(split: Split) -> list[str]:
-        return [example["text"] for example in split.examples()]
-
+    """TF-IDF of words and word pairs, or of runs of letters; penalty chosen on valid."""
     return _logistic(
-        prepared,
-        judge,
-        text,
-        lambda: TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2),
+        prepared, judge, texts_of, lambda: weights_of_terms(prepared.spec, min_df=OFTEN)
     )
 
 
