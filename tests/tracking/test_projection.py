@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlflow import MlflowClient
 
 from seqarena.errors import InputError
 from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow import made
 from seqarena.tracking.mlflow.projection import SETTINGS, Projection, default_uri, sync
 
 from .conftest import files, picture, write_search
@@ -51,6 +53,20 @@ def test_runs_are_shown_as_the_ledger_has_them(ledger: Ledger, database: Databas
     assert final["parent"] is None
     assert files(uri, "gru/seed-1") == ["plots/confusion.svg"]
     assert shown[search]["parent"] is None
+
+
+def test_what_dvc_keeps_meanwhile_is_waited_for(ledger: Ledger, database: Database) -> None:
+    """It moves what a stage made into its cache, and copies it back."""
+    write_search(ledger)
+    plot = ledger.path.parent / "confusion.svg"
+    content = plot.read_text()
+    plot.unlink()
+    back = threading.Timer(1.0, plot.write_text, [content])
+    back.start()
+    uri = database("a.db")
+    Projection(ledger, uri).update()
+    back.join()
+    assert files(uri, "gru/seed-1") == ["plots/confusion.svg"]
 
 
 def test_a_rebuild_equals_what_was_written_live(ledger: Ledger, database: Database) -> None:
@@ -169,8 +185,12 @@ def test_orphans_end_when_mlflow_is_synced(ledger: Ledger, database: Database) -
 
 
 def test_a_file_that_changed_since_is_not_shown(
-    ledger: Ledger, database: Database, capfd: pytest.CaptureFixture[str]
+    ledger: Ledger,
+    database: Database,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(made, "KEPT", 0.2)  # or it is waited for: DVC may have it
     write_search(ledger)
     (ledger.path.parent / "confusion.svg").write_text("<svg>another run's</svg>")
     uri = database("a.db")

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from seqarena.errors import InputError
 from seqarena.records import Summary
 from seqarena.tracking.events import Run, apply
-from seqarena.tracking.ledger import Ledger, content_digest
+from seqarena.tracking.ledger import Ledger
+from seqarena.tracking.mlflow.made import is_as_made
 
 NUMBERED = re.compile(r"(.+)-(\d+)")
 SUMMARY = "summary.json"
@@ -59,7 +60,7 @@ def facts_of(ledger: Ledger, root: Path) -> Facts | None:
     current = [run for run in runs.values() if run.tags.get("current") == "true"]
     finals, trials = (_of_kind(current, kind) for kind in ("final", "trial"))
     verdicts = [run for run in _of_kind(current, "verdict") if run.status == "FINISHED"]
-    summary = _summary(files[verdicts[-1].id], root) if verdicts else None
+    summary = _summary(verdicts[-1], files[verdicts[-1].id], root) if verdicts else None
     if summary is None:
         return None
     choosing = trials or finals
@@ -84,10 +85,10 @@ def _of_kind(runs: Iterable[Run], kind: str) -> list[Run]:
     return [run for run in runs if run.kind == kind]
 
 
-def _summary(files: dict[Path, str], root: Path) -> Summary | None:
+def _summary(verdict: Run, files: dict[Path, str], root: Path) -> Summary | None:
     for path, digest in files.items():
         whole = root / path
-        if path.name == SUMMARY and whole.is_file() and content_digest(whole) == digest:
+        if path.name == SUMMARY and is_as_made(whole, digest, verdict.ended or 0):
             return _read(whole)
     return None
 

@@ -21,9 +21,10 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from seqarena.tracking.events import Event
-from seqarena.tracking.ledger import Ledger, content_digest
+from seqarena.tracking.ledger import Ledger
 from seqarena.tracking.mlflow.database import make_database
 from seqarena.tracking.mlflow.logged_model import Models, Shown
+from seqarena.tracking.mlflow.made import is_as_made
 from seqarena.tracking.mlflow.pictures import log_picture
 from seqarena.tracking.mlflow.place import write_place
 from seqarena.tracking.mlflow.registry import Registry
@@ -177,7 +178,7 @@ class Writer:
 
     def _write_file(self, target: str, data: dict[str, Any]) -> None:
         path = self._root / data["path"]
-        there = path.exists() and content_digest(path) == data["sha256"]
+        there = is_as_made(path, data["sha256"], data["time"])
         if not there:
             # Another run's file by now, perhaps: showing it here would be a lie.
             print(f"warning: {path}: changed since run {data['run']} made it", file=sys.stderr)
