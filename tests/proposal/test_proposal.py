@@ -555,3 +555,52 @@ def test_clocks_that_are_set_back_ask_for_their_place(tmp_path: Path) -> None:
         75,
         24,
     )
+
+
+DATED = {  # a way to write days from the 5th to the 30th of January on, and the one that reads it
+    "%d.%m.%Y": "%d.%m.%Y",
+    "%m/%d/%Y": "%m/%d/%Y",
+    "%d/%m/%Y %H:%M": "%d/%m/%Y %H:%M",
+    "%b %d, %Y": "%b %d, %Y",
+    "%d %B %Y": "%d %B %Y",
+    "%Y%m%d": None,
+    "%Y-%m-%d": None,
+    "%s": "seconds",
+    "quarter": "quarter",
+}
+
+
+@pytest.mark.parametrize("written", DATED)
+def test_times_are_read_as_people_write_them(written: str, tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-05", periods=100, freq="D")
+    cells = {
+        "%s": [str(int(day.timestamp())) for day in days],
+        "quarter": [str(quarter) for quarter in pd.period_range("1990Q1", periods=100, freq="Q")],
+    }.get(written) or list(days.strftime(written))
+    rows = [f'"{cell}",{number % 7}.5\n' for number, cell in enumerate(cells)]
+    (tmp_path / "a.csv").write_text("timestamp,y\n" + "".join(rows))
+    proposal = look(tmp_path / "a.csv").proposal
+    assert (proposal.task, proposal.prepare["time"]) == ("forecasting", "timestamp")
+    assert proposal.prepare.get("time_format") == DATED[written]
+    assert proposal.prepare["horizon"] == (4 if written == "quarter" else 7)
+
+
+def test_a_day_that_may_be_a_month_is_asked_about(tmp_path: Path) -> None:
+    rows = [f"01/{month:02d}/{year},1.5\n" for year in range(2000, 2010) for month in range(1, 13)]
+    (tmp_path / "a.csv").write_text("day,y\n" + "".join(rows))
+    with pytest.raises(InputError, match="may be %d/%m/%Y or %m/%d/%Y; say which with --time-for"):
+        look(tmp_path / "a.csv")
+    prepare = look(tmp_path / "a.csv", time_format="%d/%m/%Y").proposal.prepare
+    assert (prepare["time_format"], prepare["season"]) == ("%d/%m/%Y", 12)
+    with pytest.raises(InputError, match=r"--time-format %d\.%m\.%Y: expected a time such as 31\."):
+        look(tmp_path / "a.csv", time_format="%d.%m.%Y")
+    with pytest.raises(InputError, match="--time-format dd/mm: expected codes such as"):
+        look(tmp_path / "a.csv", time_format="dd/mm")
+
+
+def test_dates_alone_are_texts(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-05", periods=100, freq="D")
+    rows = [f"{day:%d %B %Y},{day:%Y-%m-%d}\n" for day in days]
+    (tmp_path / "a.csv").write_text("written,iso\n" + "".join(rows))
+    proposal = look(tmp_path / "a.csv", input="written", target="iso").proposal
+    assert (proposal.task, proposal.metric) == ("transduction", "cer")

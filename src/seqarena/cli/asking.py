@@ -23,6 +23,10 @@ OPTIONS = {
     "group": Annotated[str | None, _column("whose rows stay on one side: a speaker")],
     "series": Annotated[str | None, _column("which of several series a row is of: a shop")],
     "known": Annotated[list[str], _column("of a series, known ahead: a price; may be given again")],
+    "time_format": Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="how times are written: '%d.%m.%Y %H:%M'"),
+    ],
     "timezone": Annotated[
         str | None,
         typer.Option(metavar="PLACE", help="whose clocks times are of: Europe/Madrid"),

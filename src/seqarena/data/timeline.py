@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seqarena.data.grids import ANY_TIME, Step, common_step, index_of, snapped, times_of
+from seqarena.data.moments import ISO, example, hint, moments
 from seqarena.data.store import Array
 from seqarena.data.tables import ROW, beside, read_records
 from seqarena.errors import InputError
@@ -72,6 +73,7 @@ class Clock:
 
     timezone: str | None = None  # of times without an offset, where their step is below a day
     tolerance: float = 0.0  # seconds that a row may lie beside the grid
+    form: str = ISO  # in which they are written, see data/moments.py
 
 
 def read_timelines(
@@ -186,8 +188,10 @@ def _timeline(rows: Rows, step: Step, max_gap: int) -> Timeline:
 
 def _ticks(name: str, places: Array, cells: list[str], clock: Clock) -> Array:
     """Parse time stamps to microseconds since 1970."""
-    times = pd.to_datetime(pd.Series(cells), format="ISO8601", utc=True, errors="coerce")
-    _refuse(name, places, cells, times.isna().to_numpy(), "a time such as 2019-08-31 22:00")
+    times = moments(cells, clock.form)
+    bad = times.isna().to_numpy()
+    fix = hint([cells[int(bad.argmax())]]) if bad.any() else ""
+    _refuse(name, places, cells, bad, f"a time such as {example(clock.form)}", fix)
     times = times.dt.tz_localize(None)
     if clock.timezone is not None and times.diff().abs().median() < pd.Timedelta(days=1):
         times = _from_local(name, places, cells, times, clock.timezone)
@@ -218,10 +222,12 @@ def _numbers(name: str, places: Array, cells: list[str]) -> Array:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _refuse(name: str, places: Array, cells: list[str], bad: Array, expected: str) -> None:
+def _refuse(
+    name: str, places: Array, cells: list[str], bad: Array, expected: str, fix: str = ""
+) -> None:
     if bad.any():
         first = int(bad.argmax())
-        found = f"expected {expected}, found '{cells[first]}'"
+        found = f"expected {expected}, found '{cells[first]}'{fix}"
         raise InputError(f"{places[first]}: column '{name}': {found}")
 
 

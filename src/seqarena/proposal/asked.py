@@ -24,6 +24,7 @@ class Asked:
     group: str | None = None
     series: str | None = None  # names the series of a row, where a table holds several
     known: tuple[str, ...] = ()  # columns of a series whose values over the horizon are known
+    time_format: str | None = None  # in which times are written
     timezone: str | None = None  # of times without an offset
     encoding: str = "utf-8"
     header: bool = True

@@ -10,8 +10,8 @@ from operator import itemgetter
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
+from seqarena.data.moments import forms_of
 from seqarena.data.tables import TableRow, items_of, spaced
 from seqarena.data.targets import BETWEEN, labels_of
 from seqarena.data.tokens import words
@@ -23,6 +23,11 @@ MOST_CLASSES = 100
 ROWS_OF_A_CLASS = 5  # on average; with fewer a column names its rows, not their classes
 MOSTLY = 0.9  # of the values are numbers: then so is the column, and what is none is odd
 LONG = 24  # bytes in UTF-8 of what is no name: 24 Latin letters, 8 Chinese ones
+OF_TIMES = ("time", "date", "epoch", "unix", "stamp", "ts")  # in names of columns
+SINCE = {  # 1970, in the years 1980 to 2100
+    "seconds": range(315_532_800, 4_102_444_800),
+    "milliseconds": range(315_532_800_000, 4_102_444_800_000),
+}
 YEARS = range(1500, 2201)  # what a whole number may be that counts years
 FEWEST_YEARS = 5
 FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
@@ -59,6 +64,7 @@ class Column:
     values: Counter[str]  # that are there, and how often
     lengths: Lengths | None = None  # of texts, in words; none of what is spelled
     odd: tuple[str, ...] = ()  # values among numbers that are none
+    forms: tuple[str, ...] = ()  # in which times may be written, see data/moments.py
 
     @property
     def repeated(self) -> int:
@@ -138,7 +144,27 @@ def _column(name: str, cells: list[str]) -> Column:
     if kind == "text":
         lengths = Lengths.of([len(words(cell)) for cell in values.elements()], "words")
     odd = tuple(value for value in values if kind == "number" and not _is_number(value))
-    return Column(name, kind, len(cells) - values.total(), values, lengths, odd)
+    forms = () if kind in ("labels", "split") else _forms(name, values)
+    if forms:
+        kind, lengths, odd = "time", None, ()
+    return Column(name, kind, len(cells) - values.total(), values, lengths, odd, forms)
+
+
+def _forms(name: str, values: Counter[str]) -> tuple[str, ...]:
+    """List the ways in which times may be written that a column holds; none where it holds others.
+
+    A number is a time only where it can hardly be anything else: a date of eight digits, or, by the
+    name of its column too, what has passed since 1970.
+    """
+    cells = list(values)
+    if not all(_is_number(value) for value in cells[:FEWEST_YEARS]):
+        return tuple(forms_of(cells))
+    if not all(value.isdecimal() for value in cells):
+        return ()
+    if all(len(value) == len("20190831") for value in cells):
+        return tuple(forms_of(cells))
+    since = [form for form, span in SINCE.items() if all(int(value) in span for value in cells)]
+    return tuple(since) if any(word in name.lower() for word in OF_TIMES) else ()
 
 
 def _sets(cells: Iterable[str]) -> list[str]:
@@ -164,9 +190,6 @@ def _kind(values: Counter[str]) -> Kind:
         return "class" if is_few and whole and len(values) < FEWEST_OF_NUMBERS else "number"
     if _are_sets(values):
         return "labels"
-    sample = pd.Series(list(islice(values, 200)))
-    if pd.to_datetime(sample, format="ISO8601", utc=True, errors="coerce").notna().all():
-        return "time"  # also where each stands in many rows, one of each series
     if is_few:
         return "class"
     return "text" if _is_prose(values) else "name"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from seqarena.data.grids import BUSINESS_DAY, DAY, Step, index_of, step_of
+from seqarena.data.moments import ISO, check_form, example, moments
 from seqarena.data.store import Array
 from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError
@@ -48,7 +48,8 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     static = [] if series is None else _static(path, own, series, asked)
     numbers = [c for c in own if c.is_numeric and c.name not in static]
     target, others = _roles(path, numbers, asked)
-    ticks = _ticks(path, time)
+    form = _form(path, time, asked)
+    ticks = _ticks(path, time, form)
     step, steps = step_of(ticks), count if series is None else len(time.values)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
     lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
@@ -56,6 +57,8 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     if series is not None:
         prepare["series"] = series
     prepare |= {key: names for key, names in {**others, "static": static}.items() if names}
+    if form != ISO:
+        prepare["time_format"] = form
     if asked.timezone is not None:
         prepare["timezone"] = asked.timezone
     prepare |= {"lookback": lookback, "horizon": horizon, "season": season}
@@ -152,10 +155,29 @@ def _is_irregular(ticks: Array, step: Step) -> bool:
     return bool(beside.mean() > MOSTLY and high - low > MOSTLY * usual)
 
 
-def _ticks(path: Path, time: Column) -> Array:
+def _form(path: Path, time: Column, asked: Asked) -> str:
+    """Return how times are written; raises `InputError` where that is not clear."""
+    if asked.time_format is not None:
+        return asked.time_format
+    forms = time.forms or (ISO,)  # of years
+    if len(forms) > 1:
+        first, known = next(iter(time.values)), " or ".join(forms)
+        told = f"'{first}' in '{time.name}' may be {known}; say which with --time-format"
+        raise InputError(f"{path}: {told}")
+    return forms[0]
+
+
+def _ticks(path: Path, time: Column, form: str) -> Array:
     """Return the different times in order, microseconds since 1970."""
-    moments = pd.to_datetime(pd.Series(sorted(time.values)), format="ISO8601", utc=True)
-    ticks = moments.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    try:
+        read = moments(list(time.values), check_form(form))
+    except ValueError as error:
+        raise InputError(f"{path}: --time-format {form}: {error}") from error
+    if read.isna().any():
+        odd = list(time.values)[int(read.isna().argmax())]
+        told = f"expected a time such as {example(form)} in '{time.name}', found '{odd}'"
+        raise InputError(f"{path}: --time-format {form}: {told}")
+    ticks = read.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
     if len(ticks) < 2:
         raise InputError(f"{path}: one row; a series needs two at least")
     return np.sort(ticks)

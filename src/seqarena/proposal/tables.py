@@ -69,8 +69,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     found = [f"{path}: {count:,} rows{drawn}"]
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
-    texts = [c for c in columns if c.kind == "text"]
-    timed = asked.series or asked.known or asked.timezone or (times_of(columns) and not texts)
+    said = asked.series or asked.known or asked.timezone or asked.time_format
+    timed = said or (times_of(columns) and _without_texts(columns))
     if asked.task in OF_SERIES or (asked.task is None and timed):
         if count > SAMPLE:  # its first rows, whose steps follow one another
             columns = columns_of(islice(rows_of(path, asked.reading, numbers=True), SAMPLE))
@@ -81,6 +81,12 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     told = [*_of_header([*named], asked), *_unanswered(columns, proposal, asked)]
     told += _leaks(path, proposal)
     return Look(found, proposal, [*told, *_near_duplicates(rows, proposal)])
+
+
+def _without_texts(columns: Iterable[Column]) -> bool:
+    """Tell whether a table has numbers and no text, as one of a series has."""
+    kinds = {c.kind for c in columns}
+    return "text" not in kinds and any(c.is_numeric for c in columns)
 
 
 def _of_header(names: Sequence[str], asked: Asked) -> list[str]:
@@ -149,14 +155,18 @@ def _read_as_text(columns: Sequence[Column], said: str | None) -> list[Column]:
     if said is not None:
         return [c for c in columns if c.name == said]
     texts = [c for c in columns if c.kind == "text"]
-    return texts or [c for c in columns if c.kind == "name" and c.name.lower() not in KEYS]
+    return texts or [c for c in columns if _is_spelled(c)]
+
+
+def _is_spelled(column: Column) -> bool:
+    return column.kind in ("name", "time") and column.name.lower() not in KEYS
 
 
 def _unanswered(columns: Iterable[Column], proposal: Proposal, asked: Asked) -> list[str]:
     """Tell what might be the answer where none is seen, and only texts are learned."""
     if proposal.task != "language_modelling" or asked.task is not None:
         return []
-    names = [c.name for c in columns if c.kind in ("name", "time") and c.name.lower() not in KEYS]
+    names = [c.name for c in columns if _is_spelled(c)]
     return [f"no column answers; --target {names[0]} learns to write that"] if names else []
 
 

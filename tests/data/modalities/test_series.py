@@ -153,7 +153,15 @@ HOURS = "2020-01-01 00:00,1\n2020-01-01 01:00,2\n2020-01-01 02:00,3\n"
     [
         ("2020-01-01 03:00,many\n", "line 5: column 'y': expected a number, found 'many'"),
         ("2020-01-01 03:00,inf\n", "line 5: column 'y': expected a number, found 'inf'"),
-        ("31/12/2020,4\n", "line 5: column 'ts': expected a time such as"),
+        (
+            "31/12/2020,4\n",
+            r"line 5: column 'ts': expected a time such as 20.*`time_format: '%d/",
+        ),
+        (
+            "1/2/2020,4\n",
+            "'1/2/2020'; `time_format: '%d/%m/%Y'` or `time_format: '%m/%d/%Y'`",
+        ),
+        ("soon,4\n", "expected a time such as 2019-08-31 22:00, found 'soon'$"),
         (",4\n", "line 5: column 'ts': expected a time"),
         ("2020-01-01 01:00,9\n", "line 5: the same time as line 3 with other values"),
         ("2020-01-01 03:30,4\n", r"line 5: .*03:30.* is not on the grid of 3600 s"),
@@ -345,3 +353,31 @@ def test_rows_at_any_times_stay_rows_and_say_how_long_it_was(tmp_path: Path) -> 
     (latest,) = SERIES.read(str(tmp_path / "new.csv"), spec)
     assert latest.name == new["ts"].iloc[-1].isoformat()
     assert latest.steps[:, 1] == pytest.approx(np.log(minutes[138:150] / usual), rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "seconds", "milliseconds"])
+def test_times_written_in_another_way_are_the_same(tmp_path: Path, form: str) -> None:
+    """In training and in what is asked later."""
+    folders = [tmp_path / name for name in ("iso", "own")]
+    for folder in folders:
+        folder.mkdir()
+    frame = table()
+    known, iso = prepared(folders[0], frame)
+    since = frame["ts"].to_numpy("datetime64[ms]").astype(np.int64)
+    named = {"seconds": since // 1000, "milliseconds": since}
+    times = named[form] if form in named else frame["ts"].dt.strftime(form)
+    spec, own = prepared(folders[1], frame.assign(ts=times), time_format=form)
+    for name in SPLITS:
+        np.testing.assert_array_equal(own[name].inputs, iso[name].inputs)
+        assert own[name].examples()[0] == iso[name].examples()[0]
+    (window,) = SERIES.read(str(folders[1] / "series.csv"), spec)
+    (like,) = SERIES.read(str(folders[0] / "series.csv"), known)
+    np.testing.assert_array_equal(window.steps, like.steps)
+    with pytest.raises(InputError, match="column 'ts': expected a time such as .*, found '2020-0"):
+        SERIES.read(str(folders[0] / "series.csv"), spec)
+
+
+def test_a_time_format_that_is_none_is_refused() -> None:
+    for form in ("dd.mm.yyyy", "%d.%m.", "%Q"):
+        with pytest.raises(InputError, match="time_format: expected codes such as '%d.%m.%Y"):
+            parse(SeriesOptions, {**BASE, "time_format": form}, "prepare")

@@ -20,6 +20,7 @@ from seqarena.data.features import features_of, seconds_between, steps_ahead
 from seqarena.data.grids import ANY_TIME, BUSINESS_DAY, Step
 from seqarena.data.latest import latest_window
 from seqarena.data.modalities.base import Asked, Input, Modality
+from seqarena.data.moments import ISO, check_form
 from seqarena.data.scaling import Standard
 from seqarena.data.store import SCALE, SPLITS, Array, DataSpec
 from seqarena.data.timeline import ASKED, Clock, Columns, Timeline, by_target, read_timelines
@@ -54,7 +55,7 @@ Share = Annotated[float, Field(gt=0)]  # below 1 a fraction of the steps, else t
 class SeriesOptions(Strict):
     """The `prepare:` section of an experiment on a time series."""
 
-    time: str  # column of ISO 8601 time stamps
+    time: str  # column of time stamps
     target: str | tuple[str, ...]  # column to forecast, or several
     covariates: tuple[str, ...] = ()  # further columns to look back on
     known: tuple[str, ...] = ()  # such columns whose values over the horizon are known as well
@@ -67,6 +68,7 @@ class SeriesOptions(Strict):
     irregular: bool = False  # rows at any times: a step is a row, the time since then a feature
     calendar: bool = True  # hour of the day, day of the week, month: as sine and cosine
     max_gap: Annotated[int, Field(ge=0)] = 3  # missing steps in a row that are interpolated
+    time_format: str = ISO  # codes of strptime such as '%d.%m.%Y', or a name of data/moments.py
     timezone: str | None = None  # of times without an offset, such as Europe/Madrid
     tolerance: Annotated[float, Field(ge=0)] = 0.0  # seconds that a row may lie beside its step
     valid: Share = 0.1
@@ -81,10 +83,12 @@ class SeriesOptions(Strict):
             raise ValueError(f"no such time zone; {nearest(timezone, available_timezones())}")
         return timezone
 
+    _check_form = field_validator("time_format")(check_form)
+
     @property
     def clock(self) -> Clock:
         """What its time stamps mean."""
-        return Clock(self.timezone, self.tolerance)
+        return Clock(self.timezone, self.tolerance, self.time_format)
 
     @property
     def columns(self) -> Columns:
@@ -187,7 +191,8 @@ class Series(Modality):
         values = (*targets, *encoding["covariates"], *encoding.get("known", ()))
         statics = tuple(s["column"] for s in encoding.get("static", ()) if s["column"] != ASKED)
         columns = Columns(encoding["time"], values, encoding.get("series"), statics)
-        clock = Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0))
+        form = encoding.get("time_format", ISO)
+        clock = Clock(encoding.get("timezone"), encoding.get("tolerance", 0.0), form)
         timelines = read_timelines(path, columns, encoding["max_gap"], encoding["step"], clock)
         timelines = by_target(timelines, targets)
         found, refused = list[Input](), list[InputError]()
@@ -247,7 +252,9 @@ def _encoding(
         "calendar": options.calendar,
         "season": options.season,
         "step": members[0].timeline.step,
-        **options.model_dump(include={"timezone", "tolerance"}, exclude_defaults=True),
+        **options.model_dump(
+            include={"time_format", "timezone", "tolerance"}, exclude_defaults=True
+        ),
     }
     if options.irregular:
         between = [seconds_between(m.timeline.times[: m.bounds[1]]) for m in members]
