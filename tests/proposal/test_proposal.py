@@ -579,7 +579,9 @@ def test_times_are_read_as_people_write_them(written: str, tmp_path: Path) -> No
     }.get(written) or list(days.strftime(written))
     rows = [f'"{cell}",{number % 7}.5\n' for number, cell in enumerate(cells)]
     (tmp_path / "a.csv").write_text("timestamp,y\n" + "".join(rows))
-    proposal = look(tmp_path / "a.csv").proposal
+    found = look(tmp_path / "a.csv")
+    assert any(line.endswith(f"time: {cells[0]} to {cells[-1]}") for line in found.found)
+    proposal = found.proposal
     assert (proposal.task, proposal.prepare["time"]) == ("forecasting", "timestamp")
     assert proposal.prepare.get("time_format") == DATED[written]
     assert proposal.prepare["horizon"] == (4 if written == "quarter" else 7)

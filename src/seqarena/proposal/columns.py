@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from seqarena.data.moments import forms_of
+from seqarena.data.moments import forms_of, moments
 from seqarena.data.tables import TableRow, items_of, spaced
 from seqarena.data.targets import BETWEEN, labels_of
 from seqarena.data.tokens import words
@@ -106,9 +106,11 @@ class Column:
             numbers = [float(value) for value in self.values if value not in self.odd]
             odd = f"; no numbers: {few(map(repr, self.odd))}" if self.odd else ""
             return f": {min(numbers):g} to {max(numbers):g}{odd}"
-        if self.kind == "time":
-            return f": {min(self.values)} to {max(self.values)}"
-        return f": {len(self.values):,} different" if self.kind == "name" else ""
+        if self.kind == "time" and len(self.forms) == 1:
+            cells = list(self.values)
+            read = moments(cells, self.forms[0])
+            return f": {cells[int(read.argmin())]} to {cells[int(read.argmax())]}"
+        return f": {len(self.values):,} different" if self.values else ""
 
 
 def drawn_rows(rows: Iterable[TableRow]) -> tuple[list[TableRow], int]:
