@@ -168,6 +168,7 @@ class OwnData(Reading):
 
     path: str
     names: str | None = None  # what the names of files in a folder say: {label}_{group}_*
+    in_rows: tuple[str, ...] = ()  # each row of a table is a signal of these channels: t0..t139
     sha256: Annotated[str, Field(pattern=DIGEST)] | None = (
         None  # of all that it holds; written by `seqarena add` and `run`
     )

@@ -32,7 +32,7 @@ YEARS = range(1500, 2201)  # what a whole number may be that counts years
 FEWEST_YEARS = 5
 FEWEST_OF_NUMBERS = 20  # different whole numbers; fewer are taken for classes
 
-Kind = Literal["text", "class", "labels", "number", "time", "split", "name", "empty"]
+Kind = Literal["text", "class", "labels", "number", "numbers", "time", "split", "name", "empty"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Column:
     kind: Kind
     missing: int  # cells
     values: Counter[str]  # that are there, and how often
-    lengths: Lengths | None = None  # of texts, in words; none of what is spelled
+    lengths: Lengths | None = None  # of texts, in words, and of lists of numbers
     odd: tuple[str, ...] = ()  # values among numbers that are none
     forms: tuple[str, ...] = ()  # in which times may be written, see data/moments.py
 
@@ -90,6 +90,8 @@ class Column:
         return f"{told}; {self.missing:,} missing" if self.missing else told
 
     def _told(self) -> str:
+        if self.kind == "numbers":
+            return f": {self.lengths}"
         if self.kind == "text":
             return f": {self.lengths}" + (f"; {self.repeated:,} repeated" if self.repeated else "")
         if self.kind in ("class", "split"):
@@ -141,6 +143,9 @@ def columns_of(rows: Iterable[TableRow]) -> list[Column]:
 def _column(name: str, cells: list[str]) -> Column:
     sets = _sets(cells)
     values = Counter(cell for cell in sets or map(spaced, cells) if cell)
+    if steps := _lengths_of_numbers(cells):
+        told = Lengths.of(steps, "steps")
+        return Column(name, "numbers", len(cells) - values.total(), values, told)
     kind = "labels" if sets else _kind(values)
     lengths = None
     if kind == "text":
@@ -167,6 +172,14 @@ def _forms(name: str, values: Counter[str]) -> tuple[str, ...]:
         return tuple(forms_of(cells))
     since = [form for form, span in SINCE.items() if all(int(value) in span for value in cells)]
     return tuple(since) if any(word in name.lower() for word in OF_TIMES) else ()
+
+
+def _lengths_of_numbers(cells: Iterable[str]) -> list[float]:
+    """Return how many numbers there are in each cell of lists; none where others are there too."""
+    lists = [items_of(cell) for cell in cells if cell]
+    if not all(items and all(map(_is_number, items)) for items in lists):
+        return []
+    return [float(len(items)) for items in lists if items]
 
 
 def _sets(cells: Iterable[str]) -> list[str]:

@@ -85,6 +85,7 @@ class Proposal:
     reading: Reading
     columns: dict[str, str] = field(default_factory=dict)
     names: str | None = None  # what the names of files say
+    in_rows: list[str] = field(default_factory=list)  # channels of the signals in its rows
     prepare: dict[str, Any] = field(default_factory=dict)
     hourly: bool = False  # of a series: whether it has weeks of hours, beside its season
 
@@ -106,7 +107,9 @@ class Proposal:
         own |= self.reading.model_dump(exclude_defaults=True)
         if self.names:
             own["names"] = self.names
-        own["sha256"] = digest(Path(self.data), self.modality in OF_TABLES)
+        if self.in_rows:
+            own["in_rows"] = self.in_rows
+        own["sha256"] = digest(Path(self.data), self.modality in OF_TABLES or bool(self.in_rows))
         return {  # every key, also the empty ones: DVC follows them one by one
             "data": own,
             "modality": self.modality,

@@ -16,6 +16,7 @@ from seqarena.errors import unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
+from seqarena.proposal.in_rows import channels_of, propose_in_rows, told_of
 from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
 from seqarena.proposal.series import OF_SERIES, propose_series, times_of
 from seqarena.proposal.tags import question_of_steps
@@ -67,6 +68,10 @@ def look_at_table(path: Path, asked: Asked) -> Look:
             raise unknown(f"{path}: --{option}", "column", name, named)
     drawn = f", of which {SAMPLE:,} were drawn and looked at" if count > SAMPLE else ""
     found = [f"{path}: {count:,} rows{drawn}"]
+    channels = [] if asked.task in OF_SERIES else channels_of(columns, asked)
+    if channels and not {"text", "time"} & {column.kind for column in columns}:
+        found += told_of(columns, channels)
+        return Look(found, propose_in_rows(path, columns, channels, count, asked))
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
     said = asked.series or asked.known or asked.timezone or asked.time_format

@@ -15,12 +15,14 @@ from seqarena.data.targets import TARGETS, Number
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.own.drawn import drawn
 from seqarena.datasets.own.folders import (
+    LABELS,
     class_rows,
     copy_listed,
     manifest_of,
     named_rows,
     unlabelled_rows,
 )
+from seqarena.datasets.own.in_rows import files_of_rows
 from seqarena.datasets.own.pin import digest
 from seqarena.datasets.own.tables import OF_TABLES, no_column, rows_of, write_table
 from seqarena.errors import InputError, InputWarning, unknown
@@ -34,6 +36,7 @@ class OwnFiles(Dataset):
     - audio, video, image, signal: a folder with a table ``labels.*`` (``file`` and ``label``,
       ``labels`` or ``target``), or with one sub-folder per class, also below ``train``, ``valid``,
       ``test``; or the path of such a table; or a folder of files whose names say it
+    - signal, too: a table each row of which is one (``in_rows``)
     - music: a folder of MIDI files, with or without ``labels.*`` (``file``)
 
     Files are copied, not linked: DVC makes what it caches read-only, and over a hard link that
@@ -60,7 +63,10 @@ class OwnFiles(Dataset):
         if modality not in MODALITIES:
             raise unknown(where, "modality", modality, MODALITIES)
         path = Path(own.path)
-        kind = "file" if modality in OF_TABLES else "folder"
+        if own.in_rows and modality != "signal":
+            raise InputError(f"{where}.in_rows: rows are signals, and this is {modality}")
+        self.of_tables = modality in OF_TABLES or bool(own.in_rows)
+        kind = "file" if self.of_tables else "folder"
         if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207  # absolute
             raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")
         self.modality = modality  # type: ignore[misc]  # one class serves every modality
@@ -69,7 +75,7 @@ class OwnFiles(Dataset):
 
     def write(self, raw: Path) -> None:
         """Write the raw form; raises `InputError` naming the file that cannot be read."""
-        found = digest(self.path, self.modality in OF_TABLES)
+        found = digest(self.path, self.of_tables)
         if self.reading.sha256 is None:
             fix = f"`data: {{path: …, sha256: {found}}}` has a later change of it seen"
             warnings.warn(f"{self.where}: {self.path}: {fix}", InputWarning, stacklevel=2)
@@ -81,6 +87,10 @@ class OwnFiles(Dataset):
         elif self.modality == "series":
             rows = rows_of(self.path, self.reading, numbers=True)
             write_table(rows, raw / OF_TABLES["series"])
+        elif self.reading.in_rows:
+            rows = rows_of(self.path, self.reading, numbers=True)
+            listed = files_of_rows(rows, self.reading.in_rows, raw)
+            write_table(self._checked(listed, "file"), raw / LABELS)
         else:
             self._write_files(raw)
 

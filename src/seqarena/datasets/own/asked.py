@@ -9,45 +9,61 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from seqarena.config import Reading
+from seqarena.config import OwnData, Reading
 from seqarena.data.folders import ASKED, PATH, SUFFIXES
 from seqarena.data.tables import TableRow, ending_of
 from seqarena.datasets.own.folders import name_within
+from seqarena.datasets.own.in_rows import files_of_rows
 from seqarena.datasets.own.tables import OF_TABLES, TABLES, no_column, rows_of, write_table
 from seqarena.errors import InputError
 
+INPUTS = ("text", "file")  # columns
 LINES = ".txt"  # a text of each line: no table
 
 
 @contextmanager
-def as_raw(source: str, modality: str, reading: Reading) -> Iterator[str]:
+def as_raw(source: str, modality: str, own: OwnData) -> Iterator[str]:
     """Bring a table into the form that `Modality.stream` reads, in a folder that is removed after.
 
-    Of other modalities than text and series it lists files, relative to where it lies. What is no
+    It is read as that of `own`, from which was learned. Of other modalities than text and series it
+    lists files, relative to where it lies, or has signals in its rows. What is no
     table stays as it is. What is said of the copy names the user's own file. Raises `InputError`
     naming the file and row that cannot be read.
     """
     # Not Path.is_file: it raises OSError on a sentence too long for a file name.
     is_file = os.path.isfile(source)  # noqa: PTH113
     ending = ending_of(Path(source)) if is_file else LINES
-    if ending not in TABLES or ending == LINES or _is_asked_itself(source, modality, reading):
+    no_table = ending not in TABLES or (ending == LINES and not own.in_rows)
+    if no_table or _is_asked_itself(source, modality, own):
         yield source
         return
     with TemporaryDirectory(prefix="seqarena-") as folder:
         table = Path(folder) / OF_TABLES.get(modality, ASKED)
-        rows = rows_of(Path(source), reading, numbers=modality == "series")
-        if modality not in OF_TABLES:
+        reading = _without_answers(Path(source), own)
+        rows = rows_of(Path(source), reading, numbers=bool(own.in_rows) or modality == "series")
+        if own.in_rows:
+            rows = _with_paths(files_of_rows(rows, own.in_rows, Path(folder)), Path(folder))
+        elif modality not in OF_TABLES:
             rows = _with_paths(rows, Path(source).parent.absolute())
         with _told_of(table, source):
             write_table(rows, table)
             yield str(table)
 
 
-def _is_asked_itself(source: str, modality: str, reading: Reading) -> bool:
+def _without_answers(table: Path, reading: Reading) -> Reading:
+    """Return how a table is read that has the input, and of the other columns what it has."""
+    there = next(rows_of(table, reading.model_copy(update={"columns": {}}))).cells
+    named = reading.columns.items()
+    kept = {ours: theirs for ours, theirs in named if ours in INPUTS or str(theirs) in there}
+    return reading.model_copy(update={"columns": kept})
+
+
+def _is_asked_itself(source: str, modality: str, own: OwnData) -> bool:
     """Tell whether a file is a signal, which is a table too, and none that lists files."""
-    if ending_of(Path(source)) not in SUFFIXES.get(modality, ()):
+    if own.in_rows or ending_of(Path(source)) not in SUFFIXES.get(modality, ()):
         return False
     with suppress(InputError):
+        reading = _without_answers(Path(source), own)
         return "file" not in next(rows_of(Path(source), reading)).cells
     return True  # whoever reads it as a signal tells what is wrong
 

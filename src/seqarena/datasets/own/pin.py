@@ -44,7 +44,8 @@ def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
         data = section.get("data") if isinstance(section, dict) else None
         if not isinstance(data, dict) or not re.match(DIGEST, noted := str(data.get("sha256"))):
             continue
-        now = digest(Path(str(data.get("path"))), section.get("modality") in OF_TABLES)
+        of_tables = section.get("modality") in OF_TABLES or bool(data.get("in_rows"))
+        now = digest(Path(str(data.get("path"))), of_tables)
         if now not in ("", noted):
             text = text.replace(noted, now)
             changed.append(name)
