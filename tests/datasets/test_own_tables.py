@@ -100,10 +100,11 @@ def test_tables_of_a_glob_follow_one_another(tmp_path: Path, raw: Path) -> None:
         read(tmp_path / "part-*.csv", raw)
 
 
-def test_tables_of_a_folder_are_its_splits(tmp_path: Path, raw: Path) -> None:
+@pytest.mark.parametrize("name", ["{}", "{}-00000-of-00001", "SST_{}"])
+def test_tables_of_a_folder_are_its_splits(name: str, tmp_path: Path, raw: Path) -> None:
     (tmp_path / "sst").mkdir()
-    for name, row in zip(("train", "dev", "test"), ROWS, strict=False):
-        frame([row]).to_csv(tmp_path / "sst" / f"{name}.tsv", index=False, sep="\t")
+    for split, row in zip(("train", "DEV", "test"), ROWS, strict=False):
+        frame([row]).to_csv(tmp_path / "sst" / f"{name.format(split)}.tsv", index=False, sep="\t")
     found = {split: text for text, _, split in read(tmp_path / "sst", raw)}
     assert found == {"train": ROWS[0][0], "valid": ROWS[1][0], "test": ROWS[2][0]}
     (tmp_path / "sst" / "more.tsv").write_text("review\tstars\n")

@@ -137,8 +137,9 @@ def is_of_tables(path: Path) -> bool:
 
 
 def _split_of(name: str) -> str | None:
-    """Return the split that the name of a table begins with."""
-    return SPLIT_NAMES.get(re.split(r"[.\-_]", name.lower())[0])
+    """Return the split with which the name of a table begins or, but for its ending, ends."""
+    words = re.split(r"[.\-_]", name.lower().removesuffix(".gz"))
+    return SPLIT_NAMES.get(words[0]) or SPLIT_NAMES.get(words[max(0, len(words) - 2)])
 
 
 def _is_table(path: Path) -> bool:
