@@ -111,6 +111,7 @@ def enough() -> Evidence:
         summary=summary_of(values, {"majority": 0.2, "strong": 0.7}),
         best="gru",
         visible=0.03,
+        repetitions_help=False,
         groups=500,
         courses=dict.fromkeys(values, courses),
         constants={"majority": 0.2},
@@ -258,6 +259,10 @@ def test_a_test_split_of_few_groups(enough: Evidence) -> None:
         "intervals hold the chance of repetitions alone: add groups to test; more repetitions do "
         "not help."
     )
+    assert small_test(replace(enough, groups=14, repetitions_help=True)) == (
+        "The test split has 14 independent groups, and 30 are the fewest to judge by: add groups "
+        "to test."
+    )
     assert small_test(replace(enough, groups=30)) is None
 
 
@@ -269,6 +274,8 @@ def test_a_test_split_too_coarse_for_what_is_compared(enough: Evidence) -> None:
     )
     assert small_test(replace(enough, visible=0.09)) is None
     assert small_test(replace(enough, visible=None)) is None
+    said = replace(coarse, repetitions_help=True)
+    assert small_test(said) is None, "the verdict says how many repetitions would do"
     varied = summary_of({"gru": (0.75, 0.87), "rnn": (0.6, 0.61)}, {})
     assert small_test(replace(coarse, summary=varied)) is None, "more repetitions would help"
 

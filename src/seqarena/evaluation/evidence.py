@@ -44,6 +44,7 @@ class Evidence:
     summary: Summary
     best: str  # variant
     visible: float | None  # the smallest gap that would have been seen, in the metric's unit
+    repetitions_help: bool  # to decide a gap that is not
     groups: int  # of the test split that are independent of each other
     courses: Mapping[str, Sequence[Course]]  # by variant
     constants: Mapping[str, float]  # baselines that say the same of everything, on test
@@ -69,6 +70,7 @@ def evidence_of(
         summary=summary,
         best=comparison.best,
         visible=comparison.visible,
+        repetitions_help=any(pair.repetitions for pair in comparison.pairs.values()),
         groups=groups,
         courses=courses_of(finals, summary, ledger),
         constants=constants_of(summary),

@@ -80,9 +80,12 @@ def small_test(evidence: Evidence) -> str | None:
         told = f"The test split has {groups}, and {FEWEST_GROUPS} are the fewest to judge by"
         if count == 1:
             told += ", so that intervals hold the chance of repetitions alone"
-        return f"{told}: add groups to test; more repetitions do not help."
+        only = "" if evidence.repetitions_help else "; more repetitions do not help"
+        return f"{told}: add groups to test{only}."
     distance = _distance(evidence)
-    if visible is None or visible <= COARSE * distance or 2 * _by_repetition(evidence) > visible:
+    if visible is None or visible <= COARSE * distance or evidence.repetitions_help:
+        return None
+    if 2 * _by_repetition(evidence) > visible:
         return None
     form = format_of(evidence.summary)
     unseen = "no gap" if math.isinf(visible) else f"no gap below {form(visible)}"
