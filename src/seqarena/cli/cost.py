@@ -37,9 +37,9 @@ def cost_of(config: Experiment) -> Cost:
 
 
 def lines(experiment: ResolvedExperiment, tried: Seconds | None = None) -> Iterator[str]:
-    """Tell the cost, and the time it takes once trainings of the experiment have run.
+    """Tell the cost, and the time it takes by trainings of the experiment that have run.
 
-    Before that by how long one training of each variant takes that was `tried`, if any was.
+    Of a section that is new, by how long one training of each variant takes that was `tried`.
     """
     config, cost = experiment.config, cost_of(experiment.config)
     protocol = config.protocol
@@ -51,17 +51,17 @@ def lines(experiment: ResolvedExperiment, tried: Seconds | None = None) -> Itera
         f"{_count(cost.trials, 'trial')}; {_count(cost.finals, 'final')}"
     )
     yield f"{_count(protocol.epochs, 'epoch')} each at most: {_count(cost.epochs, 'epoch')} in all"
+    slots = slots_here(config.resources)
+    if tried:
+        took = duration(estimate(config, tried, {}, slots))
+        yield f"about {took} of training in all at most, {slots} at a time, by a try of each"
+        return
     trials, finals = (seconds_of(experiment, kind) for kind in TRAININGS)
     ran = [sum(map(len, seconds.values())) for seconds in (trials, finals)]
     if any(ran):
-        slots = slots_here(config.resources)
         took = duration(estimate(config, trials, finals, slots))
         basis = f"{_count(ran[0], 'trial')} and {_count(ran[1], 'final')} that ran"
         yield f"about {took} of training in all, {slots} at a time, by {basis}"
-    elif tried:
-        slots = slots_here(config.resources)
-        took = duration(estimate(config, tried, {}, slots))
-        yield f"about {took} of training in all at most, {slots} at a time, by a try of each"
 
 
 def seconds_of(experiment: ResolvedExperiment, kind: Literal["trial", "final"]) -> Seconds:
