@@ -167,6 +167,15 @@ def test_pictures_keep_their_shape_and_writing_is_read_along_it(tmp_path: Path) 
     (tmp_path / "signs" / f"{'e' * 40}.png").write_bytes((tmp_path / "signs/ab.png").read_bytes())
     longer = look(tmp_path / "signs", names="{target}").proposal.prepare
     assert (longer["height"], longer["width"], longer["regions"]) == (80, 320, [1, 80])
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter
+    phone = tmp_path / "phone"
+    phone.mkdir()
+    for name in "xyz":
+        Image.fromarray(colours[:20, :40]).save(phone / f"{name}.jpg", exif=turned)
+    (phone / "z.jpg").write_bytes((phone / "x.jpg").read_bytes()[:-200])  # told by prepare
+    standing = look(phone, names="{label}").proposal.prepare
+    assert (standing["height"], standing["width"], standing["regions"]) == (40, 20, [10, 1])
     for label in "01":
         (tmp_path / "digits" / label).mkdir(parents=True)
         Image.fromarray(colours[:28, :28, 0]).save(tmp_path / "digits" / label / "a.png")

@@ -254,7 +254,7 @@ def _prepare(modality: str, lengths: Lengths | None, sample: Sequence[Path]) -> 
     if lengths is None:
         return {}
     if modality == "image":
-        return pictures.options_of([file for file in sample if _measured(_pixels, file)])
+        return pictures.options_of(sample)
     if modality == "audio" and lengths.longest > 15:
         return {"max_seconds": math.ceil(2 * lengths.longest)}
     if modality == "video":

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base
+
+from seqarena.data.modalities.image import UNREADABLE
 
 PIXELS = 64 * 64  # of a picture as models see it; a smaller one keeps its own
 SIDES = 8, 512  # pixels
 STRIP = 2.0  # times as long as high: then it is read along its length, as writing is
 REGION = 4  # pixels of a strip that are one step
 PER_LETTER = 2  # steps: CTC says nothing between two letters that are alike
+UPRIGHT = 4  # of EXIF's ways in which a picture lies; the others turn it by a quarter
 GREY = 16  # levels between the channels of a picture that was grey before it was packed
 
 
 def options_of(files: Sequence[Path]) -> dict[str, Any]:
     """Return the options that suit some pictures: their usual shape, and colour if they have any.
 
-    Raises what Pillow raises where none can be read.
+    One that cannot be read is left to prepare, which tells.
     """
     sizes, grey = [], True
     for file in files:
-        with Image.open(file) as picture:
-            sizes.append(picture.size)
+        with suppress(*UNREADABLE), Image.open(file) as picture:
+            lies = picture.getexif().get(Base.Orientation, 1) > UPRIGHT
+            size = picture.size[::-1] if lies else picture.size
             grey = grey and _is_grey(picture)
+            sizes.append(size)
+    if not sizes:
+        return {}
     width, height = np.median(sizes, axis=0)
     scale = min(1.0, (PIXELS / (width * height)) ** 0.5)
     return _shaped(height * scale, width * scale) | ({"colour": False} if grey else {})
@@ -51,6 +60,7 @@ def _shaped(height: float, width: float) -> dict[str, Any]:
 
 
 def _is_grey(picture: Image.Image) -> bool:
+    picture.draft("RGB", (64, 64))  # a JPEG is decoded small
     small = picture.convert("RGB")
     small.thumbnail((64, 64))
     levels = np.asarray(small).astype(int)
