@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import warnings
 from pathlib import Path
@@ -205,3 +206,9 @@ def test_a_warning_is_one_line_and_no_end(capsys: pytest.CaptureFixture[str]) ->
 
     exit_with_one_line(main)
     assert capsys.readouterr().err == "warning: read otherwise\n" * 2
+
+
+@pytest.mark.parametrize("key", ["epochs(", "[epochs]", "str", "float"])
+def test_a_key_that_is_called_like_a_part_of_a_type_is_told(key: str) -> None:
+    with pytest.raises(InputError, match=f"^here.{re.escape(key)}: no such key; "):
+        parse(Protocol, {key: 3}, "here")

@@ -299,9 +299,12 @@ def _one_line(error: ValidationError, schema: type[Strict], where: str | Path) -
     # pydantic lists a mistake in a union once per member; the longest path is the most telling.
     first = max(error.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
     keys = [str(part) for part in first["loc"] if _is_key(part)]
+    extra = first["type"] == "extra_forbidden"
+    if extra and not _is_key(first["loc"][-1]):  # it is one, be it called like a part of a type
+        keys.append(str(first["loc"][-1]))
     separator = ": " if isinstance(where, Path) else "."
     place = separator.join(filter(None, [str(where), ".".join(keys)]))
-    if first["type"] == "extra_forbidden":
+    if extra:
         return f"{place}: no such key; {nearest(keys[-1], _fields_at(schema, keys[:-1]))}"
     if first["type"] == "missing":
         return f"{place}: missing"
