@@ -55,6 +55,7 @@ def test_a_worker_reads_back_what_the_driver_sends() -> None:
     ("change", "message"),
     [
         ({"metrics": "x"}, "here.metrics: no such key; did you mean 'metric'?"),
+        ({"data": {"path": "a.csv", "colums": {}}}, "here.data.colums: no such key; did you mean"),
         ({"protocol": {"trails": 3}}, "here.protocol.trails: no such key; did you mean 'trials'?"),
         (
             {"space": {"dropout": {"low": 0, "hihg": 1}}},

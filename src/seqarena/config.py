@@ -316,7 +316,8 @@ def _one_line(error: ValidationError, schema: type[Strict], where: str | Path) -
 
 def _is_key(part: int | str) -> bool:
     return isinstance(part, int) or (
-        not any(mark in part for mark in "[]()") and part not in {"Range", "float", "int", "str"}
+        not any(mark in part for mark in "[]()")
+        and part not in {"OwnData", "Range", "float", "int", "str"}
     )
 
 
