@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,14 @@ def listed(items: Iterable[str]) -> str:
 def items_of(cell: str) -> list[str] | None:
     """Return the items of a cell that holds a list, None of any other."""
     return cell.split(ITEM)[:-1] if cell.endswith(ITEM) else None
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a finite number."""
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 def spaced(cell: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from seqarena.data.moments import forms_of, moments
-from seqarena.data.tables import TableRow, items_of, spaced
+from seqarena.data.tables import TableRow, is_number, items_of, spaced
 from seqarena.data.targets import BETWEEN, labels_of
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES
@@ -74,7 +74,7 @@ class Column:
     @property
     def is_numeric(self) -> bool:
         """Whether its values are numbers, be it a few that may stand for classes."""
-        return self.kind == "number" or (self.kind == "class" and all(map(_is_number, self.values)))
+        return self.kind == "number" or (self.kind == "class" and all(map(is_number, self.values)))
 
     @property
     def is_years(self) -> bool:
@@ -150,7 +150,7 @@ def _column(name: str, cells: list[str]) -> Column:
     lengths = None
     if kind == "text":
         lengths = Lengths.of([len(words(cell)) for cell in values.elements()], "words")
-    odd = tuple(value for value in values if kind == "number" and not _is_number(value))
+    odd = tuple(value for value in values if kind == "number" and not is_number(value))
     forms = () if kind in ("labels", "split") else _forms(name, values)
     if forms:
         kind, lengths, odd = "time", None, ()
@@ -164,7 +164,7 @@ def _forms(name: str, values: Counter[str]) -> tuple[str, ...]:
     name of its column too, what has passed since 1970.
     """
     cells = list(values)
-    if not all(_is_number(value) for value in cells[:FEWEST_YEARS]):
+    if not all(is_number(value) for value in cells[:FEWEST_YEARS]):
         return tuple(forms_of(cells))
     if not all(value.isdecimal() for value in cells):
         return ()
@@ -177,7 +177,7 @@ def _forms(name: str, values: Counter[str]) -> tuple[str, ...]:
 def _lengths_of_numbers(cells: Iterable[str]) -> list[float]:
     """Return how many numbers there are in each cell of lists; none where others are there too."""
     lists = [items_of(cell) for cell in cells if cell]
-    if not all(items and all(map(_is_number, items)) for items in lists):
+    if not all(items and all(map(is_number, items)) for items in lists):
         return []
     return [float(len(items)) for items in lists if items]
 
@@ -199,7 +199,7 @@ def _kind(values: Counter[str]) -> Kind:
     if all(value.lower() in SPLIT_NAMES for value in values):
         return "split"
     is_few = 1 < len(values) <= min(MOST_CLASSES, total / ROWS_OF_A_CLASS)
-    numbers = [float(value) for value in values if _is_number(value)]
+    numbers = [float(value) for value in values if is_number(value)]
     if len(numbers) > MOSTLY * len(values):
         whole = all(map(float.is_integer, numbers)) and len(numbers) == len(values)
         return "class" if is_few and whole and len(values) < FEWEST_OF_NUMBERS else "number"
@@ -227,13 +227,6 @@ def _are_sets(values: Counter[str]) -> bool:
     few_names = 1 < len(labels) <= min(MOST_CLASSES, labels.total() / ROWS_OF_A_CLASS)
     apart = sum(len(set(labels_of(cell))) for cell in values) > len(labels)
     return few_names and apart and not _is_prose(labels)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
 
 
 def _is_prose(values: Iterable[str]) -> bool:

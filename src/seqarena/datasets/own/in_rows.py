@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
 
 from seqarena.config import KNOWN_COLUMNS
-from seqarena.data.tables import TableRow, items_of
+from seqarena.data.tables import TableRow, is_number, items_of
 from seqarena.data.timeline import MISSING
 from seqarena.errors import InputError, unknown
 
@@ -55,13 +54,6 @@ def _steps(row: TableRow, channel: str) -> list[str]:
     if not steps:
         raise InputError(f"{row.place}: column '{first}': expected numbers, found none")
     for name, step in zip(places, steps, strict=False):
-        if not _is_finite(step):
+        if not is_number(step):
             raise InputError(f"{row.place}: column '{name}': expected a number, found '{step}'")
     return steps
-
-
-def _is_finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
