@@ -191,11 +191,11 @@ def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
     path.write_text(
         "Go now.\tVe ahora.\n" + "".join(f"Go {n} times.\tVe {n} veces.\n" for n in range(30))
     )
-    asked = Asked(input="Go now.", target="Ve ahora.")
+    asked = Asked(input="Go now.", targets=("Ve ahora.",))
     assert look_at(path, asked).warnings == [
         "the first row, 'Go now.', looks like data; --no-header reads it as such"
     ]
-    found = look_at(path, Asked(input="1", target="2", header=False))
+    found = look_at(path, Asked(input="1", targets=("2",), header=False))
     assert found.warnings == [] and found.proposal.task == "transduction"
     assert found.proposal.section(None)["data"]["header"] is False
 
@@ -203,7 +203,7 @@ def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
 def test_texts_side_by_side(tmp_path: Path) -> None:
     for language in ("de", "en"):
         (tmp_path / f"train.{language}").write_text("".join(f"Ein {n} Text.\n" for n in range(30)))
-    proposal = look(tmp_path, input="de", target="en").proposal
+    proposal = look(tmp_path, input="de", targets=("en",)).proposal
     assert (proposal.task, proposal.columns) == ("transduction", {"text": "de", "target": "en"})
 
 
@@ -227,10 +227,12 @@ def test_what_is_not_clear_names_its_option(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(text.replace("no,yes", "no,no"))
     with pytest.raises(InputError, match="mood, tone could be the answer; say which with --target"):
         look(tmp_path / "b.csv")
-    assert look(tmp_path / "b.csv", target="tone").proposal.columns == {"label": "tone"}
+    assert look(tmp_path / "b.csv", targets=("tone",)).proposal.columns == {"label": "tone"}
     with pytest.raises(InputError, match="--target: no column named 'ton'; did you mean 'tone'"):
-        look(tmp_path / "b.csv", target="ton")
-    with pytest.raises(InputError, match="no task of a table named 'classify'"):
+        look(tmp_path / "b.csv", targets=("ton",))
+    with pytest.raises(
+        InputError, match="--task: no task named 'classify'; did you mean 'classification'"
+    ):
         look(tmp_path / "b.csv", task="classify")
 
 
@@ -267,7 +269,7 @@ def test_a_series_over_time(tmp_path: Path) -> None:
     series(tmp_path / "a.csv", "h", 4000)
     with pytest.raises(InputError, match="load, heat could be what is forecast; say .*--target"):
         look(tmp_path / "a.csv")
-    proposal = look(tmp_path / "a.csv", target="load").proposal
+    proposal = look(tmp_path / "a.csv", targets=("load",)).proposal
     assert proposal.prepare == {
         "time": "when",
         "target": "load",
@@ -279,13 +281,32 @@ def test_a_series_over_time(tmp_path: Path) -> None:
     }
     assert "seasonal_naive_week" in proposal.section(None)["baselines"]
     series(tmp_path / "b.csv", "D")
-    section = look(tmp_path / "b.csv", target="load").proposal.section(None)
+    section = look(tmp_path / "b.csv", targets=("load",)).proposal.section(None)
     assert (section["prepare"]["lookback"], section["prepare"]["horizon"]) == (28, 7)
     assert section["baselines"] == ["persistence", "seasonal_naive", "linear", "ets"]
     text = (tmp_path / "b.csv").read_text()
     (tmp_path / "b.csv").write_text(text + text.partition("\n")[2])
     with pytest.raises(InputError, match="the same time in 'when' stands in several rows"):
-        look(tmp_path / "b.csv", target="load")
+        look(tmp_path / "b.csv", targets=("load",))
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [(None, "mase"), ("quantile_forecasting", "scaled_crps")]
+)
+def test_several_targets_of_a_series(tmp_path: Path, task: str | None, metric: str) -> None:
+    path = tmp_path / "a.csv"
+    series(path, "h", 4000)
+    found = look(path, targets=("heat", "load"), task=task).proposal
+    assert (found.prepare["target"], found.metric) == (["heat", "load"], metric)
+    assert "covariates" not in found.prepare
+    with pytest.raises(InputError, match="--target: no column named 'haet'; .* 'heat'"):
+        look(path, targets=("load", "haet"))
+
+
+def test_several_targets_of_texts_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,tone,topic\n" + "well said,1,a\nbadly put,0,b\n" * 9)
+    with pytest.raises(InputError, match="--target tone --target topic: one answers, .* of text"):
+        look(tmp_path / "a.csv", input="text", targets=("tone", "topic"))
 
 
 def test_what_is_known_ahead_of_a_series(tmp_path: Path) -> None:
@@ -296,9 +317,9 @@ def test_what_is_known_ahead_of_a_series(tmp_path: Path) -> None:
     assert (prepare["target"], prepare["known"]) == ("load", ["heat"])
     assert "covariates" not in prepare
     with pytest.raises(InputError, match="--known load: not a number at all times; .*: heat"):
-        look(tmp_path / "a.csv", target="load", known=("load",))
+        look(tmp_path / "a.csv", targets=("load",), known=("load",))
     with pytest.raises(InputError, match=r"--known heatt: not .*; that could be: heat"):
-        look(tmp_path / "a.csv", target="load", known=("heatt",))
+        look(tmp_path / "a.csv", targets=("load",), known=("heatt",))
     (tmp_path / "b.csv").write_text("text,label\nwell,1\n" * 9)
     with pytest.raises(InputError, match="no column is a time; say which with --input"):
         look(tmp_path / "b.csv", known=("label",))
@@ -386,7 +407,7 @@ def test_a_list_of_files_says_by_its_names_what_is_asked(tmp_path: Path) -> None
     proposal = look(tmp_path).proposal
     assert proposal.task == "classification"
     assert not proposal.columns, "they have the names that are read"
-    assert look(tmp_path, target="group").proposal.columns["label"] == "group"
+    assert look(tmp_path, targets=("group",)).proposal.columns["label"] == "group"
 
 
 def test_files_without_classes_are_refused(tmp_path: Path) -> None:
@@ -438,7 +459,7 @@ def test_several_series_in_one_table(tmp_path: Path) -> None:
     shops = {"north": 400, "south": 300, "east": 400, "west": 400, "mid": 400, "far": 90}
     region = {"region": ["a", "a", "b", "b", "a", "b"], "size": ["1", "2", "3", "4", "5", "6.5"]}
     panel(tmp_path / "a.csv", shops, region)
-    found = look(tmp_path / "a.csv", target="sold")
+    found = look(tmp_path / "a.csv", targets=("sold",))
     assert any(line.split()[:2] == ["when", "time:"] for line in found.found)
     assert found.proposal.prepare == {
         "time": "when",
@@ -459,17 +480,17 @@ def test_what_tells_series_apart_is_asked_for_where_it_is_not_clear(tmp_path: Pa
     shops = dict.fromkeys(("1", "2", "3"), 120)
     panel(tmp_path / "a.csv", shops, {"town": ["Ulm", "Bonn", "Köln"]})
     with pytest.raises(InputError, match="shop, town could be the name of a series; .*--series"):
-        look(tmp_path / "a.csv", target="sold")
-    prepare = look(tmp_path / "a.csv", target="sold", series="shop").proposal.prepare
+        look(tmp_path / "a.csv", targets=("sold",))
+    prepare = look(tmp_path / "a.csv", targets=("sold",), series="shop").proposal.prepare
     assert prepare["series"] == "shop" and "static" not in prepare, "town would say it again"
     assert prepare["covariates"] == ["open"]
     with pytest.raises(InputError, match="--series open: has empty cells, or rows of one 'when'"):
-        look(tmp_path / "a.csv", target="sold", series="open")
+        look(tmp_path / "a.csv", targets=("sold",), series="open")
     with pytest.raises(InputError, match="--series: no column named 'shops'; did you mean 'shop'"):
-        look(tmp_path / "a.csv", target="sold", series="shops")
+        look(tmp_path / "a.csv", targets=("sold",), series="shops")
     panel(tmp_path / "b.csv", {"1": 120, " 1": 120})
     with pytest.raises(InputError, match="no column tells them apart; --series COLUMN"):
-        look(tmp_path / "b.csv", target="sold")
+        look(tmp_path / "b.csv", targets=("sold",))
 
 
 def test_test_has_groups_enough_to_judge_by(tmp_path: Path) -> None:
@@ -517,7 +538,7 @@ def test_words_that_are_written_are_spelled(tmp_path: Path) -> None:
     spelled(tmp_path / "a.csv", "lemma,form", "{name},ge{name}t")
     with pytest.raises(InputError, match="lemma, form could be the text; say which with --input"):
         look(tmp_path / "a.csv")
-    proposal = look(tmp_path / "a.csv", input="lemma", target="form").proposal
+    proposal = look(tmp_path / "a.csv", input="lemma", targets=("form",)).proposal
     assert (proposal.task, proposal.metric) == ("transduction", "cer")
     assert proposal.columns == {"text": "lemma", "target": "form"}
     assert (proposal.prepare["units"], proposal.prepare["targets"]) == ("characters", "characters")
@@ -530,7 +551,7 @@ def test_an_answer_that_is_not_seen_is_told(tmp_path: Path) -> None:
     found = look(tmp_path / "a.csv")
     assert found.proposal.task == "language_modelling"
     assert "no column answers; --target iso learns to write that" in found.warnings
-    proposal = look(tmp_path / "a.csv", target="iso").proposal
+    proposal = look(tmp_path / "a.csv", targets=("iso",)).proposal
     assert (proposal.task, proposal.metric) == ("transduction", "cer")
     assert proposal.prepare["targets"] == "characters"
     spelled(tmp_path / "b.csv", "id,text", f"{{name}}{{number}},{GOOD} {{number}}")
@@ -613,5 +634,5 @@ def test_dates_alone_are_texts(tmp_path: Path) -> None:
     days = pd.date_range("2020-01-05", periods=100, freq="D")
     rows = [f"{day:%d %B %Y},{day:%Y-%m-%d}\n" for day in days]
     (tmp_path / "a.csv").write_text("written,iso\n" + "".join(rows))
-    proposal = look(tmp_path / "a.csv", input="written", target="iso").proposal
+    proposal = look(tmp_path / "a.csv", input="written", targets=("iso",)).proposal
     assert (proposal.task, proposal.metric) == ("transduction", "cer")

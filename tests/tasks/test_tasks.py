@@ -281,6 +281,7 @@ def test_quantiles_are_scored_as_scikit_learn_scores_them() -> None:
         for n, level in enumerate(LEVELS)
     ]
     assert scores["crps"] == pytest.approx(2 * np.mean(losses), rel=1e-6)
+    assert scores["scaled_crps"] == pytest.approx(scores["crps"] / 5), "the naive forecast's MAE"
     assert scores["mae"] == pytest.approx(mean_absolute_error(truth, said[:, :, 4]), rel=1e-6)
     inside = (said[:, :, 0] <= truth) & (truth <= said[:, :, -1])
     assert scores["coverage_error"] == pytest.approx(abs(inside.mean() - 0.8), rel=1e-6)

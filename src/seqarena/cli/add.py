@@ -91,8 +91,7 @@ def _tried(experiment: ResolvedExperiment, look: Look) -> Seconds | None:
     from seqarena.cli.trying import tried
     from seqarena.datasets import dataset_of
 
-    of_tables = look.proposal.modality in ("text", "series")
-    if look.proposal.examples > (FEW if of_tables else FEW_FILES):
+    if look.proposal.examples > (FEW if look.proposal.of_rows else FEW_FILES):
         return None
     config, where = experiment.config, experiment.where
     with prepared_for(config, dataset_of(config, where), where) as prepared:
@@ -105,16 +104,23 @@ def look_at(path: Path, asked: Asked) -> Look:
     from seqarena.proposal.folders import look_at_folder
     from seqarena.proposal.tables import look_at_table
     from seqarena.proposal.units import UNITS
+    from seqarena.tasks import TASKS
 
     if not path.exists() and "*" not in str(path):
         raise InputError(f"{path}: no such file or folder; expected a table, or {MEDIA}")
+    if asked.task is not None and asked.task not in TASKS:
+        raise unknown("--task", "task", asked.task, TASKS)
     if asked.units is not None and asked.units not in UNITS:
         raise unknown("--units", "unit of texts", asked.units, UNITS)
     of_tables = is_of_tables(path) and not _lists_files(path, asked)
     look = (look_at_table if of_tables else look_at_folder)(path, asked)
     proposal = look.proposal
+    found = f"{proposal.task} of {proposal.modality}"
+    if proposal.modality != "series" and len(asked.targets) > 1:
+        given = " ".join(f"--target {name}" for name in asked.targets)
+        told = f"one answers, of series alone several, and this is {found}"
+        raise InputError(f"{path}: {given}: {told}")
     if proposal.modality != "text" and asked.units not in (None, proposal.prepare.get("targets")):
-        found = f"{proposal.task} of {proposal.modality}"
         raise InputError(f"{path}: --units {asked.units}: of texts, and this is {found}")
     return look
 

@@ -18,7 +18,10 @@ def _column(what: str) -> Any:
 OPTIONS = {
     "task": Annotated[str | None, typer.Option(help="what is asked, where it is not clear")],
     "input": Annotated[str | None, _column("the text, the file, the time")],
-    "target": Annotated[str | None, _column("the answer")],
+    "targets": Annotated[
+        list[str],
+        typer.Option("--target", metavar="COLUMN", help="the answer; of series several"),
+    ],
     "split": Annotated[str | None, _column("train, valid or test")],
     "group": Annotated[str | None, _column("whose rows stay on one side: a speaker")],
     "series": Annotated[str | None, _column("which of several series a row is of: a shop")],
@@ -51,6 +54,6 @@ OPTIONS = {
 ASKED = [option(field.name, OPTIONS[field.name], field.default) for field in fields(Asked)]
 
 
-def asked_of(known: list[str], **options: Any) -> Asked:
+def asked_of(targets: list[str], known: list[str], **options: Any) -> Asked:
     """Return what was said by the options `ASKED`."""
-    return Asked(known=tuple(known), **options)
+    return Asked(targets=tuple(targets), known=tuple(known), **options)

@@ -12,7 +12,6 @@ from seqarena.data.modalities import modality, options_of
 from seqarena.data.store import Prepared
 from seqarena.datasets.base import Dataset
 from seqarena.datasets.own import OwnFiles
-from seqarena.datasets.own.tables import OF_TABLES
 from seqarena.experiments import load
 from seqarena.proposal.section import Proposal
 from seqarena.report.look import write_look
@@ -37,12 +36,11 @@ def page_of_files(path: Path, proposal: Proposal, out: Path) -> tuple[Path, str]
     Of many not all are drawn. Return the page, and of what.
     """
     config = parse(Experiment, proposal.section(None), "suggested")
-    of_files = proposal.modality not in OF_TABLES
-    most = MOST_FILES if of_files else MOST_ROWS
+    most = MOST_ROWS if proposal.of_rows else MOST_FILES
     share, told = 1.0, ""
     if proposal.examples > most and proposal.modality != "series":  # of which none may be missing
         share = most / proposal.examples
-        told = f"about {most:,} of {proposal.examples:,} {'files' if of_files else 'rows'}"
+        told = f"about {most:,} of {proposal.examples:,} {'rows' if proposal.of_rows else 'files'}"
     targets = str(config.prepare.get("targets", "label"))
     own = OwnFiles(config.own, config.modality, "suggested.data", targets, share)
     with prepared_for(config, own, "suggested") as prepared:

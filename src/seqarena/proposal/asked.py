@@ -19,7 +19,7 @@ class Asked:
 
     task: str | None = None
     input: str | None = None
-    target: str | None = None
+    targets: tuple[str, ...] = ()  # one; of series it may be several
     split: str | None = None
     group: str | None = None
     series: str | None = None  # names the series of a row, where a table holds several
@@ -31,6 +31,11 @@ class Asked:
     quotes: bool = True
     names: str | None = None  # what the names of files say
     units: str | None = None  # what texts are read by, and written
+
+    @property
+    def target(self) -> str | None:
+        """The answer, where one is said."""
+        return self.targets[0] if self.targets else None
 
     @property
     def reading(self) -> Reading:

@@ -27,9 +27,9 @@ from seqarena.proposal import pictures
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
-from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
-from seqarena.proposal.tables import ANSWERS, KINDS, metric_of_answers, named_group, usual
-from seqarena.proposal.tags import metric_of
+from seqarena.proposal.section import METRICS, Proposal, metric_of, share_of_test
+from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
+from seqarena.proposal.tags import metric_of_tags
 from seqarena.proposal.units import is_spelled
 
 SAMPLE = 200  # files that are opened
@@ -67,7 +67,7 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
         data=str(path),
         modality=modality,
         task=task,
-        metric=METRICS.get(task, "accuracy"),
+        metric=metric_of(task),
         examples=len(files),
         reading=asked.reading,
         prepare=prepare,
@@ -79,8 +79,7 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
             like = f"'{{label}}_{{group}}_*', if names such as {files[0].name} say it"
             raise InputError(f"{folder}: all files lie in one folder; expected {fix} {like}")
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
-        if is_uneven(classes):
-            proposal.metric = "macro_f1"
+        proposal.metric = metric_of(task, classes)
     return Look(found, proposal, _copies(folder, files))
 
 
@@ -115,9 +114,10 @@ def _said(asked: Asked) -> Asked:
     """Return what the pattern of names says of the columns."""
     fields = re.findall(r"\{(\w+)\}", asked.names or "")
     of = {field: field if field in fields else None for field in NAMED}
-    target = asked.target or of["label"] or of["labels"] or of["target"]
+    answers = (asked.target, of["label"], of["labels"], of["target"])
+    target = next((name for name in answers if name), None)
     task = asked.task or ("multi_label_classification" if target == "labels" else None)
-    said = replace(asked, task=task, input="file", target=target)
+    said = replace(asked, task=task, input="file", targets=(target,) if target else ())
     return replace(said, split=of["split"], group=of["group"])
 
 
@@ -133,7 +133,7 @@ def _listed(
     columns = columns_of(rows)
     folder = path if path.is_dir() else path.parent
     named = {column.name: column for column in columns}
-    for name in (asked.input, asked.target, asked.split, asked.group):
+    for name in (asked.input, *asked.targets, asked.split, asked.group):
         if name is not None and name not in named:
             raise unknown(str(path), "column", name, named)
     file = asked.input or next((c.name for c in columns if _names_files(folder, c)), None)
@@ -173,13 +173,13 @@ def _task(
     """Return task, metric and the column that the project reads the answers in."""
     task = asked.task or KINDS.get(target.kind, "transduction")
     if task == "classification":
-        return task, metric_of_answers(task, target, None), "label"
+        return task, metric_of(task, target.values), "label"
     if task == "multi_label_classification":
         prepare["targets"] = "label_set"
         return task, METRICS[task], "labels"
     if task == "labelling":
         prepare["targets"] = "labels"
-        return task, metric_of(chain.from_iterable(map(str.split, target.values))), "labels"
+        return task, metric_of_tags(chain.from_iterable(map(str.split, target.values))), "labels"
     if task == "regression":
         prepare["targets"] = "number"
         return task, "mae", "target"
@@ -189,7 +189,7 @@ def _task(
     if modality == "image" and prepare["targets"] == "characters":
         prepare |= pictures.for_letters(prepare, max(map(len, target.values)))
     said = modality == "audio" and not is_spelled(target)  # in words, spelled or not
-    return task, "wer" if said else metric_of_answers(task, target, prepare["targets"]), "target"
+    return task, "wer" if said else metric_of(task, unit=prepare["targets"]), "target"
 
 
 def _names_files(folder: Path, column: Column) -> bool:

@@ -12,7 +12,7 @@ from seqarena.data.timeline import MISSING
 from seqarena.datasets.own.in_rows import TO
 from seqarena.proposal.asked import Asked, one
 from seqarena.proposal.columns import Column
-from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
+from seqarena.proposal.section import Proposal, metric_of, share_of_test
 
 FEWEST = 20  # columns that are numbered one after the other: fewer are features of a thing
 TASKS = {"class": "classification", "number": "regression", "labels": "multi_label_classification"}
@@ -87,7 +87,6 @@ def propose_in_rows(
     free = [c for c in rest if c.name not in (split, asked.group) and c.kind in TASKS]
     target = one(path, free, asked.target, "target", "the answer")
     task = asked.task or TASKS[target.kind]
-    uneven = task == "classification" and is_uneven(target.values)
     answer = ANSWERED_IN.get(task, "target")
     columns_ = {answer: target.name, "split": split, "group": asked.group}
     prepare: dict[str, Any] = {"targets": TARGETS[task]} if task in TARGETS else {}
@@ -97,7 +96,7 @@ def propose_in_rows(
         data=str(path),
         modality="signal",
         task=task,
-        metric="macro_f1" if uneven else METRICS.get(task, "accuracy"),
+        metric=metric_of(task, target.values),
         examples=count,
         columns={ours: theirs for ours, theirs in columns_.items() if theirs and ours != theirs},
         reading=asked.reading,

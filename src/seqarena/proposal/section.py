@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from seqarena.baselines.registry import BASELINES
 from seqarena.config import PARAMS, Reading, read_params
 from seqarena.datasets.own.pin import digest
-from seqarena.datasets.own.tables import OF_TABLES
+from seqarena.datasets.own.tables import examples_are_rows
 from seqarena.errors import InputError
 from seqarena.files import new_file
 from seqarena.models.variants import VARIANTS
@@ -61,7 +61,16 @@ EPOCH = 8_000  # examples of an epoch, at most
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
 
 
-def is_uneven(classes: Counter[str]) -> bool:
+def metric_of(task: str, answers: Counter[str] | None = None, unit: str | None = None) -> str:
+    """Return what judges a task by its answers, and, of what is written, by their unit."""
+    if task == "transduction":
+        return "cer" if unit == "characters" else "bleu"
+    if task == "classification" and answers is not None and _is_uneven(answers):
+        return "macro_f1"
+    return METRICS[task]
+
+
+def _is_uneven(classes: Counter[str]) -> bool:
     """Tell whether the largest class has far more than its even share."""
     return classes.most_common(1)[0][1] * len(classes) > UNEVEN * classes.total()
 
@@ -89,6 +98,11 @@ class Proposal:
     prepare: dict[str, Any] = field(default_factory=dict)
     hourly: bool = False  # of a series: whether it has weeks of hours, beside its season
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether its examples are rows of a table, and not files."""
+        return examples_are_rows(self.modality, self.in_rows)
+
     def section(self, protocol: str | None) -> dict[str, Any]:
         """Return it as a section of params.yaml, under a named protocol where there is one.
 
@@ -109,7 +123,7 @@ class Proposal:
             own["names"] = self.names
         if self.in_rows:
             own["in_rows"] = self.in_rows
-        own["sha256"] = digest(Path(self.data), self.modality in OF_TABLES or bool(self.in_rows))
+        own["sha256"] = digest(Path(self.data), self.of_rows)
         return {  # every key, also the empty ones: DVC follows them one by one
             "data": own,
             "modality": self.modality,

@@ -18,6 +18,7 @@ from seqarena.proposal.columns import Column
 from seqarena.proposal.section import METRICS, Proposal
 
 OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
+OF_SEVERAL = {"forecasting": "mase", "quantile_forecasting": "scaled_crps"}  # targets: units differ
 SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
 VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
 FEWEST_LOOKBACKS = 12  # that a series is long
@@ -47,12 +48,13 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     own = [c for c in columns if c.name not in (time.name, series)]
     static = [] if series is None else _static(path, own, series, asked)
     numbers = [c for c in own if c.is_numeric and c.name not in static]
-    target, others = _roles(path, numbers, asked)
+    targets, others = _roles(path, numbers, asked)
     form = _form(path, time, asked)
     ticks = _ticks(path, time, form)
     step, steps = step_of(ticks), count if series is None else len(time.values)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
     lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
+    target = targets if len(targets) > 1 else targets[0]
     prepare: dict[str, Any] = {"time": time.name, "target": target}
     if series is not None:
         prepare["series"] = series
@@ -68,11 +70,12 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
         prepare["stride"] = 1
     if steps < VERY_SHORT:
         prepare |= {"valid": 0.2, "test": 0.2}
+    task = asked.task or OF_SERIES[0]
     return Proposal(
         data=str(path),
         modality="series",
-        task=asked.task or OF_SERIES[0],
-        metric=METRICS[asked.task or OF_SERIES[0]],
+        task=task,
+        metric=(METRICS if len(targets) == 1 else OF_SEVERAL)[task],
         examples=count,
         reading=asked.reading,
         prepare=prepare,
@@ -86,13 +89,16 @@ def times_of(columns: Iterable[Column]) -> list[Column]:
     return [c for c in columns if c.kind == "time"] or [c for c in columns if c.is_years]
 
 
-def _roles(path: Path, numbers: Sequence[Column], asked: Asked) -> tuple[str, dict[str, list[str]]]:
+def _roles(
+    path: Path, numbers: Sequence[Column], asked: Asked
+) -> tuple[list[str], dict[str, list[str]]]:
     """Return what is forecast, and the covariates and known columns that it is forecast by."""
-    free = [c for c in numbers if c.name not in asked.known or c.name == asked.target]
-    target = one(path, free, asked.target, "target", "what is forecast").name
-    others = [c for c in numbers if c.name != target and not c.missing]
+    free = [c for c in numbers if c.name not in asked.known or c.name in asked.targets]
+    said = asked.targets or (None,)
+    targets = [one(path, free, name, "target", "what is forecast").name for name in said]
+    others = [c for c in numbers if c.name not in targets and not c.missing]
     known = [one(path, others, name, "known", "a number at all times").name for name in asked.known]
-    return target, {"covariates": [c.name for c in others if c.name not in known], "known": known}
+    return targets, {"covariates": [c.name for c in others if c.name not in known], "known": known}
 
 
 def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked) -> str | None:
@@ -102,7 +108,7 @@ def _series_of(path: Path, columns: Sequence[Column], time: Column, asked: Asked
     names = (
         [asked.series]
         if asked.series is not None
-        else [c.name for c in columns if c.kind in OF_A_SERIES and c.name != asked.target]
+        else [c.name for c in columns if c.kind in OF_A_SERIES and c.name not in asked.targets]
     )
     seen: dict[str, set[int]] = {name: set() for name in names}  # hashes: a table may be large
     for row in rows_of(path, asked.reading):
@@ -133,7 +139,7 @@ def _static(path: Path, columns: Sequence[Column], series: str, asked: Asked) ->
     What names each series anew, as the series itself does, is left out.
     """
     candidates = [c for c in columns if c.kind in ("class", "number") and not c.missing]
-    varying = (asked.target, *asked.known)
+    varying = (*asked.targets, *asked.known)
     constant = {c.name: dict[str, str]() for c in candidates if c.name not in varying}
     for row in rows_of(path, asked.reading):
         for name in list(constant):

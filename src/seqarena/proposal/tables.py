@@ -17,7 +17,7 @@ from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.in_rows import channels_of, propose_in_rows, told_of
-from seqarena.proposal.section import METRICS, Proposal, is_uneven, share_of_test
+from seqarena.proposal.section import Proposal, metric_of, share_of_test
 from seqarena.proposal.series import OF_SERIES, propose_series, times_of
 from seqarena.proposal.tags import question_of_steps
 from seqarena.proposal.units import RARE, is_spelled, steps_of, unknown_words
@@ -62,8 +62,9 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     rows, count = drawn_rows(rows_of(path, asked.reading, numbers=True))
     columns = columns_of(rows)
     named = {column.name: column for column in columns}
-    for option in ("input", "target", "split", "group", "series"):
-        name = getattr(asked, option)
+    said = [("target", name) for name in asked.targets]
+    said += [(option, getattr(asked, option)) for option in ("input", "split", "group", "series")]
+    for option, name in said:
         if name is not None and name not in named:
             raise unknown(f"{path}: --{option}", "column", name, named)
     drawn = f", of which {SAMPLE:,} were drawn and looked at" if count > SAMPLE else ""
@@ -74,8 +75,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
         return Look(found, propose_in_rows(path, columns, channels, count, asked))
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
-    said = asked.series or asked.known or asked.timezone or asked.time_format
-    timed = said or (times_of(columns) and _without_texts(columns))
+    ordered = asked.series or asked.known or asked.timezone or asked.time_format
+    timed = ordered or (times_of(columns) and _without_texts(columns))
     if asked.task in OF_SERIES or (asked.task is None and timed):
         if count > SAMPLE:  # its first rows, whose steps follow one another
             columns = columns_of(islice(rows_of(path, asked.reading, numbers=True), SAMPLE))
@@ -142,17 +143,8 @@ def _question(path: Path, columns: Sequence[Column], asked: Asked) -> Question:
     if task == "transduction" and target is not None:
         spelled = "characters" if is_spelled(target) else "words"
         prepare["targets"] = asked.units if asked.units in TARGETS else spelled
-    metric = metric_of_answers(task, target, prepare.get("targets"))
+    metric = metric_of(task, target.values if target else None, prepare.get("targets"))
     return Question(task, text.name, target.name if target else None, metric, prepare)
-
-
-def metric_of_answers(task: str, target: Column | None, unit: str | None) -> str:
-    """Return what judges a task by its answers, and, of what is written, by their unit."""
-    if task == "transduction":
-        return "cer" if unit == "characters" else "bleu"
-    if task == "classification" and target is not None and is_uneven(target.values):
-        return "macro_f1"
-    return METRICS[task]
 
 
 def _read_as_text(columns: Sequence[Column], said: str | None) -> list[Column]:

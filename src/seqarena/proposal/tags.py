@@ -67,10 +67,10 @@ def question_of_steps(
     _check(path, text, tags, asked.reading)
     longest = max(FEWEST, *parts[text].lengths)  # of what is cut no tag would be judged
     prepare = {"targets": "labels", "units": asked.units or "tokens", "max_length": longest}
-    return Question("labelling", text, tags, metric_of(parts[tags].items), prepare)
+    return Question("labelling", text, tags, metric_of_tags(parts[tags].items), prepare)
 
 
-def metric_of(tags: Iterable[str]) -> str:
+def metric_of_tags(tags: Iterable[str]) -> str:
     """Return what judges tags: those of spans by spans, others one by one."""
     marks = [tag.startswith(MARKS) for tag in tags if tag not in (OUTSIDE, NO_LABEL)]
     return "span_f1" if marks and all(marks) else METRICS["labelling"]

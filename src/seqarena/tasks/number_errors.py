@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from seqarena.data import store
 from seqarena.data.batches import Batch
-from seqarena.data.store import Array, DataSpec
+from seqarena.data.store import Array, DataSpec, Split
 from seqarena.models.outputs import Logits
+from seqarena.tasks.metric import ERROR, Mean, Terms
 
 
 def absolute(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
@@ -21,15 +24,24 @@ def squared(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tenso
     return _summed(_errors(output, batch, spec).square())
 
 
-def scaled(output: Logits, batch: Batch, spec: DataSpec) -> tuple[Tensor, Tensor]:
-    """Return what `absolute` does, in errors of the naive forecast on train.
+class Scaled(Mean[Logits]):
+    """A mean of errors, in absolute ones of the naive forecast on train (Hyndman & Koehler 2006).
 
     Where that makes none there is nothing to scale by, and such a sequence does not count.
     """
-    naive = scales_of(batch, spec)[:, 2:]
-    counts = (naive > 0).double()
-    sums, terms = _summed(_errors(output, batch, spec).abs() * counts / naive.where(naive > 0, 1.0))
-    return sums, terms * counts[:, 0]
+
+    def __init__(self, errors: Terms[Logits]) -> None:
+        super().__init__(ERROR, errors)
+
+    def statistics(self, output: Logits, batch: Batch, spec: DataSpec) -> Tensor:
+        naive = scales_of(batch, spec)[:, 2:]
+        sums, terms = super().statistics(output, batch, spec).hsplit(2)
+        return torch.cat([sums / naive.where(naive > 0, math.inf), terms * (naive > 0)], 1)
+
+    def undefined(self, split: Split, spec: DataSpec) -> str | None:
+        if (store.scales_of(split, spec)[:, 2] > 0).any():
+            return None
+        return f"on train the value {spec.options['season']} steps before is always right"
 
 
 def root(mean: Tensor) -> Tensor:

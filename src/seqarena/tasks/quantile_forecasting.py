@@ -70,14 +70,16 @@ def uncalibrated_ends(output: Calibrated) -> tuple[Tensor, Tensor]:
 class QuantileForecasting(Calibrates, WindowTask):
     """Nine quantiles of each of H steps ahead; the mean pinball loss of all.
 
-    CRPS and MAE (of the median) are in the data's unit. The intervals of finals are calibrated on
-    valid, each of them at each step ahead by itself. What comes next in time is not drawn with what
-    came before, so that they hold about what they say, not surely.
+    CRPS and MAE (of the median) are in the data's unit; scaled CRPS divides by what MASE does. The
+    intervals of finals are calibrated on valid, each of them at each step ahead by itself. What
+    comes next in time is not drawn with what came before, so that they hold about what they say,
+    not surely.
     """
 
     metrics: ClassVar = {
         "crps": Mean(ERROR, crps),
         "mae": Mean(ERROR, absolute),
+        "scaled_crps": number_errors.Scaled(crps),
         "coverage_error": CoverageError(ends),
         "uncalibrated_coverage_error": CoverageError(uncalibrated_ends, Calibrated),
     }

@@ -24,7 +24,13 @@ from seqarena.datasets.own.folders import (
 )
 from seqarena.datasets.own.in_rows import files_of_rows
 from seqarena.datasets.own.pin import digest
-from seqarena.datasets.own.tables import OF_TABLES, no_column, rows_of, write_table
+from seqarena.datasets.own.tables import (
+    OF_TABLES,
+    examples_are_rows,
+    no_column,
+    rows_of,
+    write_table,
+)
 from seqarena.errors import InputError, InputWarning, unknown
 
 
@@ -65,7 +71,7 @@ class OwnFiles(Dataset):
         path = Path(own.path)
         if own.in_rows and modality != "signal":
             raise InputError(f"{where}.in_rows: rows are signals, and this is {modality}")
-        self.of_tables = modality in OF_TABLES or bool(own.in_rows)
+        self.of_tables = examples_are_rows(modality, own.in_rows)
         kind = "file" if self.of_tables else "folder"
         if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207  # absolute
             raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seqarena.config import DIGEST, PARAMS, read_params
 from seqarena.data.folders import kept_below
-from seqarena.datasets.own.tables import OF_TABLES
+from seqarena.datasets.own.tables import examples_are_rows
 from seqarena.files import new_file, sha256_of
 
 
@@ -44,7 +44,7 @@ def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
         data = section.get("data") if isinstance(section, dict) else None
         if not isinstance(data, dict) or not re.match(DIGEST, noted := str(data.get("sha256"))):
             continue
-        of_tables = section.get("modality") in OF_TABLES or bool(data.get("in_rows"))
+        of_tables = examples_are_rows(str(section.get("modality")), data.get("in_rows") or ())
         now = digest(Path(str(data.get("path"))), of_tables)
         if now not in ("", noted):
             text = text.replace(noted, now)

@@ -80,6 +80,11 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
         raise InputError(f"{path}: no rows")
 
 
+def examples_are_rows(modality: str, in_rows: Sequence[str]) -> bool:
+    """Tell whether each example is a row, or several, of a table, and not a file."""
+    return modality in OF_TABLES or bool(in_rows)
+
+
 def no_column(where: Path | str, column: str, cells: Iterable[str]) -> InputError:
     """Return what is said of a table that calls a column otherwise."""
     fix = f"`columns: {{{column}: …}}` says which it is, of {few(cells)}"
