@@ -179,6 +179,18 @@ def test_every_split_has_its_part_of_the_rarest_labels(seed: int) -> None:
         assign_splits(once, valid=0.1, test=0.1, seed=seed, stratify="label_set")
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_train_has_the_rarest_tags(seed: int) -> None:
+    """Two sentences have a rare tag, one of them with another that is rarer."""
+    cells = ["O RARE O", "O B RARE ONCE"] + ["O B O"] * 20 + ["O O -"] * 80
+    rows = Rows(Row(f"{n}", f"t{n}", cell, None, f"g{n}", "") for n, cell in enumerate(cells))
+    with pytest.warns(InputWarning, match="no row of test has the labels 'ONCE', 'RARE'"):
+        splits = assign_splits(rows, valid=0.1, test=0.1, seed=seed, stratify="labels")
+    targets = Counter(row.target for row in splits.of("train"))
+    assert targets["O RARE O"] == targets["O B RARE ONCE"] == 1
+    assert Counter(row.target for row in splits.of("test"))["O B O"] == 2
+
+
 def test_what_a_model_sees_alike_is_one_group(tmp_path: Path) -> None:
     path = manifest(tmp_path, "text,label\nGood,x\nbad,y\ngood,x\nGOOD,y\n")
     groups = read_manifest(path, "text", content=str.lower).ranks("group")

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from seqarena.config import Strict
 from seqarena.data.children import Decode, DecodeAll
 from seqarena.data.rows import Row, Rows, shortened
-from seqarena.data.splits import Splits, Splitting
+from seqarena.data.splits import STRATIFIED, Splits, Splitting
 from seqarena.data.store import SPLITS, Array
 from seqarena.data.subwords import PIECES
 from seqarena.data.tables import TableRow, beside, items_of, read_records, spaced
@@ -96,7 +96,7 @@ class LabelledOptions(DrawnOptions):
             "test": self.test,
             "folds": self.folds,
             "leaks": self.leaks,
-            "stratify": self.targets if self.targets in ("label", "label_set") else None,
+            "stratify": self.targets if self.targets in STRATIFIED else None,
         }
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple, TypedDict
@@ -14,12 +14,17 @@ import numpy as np
 from seqarena.data.rows import NO_SPLIT, Row, Rows, shortened
 from seqarena.data.store import SPLITS, Array
 from seqarena.data.tables import beside
-from seqarena.data.targets import labels_of
+from seqarena.data.targets import labels_of, step_labels_of
 from seqarena.errors import InputError, InputWarning, few
 
 ROUNDING = 1e-6  # rows
 NO_FOLD = -1  # of a row that no repetition validates on
-Stratify = Literal["label", "label_set"] | None  # of what each split has its part
+# Targets of which each split has its part, and how labels are read out of one.
+STRATIFIED: dict[str, Callable[[str], list[str]]] = {
+    "label": lambda target: [target],
+    "label_set": labels_of,
+    "labels": step_labels_of,
+}
 
 
 class Splitting(TypedDict):
@@ -29,7 +34,7 @@ class Splitting(TypedDict):
     test: float
     folds: int | None
     leaks: Literal["drop", "keep", "refuse"]
-    stratify: Stratify
+    stratify: str | None
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,13 @@ def assign_splits(
     seed: int,
     folds: int | None = None,
     leaks: Literal["drop", "keep", "refuse"] = "refuse",
-    stratify: Stratify = None,
+    stratify: str | None = None,
 ) -> Splits:
     """Divide rows into train, valid and test, whole groups at a time, and keep their order.
 
     A split that the manifest names stays as it is; a row without one follows its group, else it
     belongs to train; a split that no row names is carved out of train, with its part of each class
-    if `stratify` says that targets are classes, or sets of them: then of each row's rarest.
+    if `stratify` says that targets are classes, or several of them: then of each row's rarest.
     With `folds`, no valid is carved: train is divided into so many, each with its part of a class.
     Where a group lies in two named splits, it stays in test, else in valid, and what other splits
     have of it is left out, with an `InputWarning`; or all is kept as it is named, or refused.
@@ -122,19 +127,23 @@ def _refuse_named_valid(rows: Rows, folds: int) -> None:
 class Answers(NamedTuple):
     """The labels of every different target; which of them each row has, and is taken for."""
 
-    labels: list[list[str]]
+    labels: list[tuple[str, ...]]
     places: Array  # (N,) in `labels`
     strata: Array  # (N,), of what each split gets its part
 
     @classmethod
-    def of(cls, rows: Rows, stratify: Literal["label", "label_set"]) -> Answers:
+    def of(cls, rows: Rows, stratify: str) -> Answers:
         """Read each different target once: a table may be long."""
         places = rows.ranks("target")
         _, first, counts = np.unique(places, return_index=True, return_counts=True)
-        targets = [rows[number].target for number in first]
+        read = STRATIFIED[stratify]
+        same = dict[tuple[str, ...], tuple[str, ...]]()  # sentences are many, sets of tags are few
+        labels = []
+        for number in first:
+            found = tuple(dict.fromkeys(read(rows[number].target)))
+            labels.append(same.setdefault(found, found))
         if stratify == "label":
-            return cls([[target] for target in targets], places, places)
-        labels = [labels_of(target) for target in targets]
+            return cls(labels, places, places)
         # Of several labels the rarest: of one that stands elsewhere too a split gets some anyway.
         total = Counter[str]()
         for number in np.argsort(first):  # as they stand in the table: so equal counts are ordered

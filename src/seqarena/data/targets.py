@@ -109,7 +109,7 @@ class StepLabels(Targets):
     column = "labels"
 
     def __init__(self, train: Sequence[str], manifest: str, pieces: int = PIECES) -> None:
-        labels = [label for target in train for label in target.split() if label != NO_LABEL]
+        labels = [label for target in train for label in step_labels_of(target)]
         if not labels:
             raise InputError(f"{manifest}: no step of train has a label")
         self.classes = _classes(labels, manifest)
@@ -232,6 +232,11 @@ class Subwords(Texts):
 def labels_of(cell: str) -> list[str]:
     """Return the labels of a set as it is written: ``a; b``."""
     return [label for part in cell.split(BETWEEN) if (label := part.strip())]
+
+
+def step_labels_of(cell: str) -> list[str]:
+    """Return the labels of the steps that have one, as they are written: ``O B-PER O``."""
+    return [label for label in cell.split() if label != NO_LABEL]
 
 
 def class_counts(split: Split, classes: int) -> Array:
