@@ -11,7 +11,7 @@ import pytest
 
 from seqarena.config import Protocol
 from seqarena.evaluation.evidence import Course, Evidence, Losses
-from seqarena.evaluation.learning import never_left_chance, overfit, still_learning
+from seqarena.evaluation.learning import never_left_chance, not_all_seen, overfit, still_learning
 from seqarena.evaluation.remarks import (
     best_at_end,
     classes_absent,
@@ -113,6 +113,7 @@ def enough() -> Evidence:
         visible=0.03,
         repetitions_help=False,
         groups=500,
+        examples=4000,
         courses=dict.fromkeys(values, courses),
         constants={"majority": 0.2},
         tuning=tuning_of(rising("gru", 0.7, 0.75, 0.76, 0.77), rising("lstm", 0.7)),
@@ -137,6 +138,16 @@ def test_a_preview_says_so_first(enough: Evidence) -> None:
 
 
 LATE = (0.3, 0.4, 0.5, 0.55, 0.6, 0.62, 0.66, 0.7)
+
+
+def test_trainings_that_never_saw_all_of_train(enough: Evidence) -> None:
+    protocol = enough.protocol.model_copy(update={"epoch_examples": 300})
+    assert not_all_seen(replace(enough, protocol=protocol)) == (
+        "No training saw more than 2,400 of 4,000 examples of train, baselines all: "
+        "raise `protocol.epochs` to 14."
+    )
+    assert not_all_seen(replace(enough, protocol=protocol, examples=2400)) is None
+    assert not_all_seen(replace(enough, protocol=protocol, examples=None)) is None, "of windows"
 
 
 def test_finals_that_still_learn_at_the_last_epoch(enough: Evidence) -> None:

@@ -123,19 +123,25 @@ class Batches:
         return -(-self.epoch_examples // self.batch_size)
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Yield one epoch of training, from its batch `start` on.
+        """Yield one epoch of training, the first is 1, from its batch `start` on.
 
         Sequences of similar length come together, batches in random order.
         """
-        generator = np.random.default_rng([self.seed, epoch])
+        generator = np.random.default_rng([self.seed, epoch, 1])
         if self.draws_evenly:
             chosen = drawn_evenly(self.split.targets, self.epoch_examples, generator)
         else:
-            chosen = generator.permutation(len(self.split))[: self.epoch_examples]
+            chosen = self._chosen(epoch)
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
         chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
         for batch in generator.permutation(len(self))[start:]:
             yield self.gather(chosen[batch * self.batch_size :][: self.batch_size])
+
+    def _chosen(self, epoch: int) -> Array:
+        """Draw the sequences of an epoch: none again before a whole number of epochs needs it."""
+        passes, place = divmod(epoch - 1, len(self.split) // self.epoch_examples)
+        order = np.random.default_rng([self.seed, passes]).permutation(len(self.split))
+        return order[place * self.epoch_examples :][: self.epoch_examples]
 
     def in_order(self, first: int = 0, step: int = 1) -> Iterator[tuple[Array, Batch]]:
         """Yield every sequence once, by length, with its index: for validation and test.

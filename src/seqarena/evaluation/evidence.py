@@ -46,6 +46,7 @@ class Evidence:
     visible: float | None  # the smallest gap that would have been seen, in the metric's unit
     repetitions_help: bool  # to decide a gap that is not
     groups: int  # of the test split that are independent of each other
+    examples: int | None  # to learn from, where these do not overlap as windows of series do
     courses: Mapping[str, Sequence[Course]]  # by variant
     constants: Mapping[str, float]  # baselines that say the same of everything, on test
     tuning: Tuning
@@ -64,6 +65,7 @@ def evidence_of(
     tuning: Tuning,
 ) -> Evidence:
     """Gather what the remarks on an experiment rest on; `finals` are of each variant."""
+    spec = prepared.spec
     return Evidence(
         protocol=experiment.config.protocol,
         bounds=task_for(experiment.config.task).metrics[summary.metric].bounds,
@@ -72,6 +74,7 @@ def evidence_of(
         visible=comparison.visible,
         repetitions_help=any(pair.repetitions for pair in comparison.pairs.values()),
         groups=groups,
+        examples=None if spec.modality == "series" else spec.sizes["train"],
         courses=courses_of(finals, summary, ledger),
         constants=constants_of(summary),
         tuning=tuning,

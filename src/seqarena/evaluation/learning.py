@@ -51,6 +51,18 @@ def _at_chance(course: Course, evidence: Evidence) -> bool:
     return len(losses) > 1 and losses[0] - min(losses) < LEARNED * abs(losses[0])
 
 
+def not_all_seen(evidence: Evidence) -> str | None:
+    """Tell that no training was long enough to see all of train, as each baseline did."""
+    protocol, examples = evidence.protocol, evidence.examples
+    if examples is None or protocol.epoch_examples is None:
+        return None
+    seen = protocol.epochs * protocol.epoch_examples
+    if seen >= examples:
+        return None
+    told = f"No training saw more than {seen:,} of {examples:,} examples of train, baselines all"
+    return f"{told}: raise `protocol.epochs` to {math.ceil(examples / protocol.epoch_examples)}."
+
+
 def still_learning(evidence: Evidence) -> str | None:
     """Name the variants most of whose finals gained on valid up to the last epoch.
 

@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterable
 from statistics import stdev
 
 from seqarena.evaluation.evidence import Evidence
-from seqarena.evaluation.learning import never_left_chance, overfit, still_learning
+from seqarena.evaluation.learning import (
+    never_left_chance,
+    not_all_seen,
+    overfit,
+    still_learning,
+)
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.plots.formats import format_of, listed
 
@@ -125,6 +130,7 @@ def _some(names: Iterable[str]) -> str:
 
 CHECKS: tuple[Callable[[Evidence], str | None], ...] = (
     preview,
+    not_all_seen,
     never_left_chance,
     still_learning,
     best_at_end,

@@ -57,6 +57,7 @@ METRICS = {
 }
 UNEVEN = 1.4  # times its even share that the largest class has: then accuracy says little
 SEEN = 60_000  # examples that a training sees at most
+SEEN_TO_WRITE = 120_000  # where each has to become a sequence: half of them teach little else
 EPOCH = 8_000  # examples of an epoch, at most
 FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
 
@@ -111,8 +112,10 @@ class Proposal:
         task = task_for(self.task)
         known = CONTENDERS.get((self.task, self.modality)) or CONTENDERS[self.task]
         named = {"name": protocol} if protocol else {}
-        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, SEEN // max(1, min(self.examples, EPOCH))))
-        budget = {**named, "seed": 0, "epochs": epochs, "batch_size": self._batch()}
+        seen = SEEN_TO_WRITE if self.task == "transduction" else SEEN
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, seen // max(1, min(self.examples, EPOCH))))
+        batch = 16 if self.examples < 2_000 else 32  # larger ones are hardly faster on a CPU
+        budget = {**named, "seed": 0, "epochs": epochs, "batch_size": batch}
         if self.examples > EPOCH:
             budget["epoch_examples"] = EPOCH
         own: dict[str, Any] = {"path": self.data}
@@ -150,9 +153,6 @@ class Proposal:
         if self.prepare.get("irregular"):  # all of these know steps, and not when a row comes
             named |= dict.fromkeys((*named, "seasonal_naive", "seasonal_naive_quantiles"), False)
         return [name for name in fitting if named.get(name, True)]
-
-    def _batch(self) -> int:
-        return 16 if self.examples < 2_000 else 32 if self.examples < 20_000 else 64
 
 
 def written(name: str, section: dict[str, Any], indent: int = 2) -> str:
