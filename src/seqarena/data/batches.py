@@ -127,21 +127,26 @@ class Batches:
 
         Sequences of similar length come together, batches in random order.
         """
-        generator = np.random.default_rng([self.seed, epoch, 1])
-        if self.draws_evenly:
-            chosen = drawn_evenly(self.split.targets, self.epoch_examples, generator)
-        else:
-            chosen = self._chosen(epoch)
+        chosen, generator = self._drawn(epoch)
         # A stable sort of a random order: equal lengths meet other neighbours each epoch.
         chosen = chosen[np.lexsort([lengths[chosen] for lengths in self._sizes()])]
         for batch in generator.permutation(len(self))[start:]:
             yield self.gather(chosen[batch * self.batch_size :][: self.batch_size])
 
-    def _chosen(self, epoch: int) -> Array:
-        """Draw the sequences of an epoch: none again before a whole number of epochs needs it."""
+    def _drawn(self, epoch: int) -> tuple[Array, np.random.Generator]:
+        """Draw the sequences of an epoch; return them, and what to draw their order with.
+
+        Those of several epochs are parts of one permutation, so that few come again before all
+        had their turn.
+        """
+        if self.draws_evenly:
+            generator = np.random.default_rng([self.seed, epoch])
+            return drawn_evenly(self.split.targets, self.epoch_examples, generator), generator
         passes, place = divmod(epoch - 1, len(self.split) // self.epoch_examples)
-        order = np.random.default_rng([self.seed, passes]).permutation(len(self.split))
-        return order[place * self.epoch_examples :][: self.epoch_examples]
+        bits = np.random.PCG64([self.seed, passes + 1])
+        whole = np.random.Generator(bits).permutation(len(self.split))
+        chosen = whole[place * self.epoch_examples :][: self.epoch_examples]
+        return chosen, np.random.Generator(bits.jumped(place))
 
     def in_order(self, first: int = 0, step: int = 1) -> Iterator[tuple[Array, Batch]]:
         """Yield every sequence once, by length, with its index: for validation and test.
