@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -27,8 +29,27 @@ def reviews(path: Path, header: str = "text,label", positive: int = 30, more: st
     path.write_text(f"{header}\n" + "".join(rows))
 
 
-def look(path: Path, **asked: str) -> Look:
+def look(path: Path, **asked: Any) -> Look:
     return look_at(path, Asked(**asked))
+
+
+@pytest.mark.parametrize(
+    ("task", "examples", "epochs", "batch"),
+    [
+        ("classification", 1_000, 60, 16),
+        ("classification", 500_000, 7, 32),
+        ("transduction", 4_000, 30, 32),
+        ("transduction", 500_000, 15, 32),
+    ],
+)
+def test_a_budget_has_the_updates_that_a_task_takes(
+    tmp_path: Path, task: str, examples: int, epochs: int, batch: int
+) -> None:
+    reviews(tmp_path / "a.csv")
+    found = replace(look(tmp_path / "a.csv").proposal, task=task, examples=examples)
+    protocol = found.section(None)["protocol"]
+    assert (protocol["epochs"], protocol["batch_size"]) == (epochs, batch)
+    assert ("epoch_examples" in protocol) == (examples > 8_000)
 
 
 def test_texts_with_classes(tmp_path: Path) -> None:

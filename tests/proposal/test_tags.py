@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from seqarena.proposal.asked import Asked, Look
 TAGGED = [("Ann met Bob in Rome", "B-p O B-p O B-l"), ("we left", "O O"), ("go to Oslo", "O O B-l")]
 
 
-def look(path: Path, **asked: str) -> Look:
+def look(path: Path, **asked: Any) -> Look:
     return look_at(path, Asked(**asked))
 
 
