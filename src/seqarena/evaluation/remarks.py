@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from statistics import stdev
 
+from scipy.special import stdtrit
+
 from seqarena.evaluation.evidence import Evidence
 from seqarena.evaluation.learning import (
     never_left_chance,
@@ -110,7 +112,10 @@ def _distance(evidence: Evidence) -> float:
 def _by_repetition(evidence: Evidence) -> float:
     """Return the half of the best variant's 95 % interval that repetitions alone would give."""
     values = evidence.summary.variants[evidence.best].values
-    return 2 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+    if len(values) < 2:
+        return math.inf
+    quantile = float(stdtrit(len(values) - 1, 0.975))
+    return quantile * stdev(values) / math.sqrt(len(values))
 
 
 def classes_absent(evidence: Evidence) -> str | None:
