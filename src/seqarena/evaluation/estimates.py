@@ -36,6 +36,10 @@ class Part(NamedTuple):
     variance: float
     free: float
 
+    def squared_half_width(self, level: float) -> float:
+        """Return what `Estimate.half_width` is, squared, by this chance alone."""
+        return self.variance * float(stdtrit(self.free, 1 - level / 2)) ** 2
+
 
 class Estimate(NamedTuple):
     """One number, and by how much it may be off, by each of two independent chances."""
@@ -56,12 +60,8 @@ class Estimate(NamedTuple):
         A 23:85-90). One t value of Satterthwaite's degrees of freedom for the sum is too small
         where three repetitions happen to agree.
         """
-        return math.sqrt(
-            sum(
-                part.variance * float(stdtrit(part.free, 1 - level / 2)) ** 2
-                for part in (self.over_repetitions, self.over_groups)
-            )
-        )
+        parts = (self.over_repetitions, self.over_groups)
+        return math.sqrt(sum(part.squared_half_width(level) for part in parts))
 
     @property
     def p(self) -> float:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from statistics import stdev
+from statistics import variance
 
-from scipy.special import stdtrit
-
+from seqarena.evaluation.estimates import Part
 from seqarena.evaluation.evidence import Evidence
 from seqarena.evaluation.learning import (
     never_left_chance,
@@ -17,6 +16,7 @@ from seqarena.evaluation.learning import (
 )
 from seqarena.evaluation.tuning_record import Tuning
 from seqarena.plots.formats import format_of, listed
+from seqarena.records import ALPHA
 
 PREVIEW, AFTER = "preview", "standard"  # the protocol that is no more, and the one that goes on
 FEWEST_GROUPS = 30  # fewer leave their deviation uncertain by more than an eighth
@@ -114,8 +114,8 @@ def _by_repetition(evidence: Evidence) -> float:
     values = evidence.summary.variants[evidence.best].values
     if len(values) < 2:
         return math.inf
-    quantile = float(stdtrit(len(values) - 1, 0.975))
-    return quantile * stdev(values) / math.sqrt(len(values))
+    of_mean = Part(variance(values) / len(values), len(values) - 1)
+    return math.sqrt(of_mean.squared_half_width(ALPHA))
 
 
 def classes_absent(evidence: Evidence) -> str | None:

@@ -114,8 +114,7 @@ def _said(asked: Asked) -> Asked:
     """Return what the pattern of names says of the columns."""
     fields = re.findall(r"\{(\w+)\}", asked.names or "")
     of = {field: field if field in fields else None for field in NAMED}
-    answers = (asked.target, of["label"], of["labels"], of["target"])
-    target = next((name for name in answers if name), None)
+    target = asked.target or of["label"] or of["labels"] or of["target"]
     task = asked.task or ("multi_label_classification" if target == "labels" else None)
     said = replace(asked, task=task, input="file", targets=(target,) if target else ())
     return replace(said, split=of["split"], group=of["group"])
