@@ -52,7 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name, section in params["experiments"].items():
         assert VARIANTS[name] in section["variants"]
         section |= {"variants": [VARIANTS[name]], "space": {"width": 8, "learning_rate": 0.02}}
-        section["protocol"]["epochs"] = 6
+        section["protocol"]["epochs"] = 12
     params["experiments"]["tickets"]["prepare"]["folds"] = 2
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run.first = run("seqarena", "run", "--jobs", "2")
@@ -76,7 +76,7 @@ def test_lists_of_labels_and_folds_come_to_a_verdict_and_answers(project: Projec
     assert found["baselines"]["tfidf_logistic_by_label"]["value"] > 0.9
     text = "order 7 came with all in pieces"
     printed = project("seqarena", "predict", "tickets", "--input", text)
-    assert re.search(rf"{text} │ damaged 0\.\d+ +│", printed)
+    assert re.search(rf"{text} │ damaged [01]\.\d+ +│", printed)
 
 
 def test_subwords_come_to_a_verdict_and_answers(project: Project) -> None:

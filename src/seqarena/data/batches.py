@@ -143,10 +143,11 @@ class Batches:
             generator = np.random.default_rng([self.seed, epoch])
             return drawn_evenly(self.split.targets, self.epoch_examples, generator), generator
         passes, place = divmod(epoch - 1, len(self.split) // self.epoch_examples)
-        bits = np.random.PCG64([self.seed, passes + 1])
-        whole = np.random.Generator(bits).permutation(len(self.split))
-        chosen = whole[place * self.epoch_examples :][: self.epoch_examples]
-        return chosen, np.random.Generator(bits.jumped(place))
+        generator = np.random.default_rng([self.seed, passes + 1])
+        whole = generator.permutation(len(self.split))
+        for _ in range(place):
+            generator.permutation(len(self))  # the orders of the parts before
+        return whole[place * self.epoch_examples :][: self.epoch_examples], generator
 
     def in_order(self, first: int = 0, step: int = 1) -> Iterator[tuple[Array, Batch]]:
         """Yield every sequence once, by length, with its index: for validation and test.
