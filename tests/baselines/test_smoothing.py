@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from seqarena.baselines.registry import BASELINES
-from seqarena.baselines.smoothing import Smoothing, _fitted
+from seqarena.baselines.smoothing import _fitted
 from seqarena.data.store import Array, DataSpec, Prepared, Split, write_spec, write_split
 from seqarena.errors import InputError
 from seqarena.evaluation.scoring import judge_on_valid
@@ -28,14 +30,20 @@ SPEC = DataSpec(
     target={"mean": 0.0, "std": 1.0, "naive_mae": 1.0},
     options={"season": SEASON, "covariates": []},
 )
-METRICS = {"ets": ("forecasting", "mae"), "ets_quantiles": ("quantile_forecasting", "crps")}
+METRICS = {
+    "persistence_quantiles": ("quantile_forecasting", "crps"),
+    "ets": ("forecasting", "mae"),
+    "ets_quantiles": ("quantile_forecasting", "crps"),
+}
 
 
-def windows(folder: Path, values: Array, starts: Array) -> Split:
+def windows(
+    folder: Path, values: Array, starts: Array, series: Iterable[str] = repeat("")
+) -> Split:
     inputs = values[:, None].astype(np.float32)
     ahead = np.lib.stride_tricks.sliding_window_view(inputs[:, 0], HORIZON)
     lengths = np.full(len(starts), LOOKBACK)
-    rows = ({"id": str(start)} for start in starts)
+    rows = ({"id": str(start), "series": of} for start, of in zip(starts, series, strict=False))
     write_split(folder, inputs, starts, lengths, ahead[starts + LOOKBACK], rows)
     return Split(folder)
 
@@ -45,6 +53,20 @@ def prepared(folder: Path, values: Array, spec: DataSpec = SPEC) -> Prepared:
     for name, part in zip(("train", "valid", "test"), np.array_split(values, 3), strict=True):
         windows(folder / name, part, np.arange(len(part) - LOOKBACK - HORIZON))
     write_spec(folder / "spec.json", spec)
+    return Prepared(folder)
+
+
+def panel(folder: Path, series: dict[str, Array]) -> Prepared:
+    """Cut several series, as long as each other, at the same places into windows of one table."""
+    values = np.stack(list(series.values()))  # (K, S)
+    for name, part in zip(
+        ("train", "valid", "test"), np.array_split(values, 3, axis=1), strict=True
+    ):
+        steps = part.shape[1]
+        starts = np.arange(steps - LOOKBACK - HORIZON)
+        every = np.concatenate([steps * place + starts for place in range(len(series))])
+        windows(folder / name, part.flatten(), every, np.repeat(list(series), len(starts)).tolist())
+    write_spec(folder / "spec.json", SPEC)
     return Prepared(folder)
 
 
@@ -62,13 +84,12 @@ def say(name: str, data: Prepared) -> Any:
 
 def test_it_goes_on_as_the_library_would_from_each_origin(tmp_path: Path) -> None:
     data = prepared(tmp_path, waves())
-    test, forms = data.split("test"), _fitted(data)
-    assert {(form.trend, form.season) for form in forms if isinstance(form, Smoothing)} == {
+    test, fitted = data.split("test"), _fitted(data)
+    assert {(form.models[""].trend, form.models[""].season) for form in fitted} == {
         (trend, season) for trend in (False, True) for season in (0, SEASON)
     }
-    for form in forms:
-        assert isinstance(form, Smoothing)
-        said = form(test, data.spec)
+    for every in fitted:
+        said, form = every(test, data.spec), every.models[""]
         for window in (0, 7, len(test) - 1):
             values = np.asarray(test.inputs[: test.starts[window] + LOOKBACK, 0], float)
             parts: dict[str, Any] = {
@@ -122,6 +143,31 @@ def test_its_quantiles_hold_what_they_say(tmp_path: Path) -> None:
     said = say("ets_quantiles", data).reshape(*truth.shape, 9)
     inside = (said[:, :, 0] <= truth) & (truth <= said[:, :, -1])
     assert inside.mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_each_series_of_a_panel_is_smoothed_by_its_own_parameters(tmp_path: Path) -> None:
+    walk = 0.5 * np.cumsum(np.random.default_rng(1).normal(size=900))  # its last value is all
+    series = {"walk": walk, "waves": waves(noise=0.5)}
+    both = panel(tmp_path / "both", series)
+    for place, (name, values) in enumerate(series.items()):
+        alone = prepared(tmp_path / name, values)
+        for of_all, of_one in zip(_fitted(both)[:4], _fitted(alone)[:4], strict=True):
+            forecasts = np.split(of_all(both.split("test"), SPEC), 2)[place]
+            np.testing.assert_array_equal(forecasts, of_one(alone.split("test"), SPEC))
+    own = _fitted(both)[-1].models
+    assert own["walk"].season == 0 and own["waves"].season == SEASON
+
+
+def test_each_series_of_a_panel_has_its_own_quantiles(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    calm, wild = random.normal(size=3000), 10 * random.normal(size=3000)
+    data = panel(tmp_path, {"calm": calm, "wild": wild})
+    for name in ("persistence_quantiles", "ets_quantiles"):
+        truth = data.split("test").targets
+        said = say(name, data).reshape(*truth.shape, 9)
+        inside = (said[:, :, 0] <= truth) & (truth <= said[:, :, -1])
+        for of_one in np.split(inside, 2):
+            assert of_one.mean() == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_season_that_no_lookback_holds_twice_is_told(tmp_path: Path) -> None:

@@ -603,7 +603,7 @@ def test_clocks_that_are_set_back_ask_for_their_place(tmp_path: Path) -> None:
     prepare = look(tmp_path / "a.csv", timezone="Europe/Madrid").proposal.prepare
     assert (prepare["timezone"], prepare["lookback"], prepare["season"]) == (
         "Europe/Madrid",
-        75,
+        72,
         24,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from seqarena.baselines.judging import Judge
+from seqarena.baselines.judging import Judge, Predict
 from seqarena.data.store import Array, DataSpec, Prepared, Split
 from seqarena.errors import InputError
 from seqarena.tasks.quantile_forecasting import LEVELS
@@ -24,23 +24,41 @@ def of_test(point: Point) -> Callable[[Prepared], Array]:
     return lambda prepared: point(prepared.split("test"), prepared.spec)
 
 
-def with_quantiles(point: Point) -> Callable[[Prepared], Array]:
+def best_on_valid(points: Sequence[Point], prepared: Prepared, judge: Judge) -> Array:
+    """Return what that forecast says of test which is best on valid by the metric."""
+    valid, spec = prepared.split("valid"), prepared.spec
+    best = max(points, key=lambda point: judge(point(valid, spec)))
+    return best(prepared.split("test"), spec)
+
+
+def with_quantiles(point: Point) -> Predict:
     """Return the baseline that adds quantiles to a forecast, see `quantiles_around`."""
-    return lambda prepared: of_test(quantiles_around(point, prepared))(prepared)
+    return lambda prepared, judge: best_on_valid(quantiles_around(point, prepared), prepared, judge)
 
 
-def quantiles_around(point: Point, prepared: Prepared) -> Point:
+def quantiles_around(point: Point, prepared: Prepared) -> list[Point]:
     """Return a forecast with the quantiles of its errors on train, ``(N, 9 H)``.
 
-    Of each step ahead by itself, since errors grow with it.
+    Of each step ahead by itself, since errors grow with it. Of a panel once by the errors of all
+    series, and once of each by its own.
     """
     train = prepared.split("train")
     errors = np.asarray(train.targets) - point(train, prepared.spec)
-    spread = np.quantile(errors, LEVELS, axis=0).T.astype(np.float32)  # (H, 9)
+    return [_with_errors(point, errors, train, by_series) for by_series in (False, True)]
+
+
+def _with_errors(point: Point, errors: Array, train: Split, by_series: bool) -> Point:
+    def series(windows: Split) -> Array:
+        return windows.series if by_series else np.zeros(len(windows))
+
+    names, places = np.unique(series(train), return_inverse=True)
+    of_each = (errors[places == place] for place in range(len(names)))
+    levels = [np.quantile(of_one, LEVELS, axis=0).T for of_one in of_each]
+    spreads = np.stack(levels).astype(np.float32)  # (K, H, 9)
 
     def forecast(windows: Split, spec: DataSpec) -> Array:
-        forecasts = point(windows, spec)
-        return np.asarray((forecasts[:, :, None] + spread).reshape(len(forecasts), -1))
+        spread = spreads[np.searchsorted(names, series(windows))]
+        return (point(windows, spec)[:, :, None] + spread).reshape(len(windows), -1)
 
     return forecast
 

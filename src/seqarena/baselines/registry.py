@@ -101,11 +101,9 @@ ENTRIES: dict[str, Baseline] = {
     "seasonal_naive": Baseline(untuned(of_test(seasonal_naive)), "forecasting", SERIES),
     "seasonal_naive_day": Baseline(untuned(of_test(DAY)), "forecasting", SERIES),
     "seasonal_naive_week": Baseline(untuned(of_test(WEEK)), "forecasting", SERIES),
-    "persistence_quantiles": Baseline(
-        untuned(with_quantiles(persistence)), "quantile_forecasting", SERIES
-    ),
+    "persistence_quantiles": Baseline(with_quantiles(persistence), "quantile_forecasting", SERIES),
     "seasonal_naive_quantiles": Baseline(
-        untuned(with_quantiles(seasonal_naive)), "quantile_forecasting", SERIES
+        with_quantiles(seasonal_naive), "quantile_forecasting", SERIES
     ),
     "linear": Baseline(linear, "forecasting", SERIES),
     "ets": Baseline(ets, "forecasting", SERIES),

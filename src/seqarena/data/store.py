@@ -24,6 +24,7 @@ import json
 import tokenize
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -122,6 +123,11 @@ class Split:
         # Not by str.splitlines: a text may hold U+2028 and its like, which JSON leaves as they are.
         with (self.folder / "examples.jsonl").open() as file:
             return [json.loads(line) for line in file]
+
+    @cached_property
+    def series(self) -> Array:
+        """The name of the series that each window is of, ``(N,)``; empty of one alone."""
+        return np.array([example.get("series", "") for example in self.examples()])
 
 
 def _mapped(path: Path) -> Array:

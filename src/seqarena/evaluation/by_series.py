@@ -23,7 +23,7 @@ def by_series(
     """
     if test.scales is None:  # as series have that are several
         return {}
-    names = np.array([example.get("series", "") for example in test.examples()])
+    names = test.series
     found: dict[str, SeriesSummary] = {}
     for name in filter(None, np.unique(names).tolist()):
         places = torch.from_numpy(np.flatnonzero(names == name))

@@ -53,7 +53,7 @@ def propose_series(path: Path, columns: Sequence[Column], count: int, asked: Ask
     ticks = _ticks(path, time, form)
     step, steps = step_of(ticks), count if series is None else len(time.values)
     lookback, horizon, season = LOOKBACKS.get(step, (24, 6, 12))
-    lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS))
+    lookback = min(lookback, max(season, steps // FEWEST_LOOKBACKS // season * season))
     target = targets if len(targets) > 1 else targets[0]
     prepare: dict[str, Any] = {"time": time.name, "target": target}
     if series is not None:
