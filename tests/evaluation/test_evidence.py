@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from seqarena.data.folds import POOL
 from seqarena.data.store import SPLITS, DataSpec, Prepared, write_spec
 from seqarena.data.writing import write_sequences
-from seqarena.evaluation.evidence import absent_classes, constants_of
+from seqarena.evaluation.evidence import absent_classes, constants_of, examples_of
 
 CLASSES = ("a", "b", "c")
 
@@ -55,6 +56,19 @@ def test_where_there_are_no_classes_none_is_absent(
     spec = replace(specs["text"], classes=())
     numbers = dict.fromkeys(SPLITS, np.array([[0.5], [1.5]], np.float32))
     assert absent_classes(write(tmp_path, spec, numbers)) == {}
+
+
+def test_examples_are_those_that_a_training_learns_from(
+    specs: dict[str, DataSpec], tmp_path: Path
+) -> None:
+    targets = dict.fromkeys(SPLITS, np.array([0, 1, 0, 1, 0]))
+    text = replace(specs["text"], classes=("a", "b"))
+    prepared = write(tmp_path, text, targets)
+    assert examples_of(prepared) == 5
+    assert examples_of(write(tmp_path / "series", specs["series"], targets)) is None, "they overlap"
+    (tmp_path / "train").rename(tmp_path / POOL)
+    np.save(tmp_path / POOL / "folds.npy", np.array([0, 0, 1, 1, 0]))
+    assert examples_of(prepared) == 2, "the others validate"
 
 
 def test_constant_baselines_are_told_from_others(contest: Any) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from seqarena.baselines.registry import BASELINES
 from seqarena.config import Protocol
+from seqarena.data.folds import folds_of
 from seqarena.data.store import SPLITS, Prepared
 from seqarena.data.targets import class_counts
 from seqarena.evaluation.tuning_record import Tuning
@@ -65,7 +66,6 @@ def evidence_of(
     tuning: Tuning,
 ) -> Evidence:
     """Gather what the remarks on an experiment rest on; `finals` are of each variant."""
-    spec = prepared.spec
     return Evidence(
         protocol=experiment.config.protocol,
         bounds=task_for(experiment.config.task).metrics[summary.metric].bounds,
@@ -74,12 +74,19 @@ def evidence_of(
         visible=comparison.visible,
         repetitions_help=any(pair.repetitions for pair in comparison.pairs.values()),
         groups=groups,
-        examples=None if spec.modality == "series" else spec.sizes["train"],
+        examples=examples_of(prepared),
         courses=courses_of(finals, summary, ledger),
         constants=constants_of(summary),
         tuning=tuning,
         absent=absent_classes(prepared),
     )
+
+
+def examples_of(prepared: Prepared) -> int | None:
+    """Count what a training has to learn from, in the fold that has the least."""
+    if prepared.spec.modality == "series":
+        return None
+    return min(len(fold.split("train")) for fold in folds_of(prepared))
 
 
 def courses_of(
