@@ -593,6 +593,18 @@ def test_years_that_follow_each_other_are_the_times_of_a_series(tmp_path: Path) 
     assert look(tmp_path / "b.csv").proposal.task == "regression"
 
 
+def test_a_lookback_is_of_whole_seasons_and_of_two_where_the_series_is_long_enough(
+    tmp_path: Path,
+) -> None:
+    for months, lookback, able in ((144, 24, True), (100, 12, False), (36, 12, False)):
+        times = pd.period_range("2010-01", periods=months, freq="M").strftime("%Y-%m-%d")
+        rows = [f"{time},{month % 12}.5\n" for month, time in enumerate(times)]
+        (tmp_path / "a.csv").write_text("month,sales\n" + "".join(rows))
+        section = look(tmp_path / "a.csv").proposal.section(None)
+        assert section["prepare"]["lookback"] == lookback
+        assert ("ets" in section["baselines"]) == able
+
+
 def test_clocks_that_are_set_back_ask_for_their_place(tmp_path: Path) -> None:
     times = pd.date_range("2022-10-01", periods=900, freq="h", tz="Europe/Madrid")
     local = times.tz_localize(None).strftime("%Y-%m-%d %H:%M")
@@ -603,7 +615,7 @@ def test_clocks_that_are_set_back_ask_for_their_place(tmp_path: Path) -> None:
     prepare = look(tmp_path / "a.csv", timezone="Europe/Madrid").proposal.prepare
     assert (prepare["timezone"], prepare["lookback"], prepare["season"]) == (
         "Europe/Madrid",
-        72,
+        144,
         24,
     )
 
