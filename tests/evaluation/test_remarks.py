@@ -248,16 +248,18 @@ def test_best_values_at_an_end_name_the_key_to_widen(enough: Evidence) -> None:
 
 
 def test_twice_the_trials_where_they_would_bring_what_can_be_seen(enough: Evidence) -> None:
-    curves = rising("gru", 0.5, 0.6, 0.65, 0.7), rising("lstm", 0.6, 0.7, 0.7, 0.72)
+    curves = rising("gru", 0.6, 0.8, 0.85, 0.9), rising("lstm", 0.6, 0.8, 0.8, 0.82)
     rises = replace(enough, tuning=tuning_of(*curves))
     assert more_trials(rises) == (
-        "Twice the trials may bring gru 0.100, more than the smallest visible gap, 0.030: raise "
+        "Twice the trials may bring gru 0.095, more than the smallest visible gap, 0.030: raise "
         "`protocol.trials`."
     )
     assert more_trials(replace(rises, visible=0.2)) is None
     assert more_trials(replace(rises, visible=None)) is None
-    short = tuning_of(rising("gru", 0.5, 0.6, 0.9))
+    short = tuning_of(rising("gru", 0.6, 0.8, 0.9))
     assert more_trials(replace(enough, tuning=short)) is None, "twice the trials are not known"
+    lucky = tuning_of(rising("gru", 0.4, 0.6, 0.7, 0.8))  # finals are at 0.8
+    assert more_trials(replace(enough, tuning=lucky)) is None, "the search has found as much"
 
 
 def test_a_test_split_of_few_groups(enough: Evidence) -> None:

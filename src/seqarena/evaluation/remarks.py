@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from statistics import variance
+from statistics import fmean, variance
 
 from seqarena.evaluation.estimates import Part
 from seqarena.evaluation.evidence import Evidence
@@ -14,7 +14,7 @@ from seqarena.evaluation.learning import (
     overfit,
     still_learning,
 )
-from seqarena.evaluation.tuning_record import Tuning
+from seqarena.evaluation.tuning_record import ExpectedBest, Tuning
 from seqarena.plots.formats import format_of, listed
 from seqarena.records import ALPHA
 
@@ -68,7 +68,7 @@ def more_trials(evidence: Evidence) -> str | None:
         return None
     form = format_of(evidence.summary)
     rises = {
-        curve.variant: abs(curve.expected[2 * trials - 1] - curve.expected[trials - 1])
+        curve.variant: _rise(curve, evidence)
         for curve in evidence.tuning.expected
         if len(curve.expected) >= 2 * trials
     }
@@ -77,6 +77,17 @@ def more_trials(evidence: Evidence) -> str | None:
         return None
     seen = f"more than the smallest visible gap, {form(visible)}"
     return f"Twice the trials may bring {listed(told)}, {seen}: raise `protocol.trials`."
+
+
+def _rise(curve: ExpectedBest, evidence: Evidence) -> float:
+    """Return what twice the trials bring, beyond what is expected of these and what was found.
+
+    A search may have found more than so many trials at random are expected to.
+    """
+    trials, sign = evidence.tuning.trials, evidence.bounds.sign
+    found = fmean(course.final.score for course in evidence.courses[curve.variant])
+    here = max(sign * curve.expected[trials - 1], sign * found)
+    return sign * curve.expected[2 * trials - 1] - here
 
 
 def small_test(evidence: Evidence) -> str | None:
