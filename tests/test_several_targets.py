@@ -144,4 +144,6 @@ def test_what_one_target_tells_of_another_is_learned_and_answered_in_its_unit(
 def test_pages_draw_them(tmp_path: Path) -> None:
     data = prepared(tmp_path, table())
     (tmp_path / "page").mkdir()
-    assert len(look_over("house", data, tmp_path / "page").examples) == 6
+    page = look_over("house", data, tmp_path / "page")
+    assert len(page.examples) == 6
+    assert ("series", "2: heat, load") in page.facts

@@ -13,6 +13,7 @@ from seqarena.data.modalities import modality
 from seqarena.data.store import SPLITS, Array, DataSpec, Prepared, Split, in_unit, scales_of
 from seqarena.data.targets import class_counts
 from seqarena.data.tokens import UNKNOWN
+from seqarena.errors import few
 from seqarena.figures.final import item_of
 from seqarena.plots import examples
 
@@ -50,6 +51,8 @@ def look_over(name: str, prepared: Prepared, out: Path, drawn: str = "") -> Look
     facts.append(("sequences", ", ".join(f"{len(s):,} {n}" for n, s in splits.items())))
     if (folds := len(folds_of(prepared))) > 1:
         facts.append(("folds", f"{folds} of train and valid; valid is the first of them"))
+    if len(series := np.unique(splits["train"].series)) > 1:
+        facts.append(("series", f"{len(series):,}: {few(series)}"))
     facts.append(("one step", f"{spec.step_size:g} {spec.step}, {_shape(spec)}"))
     pictures: list[tuple[str, str]] = []
 
