@@ -200,13 +200,14 @@ def test_few_names_stand_for_many() -> None:
     assert few(map(str, range(12)), most=3) == "0, 1, 2 and 9 more"
 
 
-def test_a_warning_is_one_line_and_no_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_is_one_line_once_and_no_end(capsys: pytest.CaptureFixture[str]) -> None:
     def main() -> None:
-        for _ in range(2):
-            warnings.warn("read otherwise", InputWarning, stacklevel=1)
+        for name in ("a.csv", "b.csv", "a.csv"):  # as of what is read twice
+            warnings.warn(f"{name}: read otherwise", InputWarning, stacklevel=1)
 
     exit_with_one_line(main)
-    assert capsys.readouterr().err == "warning: read otherwise\n" * 2
+    told = "warning: a.csv: read otherwise\nwarning: b.csv: read otherwise\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("key", ["epochs(", "[epochs]", "str", "float"])

@@ -23,6 +23,7 @@ from seqarena.errors import InputError, in_one_line, nearest, unknown
 from seqarena.files import read_json, write_json
 
 PARAMS = Path("params.yaml")
+NO_PROJECT = "not found; run seqarena from the project's root; `seqarena init DIR` makes a project"
 NAME = re.compile(r"[A-Za-z0-9_-]+")  # of an experiment
 
 
@@ -220,7 +221,7 @@ def read_yaml(path: Path) -> Any:
 def read_params(path: Path = PARAMS) -> dict[str, Any]:
     """Read params.yaml as plain data."""
     if not path.is_file():
-        raise InputError(f"{path}: not found; run seqarena from the project's root")
+        raise InputError(f"{path}: {NO_PROJECT}")
     try:
         params = read_yaml(path)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2020-13-01 is a ValueError

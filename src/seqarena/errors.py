@@ -63,7 +63,8 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     """Run `main`; bad input ends with one line and exit code 2, a failed run with 1.
 
     A disk without room is a failed run. Ctrl-C ends with 130. A termination unwinds like Ctrl-C
-    does, so that what was started is ended and recorded. An `InputWarning` is one line too.
+    does, so that what was started is ended and recorded. An `InputWarning` is one line too, told
+    once.
     """
     terminated = False
 
@@ -75,7 +76,7 @@ def exit_with_one_line(main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, terminate)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", InputWarning)
+            warnings.simplefilter("once", InputWarning)
             warnings.showwarning = _in_one_line(warnings.showwarning)
             _exit_with_one_line(main)
     except SystemExit:

@@ -17,7 +17,7 @@ from seqarena.data.labelled import read_manifest
 from seqarena.data.targets import TARGETS
 from seqarena.data.timeline import read_timeline
 from seqarena.datasets import dataset
-from seqarena.errors import InputError
+from seqarena.errors import InputError, InputWarning
 
 ROWS = [("a “good” film", "4"), ("a; b, c\td", "1"), ("two\nlines", "4"), ("x\u2028y\x85z", "1")]
 COLUMNS = {"text": "review", "label": "stars"}
@@ -38,6 +38,12 @@ def as_json_lines(path: Path) -> None:
 
 def as_json(path: Path) -> None:
     path.write_text(json.dumps([{"review": text, "stars": int(stars)} for text, stars in ROWS]))
+
+
+def as_arrow_file(path: Path) -> None:
+    table = pa.table({"review": [text for text, _ in ROWS], "stars": [int(n) for _, n in ROWS]})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=3)
 
 
 def as_saved(path: Path) -> None:
@@ -67,8 +73,12 @@ FORMS: dict[str, Callable[[Path], Any]] = {
     "packed.csv.gz": lambda path: frame().to_csv(path, index=False),
     "packed.jsonl.gz": lambda path: path.write_bytes(gzip.compress(as_lines().encode())),
     "a.parquet": lambda path: frame().astype({"stars": int}).to_parquet(path),
+    "a.feather": lambda path: frame().astype({"stars": int}).to_feather(path),
+    "a.arrow": as_arrow_file,
     "a.jsonl": as_json_lines,
+    "lines.json": as_json_lines,
     "a.json": as_json,
+    "a.json.gz": lambda path: frame().astype({"stars": int}).to_json(path, orient="records"),
     "saved": as_saved,
 }
 
@@ -240,10 +250,12 @@ BAD: dict[str, tuple[bytes, str]] = {
     "empty.csv": (b"", "empty file"),
     "head.csv": (b"review,stars\n", "no rows"),
     "a.jsonl": (b'{"review": "a", "stars": 1}\n{"review": \n', "jsonl line 2: not JSON"),
-    "b.jsonl": (b'{"review": "a", "stars": {"n": 1}}\n', "line 1: column 'stars': .*an object"),
     "a.json": (b'{"review": "a"}', "expected a list of objects"),
+    "b.json": (b'[{"review": "a"}', "b.json: not JSON: .*line 1"),
     "a.parquet": (b"PAR1 not", "not a readable Arrow or Parquet table"),
     "a.docx": (b"PK", r"expected a table \(\.csv"),
+    "a.xlsx": (b"PK", "found '.xlsx': save the sheet as CSV"),
+    "a.csv.zip": (b"PK", "found '.zip': unpack it"),
 }  # fmt: skip
 
 
@@ -254,6 +266,35 @@ def test_what_is_wrong_is_told_by_its_place(name: str, tmp_path: Path, raw: Path
     with pytest.raises(InputError, match=message) as caught:
         read(tmp_path / name, raw)
     assert name in str(caught.value)
+
+
+def test_objects_need_not_have_the_same_keys(tmp_path: Path, raw: Path) -> None:
+    lines = ['{"review": "a", "stars": 1, "by": "x"}', '{"review": "b", "stars": 4, "votes": 2}']
+    (tmp_path / "a.json").write_text("\n".join([*lines, lines[1]]))
+    with pytest.warns(InputWarning) as told:
+        assert [row[:2] for row in read(tmp_path / "a.json", raw)] == [
+            ("a", "1"),
+            *[("b", "4")] * 2,
+        ]
+    left_out = "a.json line 2: the key 'votes', which the first row has not, is left out"
+    assert [message for each in told if left_out in (message := str(each.message))] == [
+        f"{tmp_path}/{left_out}"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_what_is_no_text_takes_nothing_from_the_others(
+    name: str, tmp_path: Path, raw: Path
+) -> None:
+    LIST_FORMS[name](frame().assign(by=[{"name": "x"}] * 4), tmp_path / name)
+    with pytest.warns(InputWarning, match="column 'by' has objects, which are read as empty cells"):
+        assert [row[:2] for row in read(tmp_path / name, raw)] == ROWS
+    LIST_FORMS[name](frame().assign(stars=[{"n": 1}] * 4), tmp_path / name)
+    with (
+        pytest.warns(InputWarning, match="column 'stars' has objects"),
+        pytest.raises(InputError, match="1: the cell 'label' is empty"),
+    ):
+        read(tmp_path / name, raw)
 
 
 def test_an_encoding_and_quotes_that_are_none(tmp_path: Path, raw: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import seqarena
-from seqarena.config import PARAMS, read_params
+from seqarena.config import NO_PROJECT, PARAMS, read_params
 from seqarena.errors import InputError
 
 PINNED = "requirements.txt"  # of a project of its own: the version that its stages depend on
@@ -17,7 +17,7 @@ PINNED = "requirements.txt"  # of a project of its own: the version that its sta
 def check_project() -> None:
     """Raise `InputError` where DVC could not start, or would not see another version."""
     if not (Path("dvc.yaml").is_file() and Path(".dvc").is_dir()):
-        raise InputError("dvc.yaml: not found; run seqarena from the project's root")
+        raise InputError(f"dvc.yaml: {NO_PROJECT}")
     _check_version()
     _mend_lock(Path(".dvc/tmp/rwlock"))
     for name, section in read_params()["experiments"].items():

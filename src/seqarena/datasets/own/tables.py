@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import csv
 import glob
-import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-from pyarrow import parquet
 
 from seqarena.config import Reading
 from seqarena.data.labelled import MANIFESTS
 from seqarena.data.modalities.series import SERIES
-from seqarena.data.tables import (
-    PLACE,
-    TableRow,
-    check_names,
-    ending_of,
-    listed,
-    opened_bytes,
-    read_records,
-)
+from seqarena.data.tables import PLACE, TableRow, ending_of, read_records
 from seqarena.datasets.own.conll import CONLL, CONLLU, are_sentences, sentence_rows, universal_rows
 from seqarena.datasets.own.parallel import Parallel, parallel_texts
-from seqarena.errors import InputError, few, in_one_line, unknown
+from seqarena.datasets.own.records import (
+    ARROW,
+    JSON,
+    SAVED,
+    SAVED_SPLITS,
+    arrow_rows,
+    json_rows,
+    saved_rows,
+)
+from seqarena.errors import InputError, few, unknown
 from seqarena.files import read_json
 
 SEPARATED = (".csv", ".tsv", ".txt")
-ARROW = (".parquet", ".pq", ".arrow")
-JSON = (".jsonl", ".ndjson", ".json")
 TABLES = (*SEPARATED, *ARROW, *JSON, *CONLL, CONLLU)
 OF_TABLES = {"text": MANIFESTS["text"], "series": SERIES}  # the raw table of a modality
 SPLIT_NAMES = {
@@ -42,12 +34,10 @@ SPLIT_NAMES = {
     **dict.fromkeys(("valid", "validation", "val", "dev", "eval"), "valid"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-# What pyarrow raises at damaged files.
-UNREADABLE = (
-    pa.ArrowException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
-)  # fmt: skip
-BATCH = 4096  # rows
-SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"  # of the library `datasets`, saved on disk
+FIXES = {  # of files that are none
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z"), "unpack it"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV"),
+}
 
 
 def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[TableRow]:
@@ -157,7 +147,7 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
         return
     suffix = ending_of(path)
     if path.is_dir():
-        yield from _saved_rows(path)
+        yield from saved_rows(path)
     elif suffix in CONLL or (suffix == ".txt" and are_sentences(path, reading.encoding)):
         yield from sentence_rows(path, reading.encoding)
     elif suffix == CONLLU:
@@ -165,11 +155,12 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
     elif suffix in SEPARATED:
         yield from _separated_rows(path, reading, numbers)
     elif suffix in ARROW:
-        yield from _arrow_rows(path)
+        yield from arrow_rows(path)
     elif suffix in JSON:
-        yield from _json_rows(path, reading.encoding)
+        yield from json_rows(path, reading.encoding)
     else:
-        raise InputError(f"{path}: expected a table ({', '.join(TABLES)}), found '{suffix}'")
+        fix = f": {FIXES[suffix]}" if suffix in FIXES else ""
+        raise InputError(f"{path}: expected a table ({', '.join(TABLES)}), found '{suffix}'{fix}")
 
 
 def _renamed(
@@ -193,110 +184,3 @@ def _separated_rows(path: Path, reading: Reading, numbers: bool) -> Iterator[Tab
         header=reading.header,
         commas=numbers,
     )
-
-
-def _arrow_rows(path: Path) -> Iterator[TableRow]:
-    with _readable(path, "Arrow or Parquet table"):
-        if path.suffix.lower() == ".arrow":
-            yield from _batches(path, pa.ipc.open_stream(pa.memory_map(str(path))), {})
-        else:
-            yield from _batches(path, parquet.ParquetFile(path).iter_batches(BATCH), {})
-
-
-def _saved_rows(folder: Path) -> Iterator[TableRow]:
-    """Read what ``Dataset.save_to_disk`` wrote: Arrow streams, and the names of classes."""
-    state, info = read_json(folder / SAVED), folder / "dataset_info.json"
-    features = (read_json(info).get("features") or {}) if info.is_file() else {}
-    classes = {name: names for name, feature in features.items() if (names := _names(feature))}
-    count = 0
-    for entry in state["_data_files"]:
-        part = folder / entry["filename"]
-        with _readable(part, "Arrow stream"):
-            stream = pa.ipc.open_stream(pa.memory_map(str(part)))
-            for row in _batches(folder, stream, classes, count):
-                count += 1
-                yield row
-
-
-def _names(feature: Any) -> list[str]:
-    """Return the names of classes that a feature has as numbers, be they in lists; else none."""
-    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List"):
-        feature = feature.get("feature")
-    is_class = isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-    return list(feature["names"]) if is_class else []
-
-
-def _batches(
-    path: Path, batches: Any, classes: dict[str, list[str]], start: int = 0
-) -> Iterator[TableRow]:
-    number = start
-    for batch in batches:
-        names = [name for name in batch.schema.names if not name.startswith("__index_level")]
-        check_names(path, names)
-        for values in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
-            number += 1
-            place = f"{path} row {number}"
-            cells = {
-                name: _cell(_named(value, classes.get(name)), place, name)
-                for name, value in zip(names, values, strict=True)
-            }
-            yield TableRow(number, place, cells)
-
-
-def _named(value: Any, names: list[str] | None) -> Any:
-    """Return a number of a class, or a list of them, by their names, where these are known."""
-    if names is None or value is None:
-        return value
-    return [names[each] for each in value] if isinstance(value, list) else names[value]
-
-
-def _json_rows(path: Path, encoding: str) -> Iterator[TableRow]:
-    records: Iterator[tuple[str, int, Any]]
-    if ending_of(path) == ".json":
-        whole = read_json(path)
-        if not isinstance(whole, list):
-            raise InputError(f"{path}: expected a list of objects, one per row")
-        records = ((f"{path} row {n}", n, record) for n, record in enumerate(whole, 1))
-    else:
-        records = _json_lines(path, encoding)
-    names = list[str]()
-    for place, number, record in records:
-        if not isinstance(record, dict):
-            raise InputError(f"{place}: expected an object, found {type(record).__name__}")
-        names = names or list(record)
-        for name in record:
-            if name not in names:
-                raise unknown(place, "key of the first row", name, names)
-        cells = {name: _cell(record.get(name), place, name) for name in names}
-        yield TableRow(number, place, cells)
-
-
-def _json_lines(path: Path, encoding: str) -> Iterator[tuple[str, int, Any]]:
-    number = 0
-    try:
-        with opened_bytes(path) as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield f"{path} line {number}", number, json.loads(line.decode(encoding))
-    except (ValueError, RecursionError, OSError, EOFError) as error:
-        raise InputError(f"{path} line {number}: not JSON: {in_one_line(error)}") from error
-
-
-def _cell(value: Any, place: str, name: str) -> str:
-    """Return a value as the text that it would be in a CSV table."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, list | tuple):
-        return listed(_cell(each, place, name) for each in value)
-    if isinstance(value, dict | bytes):
-        kind = "an object" if isinstance(value, dict) else "bytes"
-        raise InputError(f"{place}: column '{name}': expected text or a number, found {kind}")
-    return str(value).strip()
-
-
-@contextmanager
-def _readable(path: Path, kind: str) -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE as error:
-        raise InputError(f"{path}: not a readable {kind}: {in_one_line(error)}") from error
