@@ -135,10 +135,14 @@ class Resources(Strict):
 KNOWN_COLUMNS = ("id", "text", "file", "label", "labels", "target", "split", "group")
 
 
+TIME = "time"  # of a series, where it stands in columns of other names
+
+
 class Reading(Strict):
     """How the user's own tables are read."""
 
-    columns: dict[str, str | int] = Field(default_factory=dict)  # one of `KNOWN_COLUMNS`: theirs
+    # One of `KNOWN_COLUMNS`, or the time: theirs; of the time several, which are read as one.
+    columns: dict[str, str | int | tuple[str, ...]] = Field(default_factory=dict)
     encoding: str = "utf-8"
     header: bool = True  # the first row names the columns; else they are "1", "2", …
     quotes: bool = True  # a cell in quotes may hold what separates cells; else a quote is a letter
@@ -153,11 +157,21 @@ class Reading(Strict):
 
     @field_validator("columns")
     @classmethod
-    def _known(cls, columns: dict[str, str]) -> dict[str, str]:
-        for name in columns:
-            if name not in KNOWN_COLUMNS:
-                raise ValueError(f"no column '{name}' is read; {nearest(name, KNOWN_COLUMNS)}")
+    def _known(cls, columns: dict[str, Any]) -> dict[str, Any]:
+        for name, theirs in columns.items():
+            if name not in (known := (*KNOWN_COLUMNS, TIME)):
+                raise ValueError(f"no column '{name}' is read; {nearest(name, known)}")
+            if isinstance(theirs, tuple) and name != TIME:
+                raise ValueError(f"'{name}' is one column; '{TIME}' alone may stand in several")
         return columns
+
+    @property
+    def theirs(self) -> dict[str, tuple[str, ...]]:
+        """The columns of the user's own tables that each of `columns` is read from."""
+        return {
+            ours: theirs if isinstance(theirs, tuple) else (str(theirs),)
+            for ours, theirs in self.columns.items()
+        }
 
 
 DIGEST = r"^[0-9a-f]{64}$"  # sha256 in hexadecimal

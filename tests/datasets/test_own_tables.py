@@ -101,6 +101,12 @@ def test_a_table_of_any_form_has_the_same_rows(name: str, tmp_path: Path, raw: P
     assert read(tmp_path / name, raw) == [(text, stars, None) for text, stars in ROWS]
 
 
+def test_what_a_sheet_leaves_behind_is_nothing(tmp_path: Path, raw: Path) -> None:
+    """Columns without a name or a cell, and rows of separators alone."""
+    (tmp_path / "a.csv").write_text("review;stars;;\nbad, bad;1;;\n;;;\ngood;4;;\n;;;\n")
+    assert [row[:2] for row in read(tmp_path / "a.csv", raw)] == [("bad, bad", "1"), ("good", "4")]
+
+
 def test_tables_of_a_glob_follow_one_another(tmp_path: Path, raw: Path) -> None:
     frame(ROWS[:2]).to_csv(tmp_path / "part-0.csv", index=False)
     frame(ROWS[2:]).to_csv(tmp_path / "part-1.csv", index=False)
@@ -251,6 +257,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "head.csv": (b"review,stars\n", "no rows"),
     "a.jsonl": (b'{"review": "a", "stars": 1}\n{"review": \n', "jsonl line 2: not JSON"),
     "a.json": (b'{"review": "a"}', "expected a list of objects"),
+    "unnamed.csv": (b"review,,stars,,\na,,1,,\nb,,2,,x\n", "line 3: expected 3 cells.*found 5"),
+    "within.csv": (b"review,,,stars\na,,,1\n", "two columns have no name"),
     "b.json": (b'[{"review": "a"}', "b.json: not JSON: .*line 1"),
     "a.parquet": (b"PAR1 not", "not a readable Arrow or Parquet table"),
     "a.docx": (b"PK", r"expected a table \(\.csv"),

@@ -115,7 +115,7 @@ def test_what_holds_a_semicolon_is_not_always_a_set(
 ) -> None:
     rows = [f'{GOOD} {n},"{cells[n % 3].format(n=n)}"\n' for n in range(60)]
     (tmp_path / "a.csv").write_text("text,target\n" + "".join(rows))
-    assert look(tmp_path / "a.csv", input="text").proposal.task == task
+    assert look(tmp_path / "a.csv", inputs=("text",)).proposal.task == task
 
 
 def test_a_text_longer_than_a_name_of_a_file_is_no_file(tmp_path: Path) -> None:
@@ -212,11 +212,11 @@ def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
     path.write_text(
         "Go now.\tVe ahora.\n" + "".join(f"Go {n} times.\tVe {n} veces.\n" for n in range(30))
     )
-    asked = Asked(input="Go now.", targets=("Ve ahora.",))
+    asked = Asked(inputs=("Go now.",), targets=("Ve ahora.",))
     assert look_at(path, asked).warnings == [
         "the first row, 'Go now.', looks like data; --no-header reads it as such"
     ]
-    found = look_at(path, Asked(input="1", targets=("2",), header=False))
+    found = look_at(path, Asked(inputs=("1",), targets=("2",), header=False))
     assert found.warnings == [] and found.proposal.task == "transduction"
     assert found.proposal.section(None)["data"]["header"] is False
 
@@ -224,7 +224,7 @@ def test_a_header_that_looks_like_data_is_told(tmp_path: Path) -> None:
 def test_texts_side_by_side(tmp_path: Path) -> None:
     for language in ("de", "en"):
         (tmp_path / f"train.{language}").write_text("".join(f"Ein {n} Text.\n" for n in range(30)))
-    proposal = look(tmp_path, input="de", targets=("en",)).proposal
+    proposal = look(tmp_path, inputs=("de",), targets=("en",)).proposal
     assert (proposal.task, proposal.columns) == ("transduction", {"text": "de", "target": "en"})
 
 
@@ -326,8 +326,8 @@ def test_several_targets_of_a_series(tmp_path: Path, task: str | None, metric: s
 
 def test_several_targets_of_texts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,tone,topic\n" + "well said,1,a\nbadly put,0,b\n" * 9)
-    with pytest.raises(InputError, match="--target tone --target topic: one answers, .* of text"):
-        look(tmp_path / "a.csv", input="text", targets=("tone", "topic"))
+    with pytest.raises(InputError, match="--target tone --target topic: of a series .* of text"):
+        look(tmp_path / "a.csv", inputs=("text",), targets=("tone", "topic"))
 
 
 def test_what_is_known_ahead_of_a_series(tmp_path: Path) -> None:
@@ -559,7 +559,7 @@ def test_words_that_are_written_are_spelled(tmp_path: Path) -> None:
     spelled(tmp_path / "a.csv", "lemma,form", "{name},ge{name}t")
     with pytest.raises(InputError, match="lemma, form could be the text; say which with --input"):
         look(tmp_path / "a.csv")
-    proposal = look(tmp_path / "a.csv", input="lemma", targets=("form",)).proposal
+    proposal = look(tmp_path / "a.csv", inputs=("lemma",), targets=("form",)).proposal
     assert (proposal.task, proposal.metric) == ("transduction", "cer")
     assert proposal.columns == {"text": "lemma", "target": "form"}
     assert (proposal.prepare["units"], proposal.prepare["targets"]) == ("characters", "characters")
@@ -667,5 +667,5 @@ def test_dates_alone_are_texts(tmp_path: Path) -> None:
     days = pd.date_range("2020-01-05", periods=100, freq="D")
     rows = [f"{day:%d %B %Y},{day:%Y-%m-%d}\n" for day in days]
     (tmp_path / "a.csv").write_text("written,iso\n" + "".join(rows))
-    proposal = look(tmp_path / "a.csv", input="written", targets=("iso",)).proposal
+    proposal = look(tmp_path / "a.csv", inputs=("written",), targets=("iso",)).proposal
     assert (proposal.task, proposal.metric) == ("transduction", "cer")

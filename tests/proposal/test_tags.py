@@ -52,7 +52,10 @@ def test_tokens_and_as_many_tags_are_labelled(tmp_path: Path, name: str) -> None
     }  # fmt: skip
     section = proposal.section(None)
     assert "bilstm_crf" in section["variants"] and "neighbour_logistic" in section["baselines"]
-    assert look(tmp_path / name, task="labelling", input=text, targets=(tags,)).proposal == proposal
+    assert (
+        look(tmp_path / name, task="labelling", inputs=(text,), targets=(tags,)).proposal
+        == proposal
+    )
 
 
 def test_tags_that_mark_no_spans_are_judged_one_by_one(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_several_columns_of_tags_are_asked_about(tmp_path: Path) -> None:
         look(tmp_path / "a.csv")
     proposal = look(tmp_path / "a.csv", targets=("kinds",)).proposal
     assert proposal.columns == {"text": "sentence", "labels": "kinds"}
-    assert look(tmp_path / "a.csv", task="language_modelling", input="sentence").proposal
+    assert look(tmp_path / "a.csv", task="language_modelling", inputs=("sentence",)).proposal
 
 
 def test_tokens_without_as_many_tags_are_refused_by_their_row(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_tokens_without_as_many_tags_are_refused_by_their_row(tmp_path: Path) ->
     with pytest.raises(InputError, match="no column is the tokens; say which with --input"):
         look(tmp_path / "b.csv", task="labelling")
     with pytest.raises(InputError, match=r"b\.csv line 2: 1 tags in 'label' for 3 tokens"):
-        look(tmp_path / "b.csv", task="labelling", input="text", targets=("label",))
+        look(tmp_path / "b.csv", task="labelling", inputs=("text",), targets=("label",))
 
 
 def test_names_and_classes_of_two_words_are_no_tags(tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ def test_units_are_those_that_are_asked_for(
 def test_texts_are_read_and_written_by_subwords(tmp_path: Path) -> None:
     rows = [f"reading {n} unreadable books,unread {n} rebooked reads\n" for n in range(60)]
     (tmp_path / "a.csv").write_text("text,target\n" + "".join(rows))
-    prepare = look(tmp_path / "a.csv", input="text", units="subwords").proposal.prepare
+    prepare = look(tmp_path / "a.csv", inputs=("text",), units="subwords").proposal.prepare
     assert prepare["targets"] == prepare["units"] == "subwords"
     assert prepare["min_count"] == 2 and 4 <= prepare["max_length"] <= 12
-    prepare = look(tmp_path / "a.csv", input="text", units="tokens").proposal.prepare
+    prepare = look(tmp_path / "a.csv", inputs=("text",), units="tokens").proposal.prepare
     assert (prepare["units"], prepare["targets"]) == ("tokens", "words")
 
 

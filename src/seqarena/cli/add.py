@@ -116,10 +116,12 @@ def look_at(path: Path, asked: Asked) -> Look:
     look = (look_at_table if of_tables else look_at_folder)(path, asked)
     proposal = look.proposal
     found = f"{proposal.task} of {proposal.modality}"
-    if proposal.modality != "series" and len(asked.targets) > 1:
-        given = " ".join(f"--target {name}" for name in asked.targets)
-        told = f"one answers, of series alone several, and this is {found}"
-        raise InputError(f"{path}: {given}: {told}")
+    if proposal.modality != "series":
+        for option, names in (("input", asked.inputs), ("target", asked.targets)):
+            if len(names) > 1:
+                given = " ".join(f"--{option} {name}" for name in names)
+                told = f"of a series it may be several columns, and this is {found}"
+                raise InputError(f"{path}: {given}: {told}")
     if proposal.modality != "text" and asked.units not in (None, proposal.prepare.get("targets")):
         raise InputError(f"{path}: --units {asked.units}: of texts, and this is {found}")
     return look

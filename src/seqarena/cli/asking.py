@@ -17,7 +17,14 @@ def _column(what: str) -> Any:
 
 OPTIONS = {
     "task": Annotated[str | None, typer.Option(help="what is asked, where it is not clear")],
-    "input": Annotated[str | None, _column("the text, the file, the time")],
+    "inputs": Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            metavar="COLUMN",
+            help="the text, the file, the time; of a time several, as of a date and a clock",
+        ),
+    ],
     "targets": Annotated[
         list[str],
         typer.Option("--target", metavar="COLUMN", help="the answer; of series several"),
@@ -54,6 +61,6 @@ OPTIONS = {
 ASKED = [option(field.name, OPTIONS[field.name], field.default) for field in fields(Asked)]
 
 
-def asked_of(targets: list[str], known: list[str], **options: Any) -> Asked:
+def asked_of(inputs: list[str], targets: list[str], known: list[str], **options: Any) -> Asked:
     """Return what was said by the options `ASKED`."""
-    return Asked(targets=tuple(targets), known=tuple(known), **options)
+    return Asked(inputs=tuple(inputs), targets=tuple(targets), known=tuple(known), **options)

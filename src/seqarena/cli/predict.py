@@ -64,7 +64,7 @@ def predict(
         if attention is not None:
             answers = _drawn(answers, attention, predictor)
         if output is not None and output.suffix.lower() != ".json":
-            names = {ours: str(theirs) for ours, theirs in own.columns.items()}
+            names = {ours: " ".join(theirs) for ours, theirs in own.theirs.items()}
             write_table(output, answers, names, source)
         else:
             show(strictly(answers), predictor, output)

@@ -16,6 +16,7 @@ QUARTERS = re.compile(
 )
 NAMED = (ISO, *SINCE_1970, QUARTER)
 DATES = (
+    "%Y-%m-%d",
     "%d.%m.%Y",
     "%d/%m/%Y",
     "%m/%d/%Y",
@@ -37,8 +38,9 @@ DATES = (
     "%B %Y",
     "%m/%Y",
 )
-HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-KNOWN = (ISO, QUARTER, *(date + hour for hour in HOURS for date in DATES))
+HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H.%M.%S", " %H")
+IN_PARTS = ("%Y %m", "%Y %m %d", "%Y %m %d %H", "%Y %m %d %H %M", "%Y %m %d %H %M %S")
+KNOWN = (ISO, QUARTER, *(date + hour for hour in HOURS for date in DATES), *IN_PARTS)
 EXAMPLE = pd.Timestamp(2019, 8, 31, 22)
 TRIED = 20  # cells by which a format is ruled out, before all are read
 

@@ -121,9 +121,11 @@ def read_records(
                 line, begins = 0, 1
             for cells in reader:
                 begins, line = line + 1, reader.line_num
-                if not cells:  # an empty line
+                if len(cells) != 1 and not any(cells):  # an empty line, or of separators alone
                     continue
                 where = f"{path} line {begins}"
+                if len(names) < len(cells) == len(first) and not any(cells[len(names) :]):
+                    del cells[len(names) :]
                 if len(cells) != len(names):
                     like = "the header" if header else "the first row"
                     found = f"expected {len(names)} cells, as in {like}, found {len(cells)}"
@@ -153,6 +155,8 @@ def _delimiter(path: Path, header: str) -> str:
 
 def _header(path: Path, cells: list[str], columns: Sequence[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
+    if names.count("") > 1:  # Excel's, beside what was once filled
+        names = names[: max((n for n, name in enumerate(names, 1) if name), default=0)]
     if not any(names):
         expected = f"; expected the columns {', '.join(columns)}" if columns else ""
         raise InputError(f"{path}: empty file{expected}")
@@ -173,7 +177,8 @@ def check_names(path: Path, names: Sequence[str]) -> None:
     """Raise `InputError` where two columns have the same name."""
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if repeated:
-        raise InputError(f"{path}: two columns are named '{repeated[0]}'; rename one of them")
+        told = f"are named '{repeated[0]}'; rename one of them" if repeated[0] else "have no name"
+        raise InputError(f"{path}: two columns {told}")
 
 
 def beside(place: str, other: str) -> str:

@@ -17,7 +17,7 @@ from seqarena.data.store import Array
 from seqarena.data.tables import ROW, beside, read_records
 from seqarena.errors import InputError
 
-MISSING = {"", "na", "nan", "null", "none"}
+MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"}  # in small letters
 OFFSET = re.compile(r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$", re.IGNORECASE)
 ASKED = ""  # in place of a static column: which of several targets a series is of
 SPARSEST = 10  # steps of the grid per row; a grid emptier than that comes from a wrong time stamp

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqarena.config import Reading
+from seqarena.config import TIME, Reading
 from seqarena.errors import InputError, few
 from seqarena.proposal.columns import Column
 from seqarena.proposal.section import Proposal
@@ -18,7 +18,7 @@ class Asked:
     """What the user says of the columns."""
 
     task: str | None = None
-    input: str | None = None
+    inputs: tuple[str, ...] = ()  # one; it may be several that say the time of a series together
     targets: tuple[str, ...] = ()  # one; of series it may be several
     split: str | None = None
     group: str | None = None
@@ -33,6 +33,16 @@ class Asked:
     units: str | None = None  # what texts are read by, and written
 
     @property
+    def input(self) -> str | None:
+        """The input, where it is said, by its name when it is read."""
+        return TIME if self.in_parts else next(iter(self.inputs), None)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the time stands in several columns."""
+        return len(self.inputs) > 1
+
+    @property
     def target(self) -> str | None:
         """The answer, where one is said."""
         return self.targets[0] if self.targets else None
@@ -40,7 +50,12 @@ class Asked:
     @property
     def reading(self) -> Reading:
         """How a table is read."""
-        return Reading(encoding=self.encoding, header=self.header, quotes=self.quotes)
+        return Reading(
+            encoding=self.encoding,
+            header=self.header,
+            quotes=self.quotes,
+            columns={TIME: self.inputs} if self.in_parts else {},
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from operator import itemgetter
 from typing import Literal
 
@@ -14,6 +14,7 @@ import numpy as np
 from seqarena.data.moments import forms_of, moments
 from seqarena.data.tables import TableRow, is_number, items_of, spaced
 from seqarena.data.targets import BETWEEN, labels_of
+from seqarena.data.timeline import MISSING
 from seqarena.data.tokens import words
 from seqarena.datasets.own.tables import SPLIT_NAMES
 from seqarena.errors import few
@@ -75,6 +76,13 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether its values are numbers, be it a few that may stand for classes."""
         return self.kind == "number" or (self.kind == "class" and all(map(is_number, self.values)))
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether its values are whole numbers that rise from row to row."""
+        if self.missing or self.repeated or not all(value.isdecimal() for value in self.values):
+            return False
+        return all(int(a) < int(b) for a, b in pairwise(self.values))
 
     @property
     def is_years(self) -> bool:
@@ -147,6 +155,8 @@ def _column(name: str, cells: list[str]) -> Column:
         told = Lengths.of(steps, "steps")
         return Column(name, "numbers", len(cells) - values.total(), values, told)
     kind = "labels" if sets else _kind(values)
+    if kind == "number":  # what a series takes for missing is no odd value
+        values = Counter({v: count for v, count in values.items() if v.lower() not in MISSING})
     lengths = None
     if kind == "text":
         lengths = Lengths.of([len(words(cell)) for cell in values.elements()], "words")

@@ -116,7 +116,7 @@ def _said(asked: Asked) -> Asked:
     of = {field: field if field in fields else None for field in NAMED}
     target = asked.target or of["label"] or of["labels"] or of["target"]
     task = asked.task or ("multi_label_classification" if target == "labels" else None)
-    said = replace(asked, task=task, input="file", targets=(target,) if target else ())
+    said = replace(asked, task=task, inputs=("file",), targets=(target,) if target else ())
     return replace(said, split=of["split"], group=of["group"])
 
 

@@ -95,6 +95,8 @@ def _roles(
     path: Path, numbers: Sequence[Column], asked: Asked
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return what is forecast, and the covariates and known columns that it is forecast by."""
+    said_of = {*asked.targets, *asked.known}
+    numbers = [c for c in numbers if c.name in said_of or not c.counts_rows] or [*numbers]
     free = [c for c in numbers if c.name not in asked.known or c.name in asked.targets]
     said = asked.targets or (None,)
     targets = [one(path, free, name, "target", "what is forecast").name for name in said]

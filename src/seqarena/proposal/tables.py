@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from seqarena.config import TIME
 from seqarena.data.store import SPLITS
 from seqarena.data.tables import TableRow, spaced
 from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
-from seqarena.errors import unknown
+from seqarena.errors import few, unknown
 from seqarena.proposal.asked import Asked, Look, Question, one
 from seqarena.proposal.columns import SAMPLE, Column, columns_of, drawn_rows
 from seqarena.proposal.duplicates import Hashes, hashed_words, near
 from seqarena.proposal.in_rows import channels_of, propose_in_rows, told_of
+from seqarena.proposal.parts import parts_of_time
 from seqarena.proposal.section import Proposal, metric_of, share_of_test
 from seqarena.proposal.series import OF_SERIES, propose_series, times_of
 from seqarena.proposal.tags import question_of_steps
@@ -61,6 +64,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     """
     rows, count = drawn_rows(rows_of(path, asked.reading, numbers=True))
     columns = columns_of(rows)
+    if parts := _in_parts(columns, asked):
+        return look_at_table(path, replace(asked, inputs=parts))
     named = {column.name: column for column in columns}
     said = [("target", name) for name in asked.targets]
     said += [(option, getattr(asked, option)) for option in ("input", "split", "group", "series")]
@@ -75,6 +80,8 @@ def look_at_table(path: Path, asked: Asked) -> Look:
         return Look(found, propose_in_rows(path, columns, channels, count, asked))
     width = max(map(len, named))
     found += [f"  {column.name:{width}}  {column}" for column in columns]
+    if asked.in_parts:
+        found += [f"  {TIME:{width}}  stands in {few(asked.inputs)}"]
     ordered = asked.series or asked.known or asked.timezone or asked.time_format
     timed = ordered or (times_of(columns) and _without_texts(columns))
     if asked.task in OF_SERIES or (asked.task is None and timed):
@@ -87,6 +94,12 @@ def look_at_table(path: Path, asked: Asked) -> Look:
     told = [*_of_header([*named], asked), *_unanswered(columns, proposal, asked)]
     told += _leaks(path, proposal)
     return Look(found, proposal, [*told, *_near_duplicates(rows, proposal)])
+
+
+def _in_parts(columns: Sequence[Column], asked: Asked) -> tuple[str, ...]:
+    """Return the columns that say the time of a series together, if that is not said."""
+    of_series = asked.task in OF_SERIES or (asked.task is None and _without_texts(columns))
+    return parts_of_time(columns) if of_series and not asked.inputs else ()
 
 
 def _without_texts(columns: Iterable[Column]) -> bool:

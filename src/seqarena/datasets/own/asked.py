@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from seqarena.config import OwnData, Reading
+from seqarena.config import TIME, OwnData, Reading
 from seqarena.data.folders import ASKED, PATH, SUFFIXES
 from seqarena.data.tables import TableRow, ending_of
 from seqarena.datasets.own.folders import name_within
@@ -17,7 +17,7 @@ from seqarena.datasets.own.in_rows import files_of_rows
 from seqarena.datasets.own.tables import OF_TABLES, TABLES, no_column, rows_of, write_table
 from seqarena.errors import InputError
 
-INPUTS = ("text", "file")  # columns
+INPUTS = ("text", "file", TIME)  # columns
 LINES = ".txt"  # a text of each line: no table
 
 
@@ -54,7 +54,11 @@ def _without_answers(table: Path, reading: Reading) -> Reading:
     """Return how a table is read that has the input, and of the other columns what it has."""
     there = next(rows_of(table, reading.model_copy(update={"columns": {}}))).cells
     named = reading.columns.items()
-    kept = {ours: theirs for ours, theirs in named if ours in INPUTS or str(theirs) in there}
+    kept = {
+        ours: theirs
+        for ours, theirs in named
+        if ours in INPUTS or there.keys() >= set(reading.theirs[ours])
+    }
     return reading.model_copy(update={"columns": kept})
 
 

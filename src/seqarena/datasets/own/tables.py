@@ -51,11 +51,10 @@ def rows_of(path: Path, reading: Reading, numbers: bool = False) -> Iterator[Tab
     tables = list(_tables(path))
     if not tables:
         raise InputError(f"{path}: no table there ({', '.join(TABLES)})")
-    columns = {ours: str(theirs) for ours, theirs in reading.columns.items()}
     header: Sequence[str] | None = None
     for table, split in tables:
         for row in _rows(table, reading, numbers):
-            cells = _renamed(row.cells, table, columns)
+            cells = _renamed(row.cells, table, reading.theirs)
             if split:
                 cells = {**cells, "split": split}
             elif (own := cells.get("split")) is not None:
@@ -164,14 +163,15 @@ def _rows(path: Path | Parallel, reading: Reading, numbers: bool) -> Iterator[Ta
 
 
 def _renamed(
-    cells: dict[str, str], path: Path | Parallel, columns: dict[str, str]
+    cells: dict[str, str], path: Path | Parallel, columns: dict[str, tuple[str, ...]]
 ) -> dict[str, str]:
     """Give columns the names by which the project knows them; the others keep their own."""
-    for column in columns.values():
+    read = [column for theirs in columns.values() for column in theirs]
+    for column in read:
         if column not in cells:
             raise unknown(f"{path}: columns", "column", column, cells)
-    taken = {theirs for ours, theirs in columns.items() if ours != theirs}
-    renamed = {ours: cells[theirs] for ours, theirs in columns.items()}
+    taken = set(read) - columns.keys()
+    renamed = {ours: " ".join(cells[name] for name in theirs) for ours, theirs in columns.items()}
     return renamed | {n: c for n, c in cells.items() if n not in taken and n not in renamed}
 
 
