@@ -182,6 +182,7 @@ class OwnData(Reading):
     """The user's own files, where more is to be said of them than their path."""
 
     path: str
+    files: str | None = None  # the folder of the files that a table lists, if not the table's own
     names: str | None = None  # what the names of files in a folder say: {label}_{group}_*
     in_rows: tuple[str, ...] = ()  # each row of a table is a signal of these channels: t0..t139
     sha256: Annotated[str, Field(pattern=DIGEST)] | None = (

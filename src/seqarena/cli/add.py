@@ -128,15 +128,10 @@ def look_at(path: Path, asked: Asked) -> Look:
 
 
 def _lists_files(path: Path, asked: Asked) -> bool:
-    """Tell whether a table names files that lie beside it."""
-    from seqarena.datasets.own.folders import is_file_in
-    from seqarena.datasets.own.tables import rows_of
+    """Tell whether a table names files that lie near it."""
+    from seqarena.proposal.listings import folder_of_files
 
-    if not path.is_file():
-        return False
-    first = next(rows_of(path, asked.reading)).cells
-    named = [asked.input] if asked.input in first else list(first)
-    return any(first[name] and is_file_in(path.parent, first[name]) for name in named if name)
+    return path.is_file() and folder_of_files(path, asked) is not None
 
 
 def _print(look: Look) -> None:

@@ -20,13 +20,15 @@ from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.modalities.recordings import BY_FFMPEG
 from seqarena.data.tables import TableRow
 from seqarena.data.targets import TARGETS
-from seqarena.datasets.own.folders import is_file_in, manifest_of, named_rows
+from seqarena.datasets.own.folders import manifest_of, named_rows
+from seqarena.datasets.own.listed import Listed
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal import pictures
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
+from seqarena.proposal.listings import folder_of_files
 from seqarena.proposal.section import METRICS, Proposal, metric_of, share_of_test
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
 from seqarena.proposal.tags import metric_of_tags
@@ -43,7 +45,9 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     Raises `InputError` where it is not clear what is asked, naming the option that says it.
     """
     manifest = manifest_of(path)
-    folder = path if path.is_dir() else path.parent
+    folder = path
+    if manifest is not None and not path.is_dir():
+        folder = folder_of_files(manifest, asked) or path.parent
     modality, files, others = _modality(folder)
     found = [f"{folder}: {len(files):,} files of {modality}"]
     if others:
@@ -56,11 +60,11 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     prepare = _prepare(modality, lengths, sample)
     if asked.names is not None:
         rows = named_rows(folder, modality, asked.names)
-        look = _listed(folder, drawn_rows(rows), modality, prepare, _said(asked), found)
+        look = _listed(path, folder, drawn_rows(rows), modality, prepare, _said(asked), found)
         return replace(look, warnings=_copies(folder, files))
     if manifest is not None and modality != "music":
         rows = rows_of(manifest, asked.reading)
-        look = _listed(path, drawn_rows(rows), modality, prepare, asked, found)
+        look = _listed(path, folder, drawn_rows(rows), modality, prepare, asked, found)
         return replace(look, warnings=_copies(folder, files))
     task = asked.task or ("music_modelling" if modality == "music" else "classification")
     proposal = Proposal(
@@ -75,7 +79,7 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     if modality != "music":
         classes = Counter(file.parent.name for file in files)
         if len(classes) == 1:
-            fix = f"a table {MANIFEST}.* with the columns file and label, or --names"
+            fix = f"a table {MANIFEST}.* there, the path of another that lists them, or --names"
             like = f"'{{label}}_{{group}}_*', if names such as {files[0].name} say it"
             raise InputError(f"{folder}: all files lie in one folder; expected {fix} {like}")
         found.append(f"  {len(classes)} classes: {_shares(classes)}")
@@ -122,6 +126,7 @@ def _said(asked: Asked) -> Asked:
 
 def _listed(
     path: Path,
+    folder: Path,
     table: tuple[list[TableRow], int],
     modality: str,
     prepare: dict[str, Any],
@@ -130,12 +135,12 @@ def _listed(
 ) -> Look:
     rows, count = table
     columns = columns_of(rows)
-    folder = path if path.is_dir() else path.parent
     named = {column.name: column for column in columns}
     for name in (asked.input, *asked.targets, asked.split, asked.group):
         if name is not None and name not in named:
             raise unknown(str(path), "column", name, named)
-    file = asked.input or next((c.name for c in columns if _names_files(folder, c)), None)
+    files = Listed(folder)
+    file = asked.input or next((c.name for c in columns if _names_files(files, c)), None)
     if file is None:
         message = "no column names files beside it; say which with --input COLUMN"
         raise InputError(f"{path}: {message}")
@@ -159,6 +164,7 @@ def _listed(
         examples=count,
         columns={ours: theirs for ours, theirs in columns_.items() if theirs and ours != theirs},
         reading=asked.reading,
+        files=None if folder in (path, path.parent) else str(folder),
         names=asked.names,
         prepare=prepare,
     )
@@ -191,9 +197,9 @@ def _task(
     return task, "wer" if said else metric_of(task, unit=prepare["targets"]), "target"
 
 
-def _names_files(folder: Path, column: Column) -> bool:
+def _names_files(files: Listed, column: Column) -> bool:
     sample = list(column.values)[:20]
-    return bool(sample) and all(is_file_in(folder, name) for name in sample)
+    return bool(sample) and all(files.called(name) for name in sample)
 
 
 def _shares(classes: Counter[str]) -> str:

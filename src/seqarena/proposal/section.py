@@ -94,6 +94,7 @@ class Proposal:
     examples: int
     reading: Reading
     columns: dict[str, str] = field(default_factory=dict)
+    files: str | None = None  # the folder of those that a table lists, if not its own
     names: str | None = None  # what the names of files say
     in_rows: list[str] = field(default_factory=list)  # channels of the signals in its rows
     prepare: dict[str, Any] = field(default_factory=dict)
@@ -122,11 +123,13 @@ class Proposal:
         if self.columns:
             own["columns"] = self.columns
         own |= self.reading.model_dump(exclude_defaults=True)
+        if self.files:
+            own["files"] = self.files
         if self.names:
             own["names"] = self.names
         if self.in_rows:
             own["in_rows"] = self.in_rows
-        own["sha256"] = digest(Path(self.data), self.of_rows)
+        own["sha256"] = digest(Path(self.data), self.of_rows, self.files)
         return {  # every key, also the empty ones: DVC follows them one by one
             "data": own,
             "modality": self.modality,

@@ -40,7 +40,17 @@ ANSWERS = (
     "y",
 )
 KEYS = ("id", "key", "uuid", "guid", "index", "file", "path", "url", "link")  # of rows
-GROUPS = ("group", "speaker", "user", "author", "customer", "patient", "subject", "session")
+GROUPS = (
+    "group",
+    "speaker",
+    "client",
+    "user",
+    "author",
+    "customer",
+    "patient",
+    "subject",
+    "session",
+)
 KINDS = {  # what a column of such answers asks of a text
     "class": "classification",
     "labels": "multi_label_classification",
@@ -182,7 +192,8 @@ def _unanswered(columns: Iterable[Column], proposal: Proposal, asked: Asked) -> 
 
 def named_group(columns: Iterable[Column]) -> str | None:
     """Return the column whose name says that its rows stay on one side of a split."""
-    return next((c.name for c in columns if c.name.lower() in GROUPS), None)
+    names = {c.name.lower().removesuffix("_id"): c.name for c in columns}
+    return next((names[group] for group in names if group in GROUPS), None)
 
 
 def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:

@@ -75,13 +75,17 @@ class OwnFiles(Dataset):
         kind = "file" if self.of_tables else "folder"
         if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207  # absolute
             raise InputError(f"{where}: {path}: no such {kind}; {modality} is read from a {kind}")
+        if own.files and self.of_tables:
+            raise InputError(f"{where}.files: no table of {modality} lists files")
+        if own.files and not Path(own.files).is_dir():
+            raise InputError(f"{where}.files: {own.files}: no such folder")
         self.modality = modality  # type: ignore[misc]  # one class serves every modality
         self.path, self.reading, self.targets, self.where = path, own, targets, where
         self.share = share
 
     def write(self, raw: Path) -> None:
         """Write the raw form; raises `InputError` naming the file that cannot be read."""
-        found = digest(self.path, self.of_tables)
+        found = digest(self.path, self.of_tables, self.reading.files)
         if self.reading.sha256 is None:
             fix = f"`data: {{path: …, sha256: {found}}}` has a later change of it seen"
             warnings.warn(f"{self.where}: {self.path}: {fix}", InputWarning, stacklevel=2)
@@ -105,7 +109,8 @@ class OwnFiles(Dataset):
         if manifest is None:
             copy_listed([*self._checked(self._found(), "file")], self.path, raw)
         else:
-            copy_listed(self._rows(manifest, "file"), manifest.parent, raw)
+            folder = Path(self.reading.files or manifest.parent)
+            copy_listed(self._rows(manifest, "file"), folder, raw)
 
     def _found(self) -> Iterator[TableRow]:
         """Yield the files of a folder that no table lists."""

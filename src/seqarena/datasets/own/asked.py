@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from seqarena.config import TIME, OwnData, Reading
 from seqarena.data.folders import ASKED, PATH, SUFFIXES
 from seqarena.data.tables import TableRow, ending_of
-from seqarena.datasets.own.folders import name_within
 from seqarena.datasets.own.in_rows import files_of_rows
+from seqarena.datasets.own.listed import Listed
 from seqarena.datasets.own.tables import OF_TABLES, TABLES, no_column, rows_of, write_table
 from seqarena.errors import InputError
 
@@ -73,10 +73,11 @@ def _is_asked_itself(source: str, modality: str, own: OwnData) -> bool:
 
 
 def _with_paths(rows: Iterator[TableRow], folder: Path) -> Iterator[TableRow]:
+    files = Listed(folder)
     for row in rows:
         if "file" not in row.cells:
             raise no_column(row.place, "file", row.cells)
-        path = folder / name_within(folder, row)
+        path = folder / files.place(row, missing=True)
         yield row._replace(cells={**row.cells, PATH: str(path)})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import warnings
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from seqarena.data.folders import MANIFEST, SUFFIXES, sorted_out
 from seqarena.data.labelled import MANIFESTS
 from seqarena.data.tables import TableRow, listed
+from seqarena.datasets.own.listed import Listed
 from seqarena.datasets.own.tables import SPLIT_NAMES, TABLES, write_table
 from seqarena.errors import InputError, InputWarning
 
@@ -30,31 +30,17 @@ def manifest_of(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-def is_file_in(folder: Path, name: str) -> bool:
-    """Tell whether a folder has a file, of whatever a cell of a table may hold as its name."""
-    return os.path.isfile(folder / name)  # noqa: PTH113  # Path.is_file raises for a long text
-
-
 def copy_listed(rows: Iterable[TableRow], folder: Path, raw: Path) -> None:
-    """Copy the files that the rows of a table list, relative to a folder, and the table itself."""
+    """Copy the files below a folder that the rows of a table list, and the table itself."""
     write_table(_copied(rows, folder, raw), raw / LABELS)
 
 
-def name_within(folder: Path, row: TableRow) -> PurePosixPath:
-    """Return the name of the file of a row; raises `InputError` where it leads out of a folder."""
-    name = PurePosixPath(row.cells["file"])
-    if name.is_absolute() or ".." in name.parts:
-        raise InputError(f"{row.place}: '{name}' lies outside {folder}")
-    return name
-
-
 def _copied(rows: Iterable[TableRow], folder: Path, raw: Path) -> Iterator[TableRow]:
+    files = Listed(folder)
     for row in rows:
-        name = name_within(folder, row)
-        if not is_file_in(folder, str(name)):
-            raise InputError(f"{row.place}: no file '{name}' in {folder}")
+        name = files.place(row)
         _copy(folder, raw, name)
-        yield row
+        yield row._replace(cells={**row.cells, "file": str(name)})
 
 
 def named_rows(folder: Path, modality: str, names: str) -> Iterator[TableRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,15 +15,17 @@ from seqarena.datasets.own.tables import examples_are_rows
 from seqarena.files import new_file, sha256_of
 
 
-def digest(path: Path, tables: bool) -> str:
+def digest(path: Path, tables: bool, listed: str | None = None) -> str:
     """Digest the names and bytes of all files that a path stands for.
 
-    Of a table that lists media (`tables` is false) these are all files beside and below it. Empty
-    where there are none.
+    Of a table that lists media (`tables` is false) these are all files beside and below it, or in
+    the folder `listed`, and itself. Empty where there are none.
     """
-    top = path if path.is_dir() or tables else path.parent
+    top = path if path.is_dir() or tables else Path(listed or path.parent)
     if top.is_dir():
         files = kept_below(top)
+        if listed and path.is_file():
+            files = sorted({*files, top / os.path.relpath(path, top)})
     else:
         files = [Path(found) for found in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # absolute
     total = hashlib.sha256()
@@ -45,7 +48,7 @@ def note_changes(names: Iterable[str], path: Path = PARAMS) -> list[str]:
         if not isinstance(data, dict) or not re.match(DIGEST, noted := str(data.get("sha256"))):
             continue
         of_tables = examples_are_rows(str(section.get("modality")), data.get("in_rows") or ())
-        now = digest(Path(str(data.get("path"))), of_tables)
+        now = digest(Path(str(data.get("path"))), of_tables, data.get("files"))
         if now not in ("", noted):
             text = text.replace(noted, now)
             changed.append(name)
