@@ -50,14 +50,16 @@ def bring_data(tree: Worktree, experiment: str, inputs: Mapping[str, str], wante
 def bring_own(tree: Worktree, experiment: str) -> None:
     """Let the user's own files be where the experiment names them; no stage here reads them."""
     data = read_params(tree.root / "params.yaml")["experiments"][experiment]["data"]
-    own = Path(data["path"] if isinstance(data, dict) else data)
-    place = tree.root / own
-    if len(own.parts) > 1 and not own.is_absolute() and not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if own.exists():
-            place.symlink_to(own.resolve())
-        else:
-            place.mkdir()
+    by_name = not isinstance(data, dict) and "/" not in data  # of the gallery, or a module's
+    paths = [data["path"], data.get("files")] if isinstance(data, dict) else [data]
+    for own in map(Path, filter(None, paths)):
+        place = tree.root / own
+        if not by_name and not own.is_absolute() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if own.exists():
+                place.symlink_to(own.resolve())
+            else:
+                place.mkdir()
 
 
 def _fetched(tree: Worktree, path: str, inputs: Mapping[str, str]) -> str:
