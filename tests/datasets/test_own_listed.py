@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from seqarena.config import Experiment, OwnData, parse
+from seqarena.config import Experiment, OwnData, Reading, parse
 from seqarena.datasets import dataset_of
 from seqarena.datasets.own.asked import as_raw
+from seqarena.datasets.own.listed import folder_of_files
 from seqarena.datasets.own.pin import digest
 from seqarena.errors import InputError
 from seqarena.proposal.asked import Asked
@@ -68,6 +69,15 @@ def test_files_are_found_by_their_names(
     (Path("set") / files[3]).write_bytes((Path("set") / files[4]).read_bytes())
     changed = digest(table, tables=False, listed=section["data"].get("files"))
     assert changed != section["data"]["sha256"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "/none/a.wav", f"{'long ' * 99}.mp3", "a\0.wav", "*.wav", "a/.."]
+)
+def test_a_text_is_no_file(cell: str, tmp_path: Path) -> None:
+    table = write(tmp_path, "below")
+    table.write_text(f"text\tlabel\n{cell}\tgood\n")
+    assert folder_of_files(table, Reading(), None) is None
 
 
 def test_what_a_table_may_not_mean(tmp_path: Path) -> None:

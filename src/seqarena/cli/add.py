@@ -129,9 +129,9 @@ def look_at(path: Path, asked: Asked) -> Look:
 
 def _lists_files(path: Path, asked: Asked) -> bool:
     """Tell whether a table names files that lie near it."""
-    from seqarena.proposal.listings import folder_of_files
+    from seqarena.datasets.own.listed import folder_of_files
 
-    return path.is_file() and folder_of_files(path, asked) is not None
+    return path.is_file() and folder_of_files(path, asked.reading, asked.input) is not None
 
 
 def _print(look: Look) -> None:

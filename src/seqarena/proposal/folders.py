@@ -21,14 +21,13 @@ from seqarena.data.modalities.recordings import BY_FFMPEG
 from seqarena.data.tables import TableRow
 from seqarena.data.targets import TARGETS
 from seqarena.datasets.own.folders import manifest_of, named_rows
-from seqarena.datasets.own.listed import Listed
+from seqarena.datasets.own.listed import Listed, folder_of_files
 from seqarena.datasets.own.tables import SPLIT_NAMES, rows_of
 from seqarena.errors import InputError, few, unknown
 from seqarena.proposal import pictures
 from seqarena.proposal.asked import Asked, Look
 from seqarena.proposal.columns import Column, Lengths, columns_of, drawn_rows
 from seqarena.proposal.duplicates import same_bytes
-from seqarena.proposal.listings import folder_of_files
 from seqarena.proposal.section import METRICS, Proposal, metric_of, share_of_test
 from seqarena.proposal.tables import ANSWERS, KINDS, named_group, usual
 from seqarena.proposal.tags import metric_of_tags
@@ -47,7 +46,7 @@ def look_at_folder(path: Path, asked: Asked) -> Look:
     manifest = manifest_of(path)
     folder = path
     if manifest is not None and not path.is_dir():
-        folder = folder_of_files(manifest, asked) or path.parent
+        folder = folder_of_files(manifest, asked.reading, asked.input) or path.parent
     modality, files, others = _modality(folder)
     found = [f"{folder}: {len(files):,} files of {modality}"]
     if others:

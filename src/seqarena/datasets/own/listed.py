@@ -7,14 +7,19 @@ import re
 from collections import defaultdict
 from functools import cached_property
 from glob import escape
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from seqarena.config import Reading
 from seqarena.data.folders import SUFFIXES, kept_below
 from seqarena.data.tables import TableRow
+from seqarena.datasets.own.tables import rows_of
 from seqarena.errors import InputError, few
 
 MEDIA = {ending for kind, endings in SUFFIXES.items() for ending in endings if kind != "signal"}
-NEAR = ("", "*/", "*/*/")  # folders below one, that a file is looked for in before all are listed
+FIRST = 3  # rows whose files are looked for, in these folders below one
+LONGEST = 200  # characters of a file's name; a text may be longer than any system allows
+NEAR = ("", "*/", "*/*/")
 
 
 class Listed:
@@ -63,23 +68,34 @@ def is_file_in(folder: Path, name: str) -> bool:
     return os.path.isfile(folder / name)  # noqa: PTH113  # Path.is_file raises for a long text
 
 
-def folder_listed(table: Path, names: list[str]) -> Path | None:
-    """Return the folder below which the files lie that cells of a table name; None where none are.
+def folder_of_files(table: Path, reading: Reading, column: str | None) -> Path | None:
+    """Return the folder below which the files lie that a column, or else any, of a table names.
 
-    Its own, or the one above, where the table lies in a folder beside theirs.
+    The table's own, or the one above, where the table lies in a folder beside theirs; None where
+    its cells name no files.
     """
-    if names and all(_is_near(table.parent, name, stems=True) for name in names):
-        return table.parent
+    rows = [row.cells for row in islice(rows_of(table, reading), FIRST)]
+    named = [column] if column in rows[0] else list(rows[0])
     above = table.absolute().parent.parent
-    if names and all(_is_near(above, name, stems=False) for name in names):
-        return Path(os.path.relpath(above)) if not table.is_absolute() else above
-    return None
+    if not table.is_absolute():
+        above = Path(os.path.relpath(above))
+    return next(
+        (
+            folder
+            for name in named
+            for folder in (table.parent, above)
+            if all(_is_near(folder, row[name], stems=folder != above) for row in rows)
+        ),
+        None,
+    )
 
 
 def _is_near(folder: Path, name: str, stems: bool) -> bool:
     """Tell whether a folder, or one of the next below it, has a file of media of this name."""
     if is_file_in(folder, name):
-        return bool(name)
+        return True
+    if name.startswith("/") or len(name) > LONGEST:
+        return False
     if Path(name).suffix.lower() in MEDIA:
         pattern = escape(name)
     elif stems and len(name) > 2 and re.fullmatch(r"[\w.-]+", name):
