@@ -146,6 +146,16 @@ def test_a_gap_that_the_metric_cannot_have_is_not_called_visible():
     assert unbound.visible > 1
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+def test_of_a_few_groups_without_bounds_no_gap_is_visible_and_none_overflows(groups):
+    """A perfect baseline of a series of a few days: each larger gap would need a larger one."""
+    random = np.random.default_rng(groups)
+    for _ in range(20):
+        units = {"a": 1 + random.random((2, groups))}
+        compared = found(units, {"perfect": np.zeros(groups)}, sign=-1)
+        assert compared.baselines["perfect"]["a"].visible is None or groups > 2
+
+
 def test_identical_variants_are_not_separated():
     same = np.random.default_rng(10).random((3, 20))
     pair = found({"a": same, "b": same.copy()}).pairs["b"]

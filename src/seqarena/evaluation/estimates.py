@@ -173,7 +173,8 @@ class Estimates:
         weights = np.array(list(signs.values()))
         over_groups = float(weights @ self.covariance[np.ix_(rows, rows)] @ weights)
         over_groups -= float(self.together[rows].sum()) / self.repetitions  # it is in `spread` too
-        over_groups = max(0.0, over_groups) + (unseen / (self.groups + 1)) ** 2
+        away = unseen / (self.groups + 1)  # its square may be infinite, where a power would raise
+        over_groups = max(0.0, over_groups) + away * away
         return Estimate(
             value,
             Part(sum(part.variance for part in parts), satterthwaite(parts)),
