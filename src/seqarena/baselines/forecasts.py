@@ -44,7 +44,8 @@ def quantiles_around(point: Point, prepared: Prepared) -> list[Point]:
     """
     train = prepared.split("train")
     errors = np.asarray(train.targets) - point(train, prepared.spec)
-    return [_with_errors(point, errors, train, by_series) for by_series in (False, True)]
+    kinds = (False, True) if len(np.unique(train.series)) > 1 else (False,)
+    return [_with_errors(point, errors, train, by_series) for by_series in kinds]
 
 
 def _with_errors(point: Point, errors: Array, train: Split, by_series: bool) -> Point:

@@ -95,7 +95,7 @@ def _stretches(windows: Split) -> Iterator[Stretch]:
 def _fitted(prepared: Prepared) -> list[SmoothingBySeries]:
     """Fit every form to the longest stretch that train has of each series.
 
-    The last is that of which each series has the form with the least absolute error on valid.
+    The last, of a panel, has for each series the form with the least absolute error on valid.
     """
     longest = dict[str, Stretch]()
     for stretch in sorted(_stretches(prepared.split("train")), key=lambda it: -len(it.values)):
@@ -110,7 +110,7 @@ def _fitted(prepared: Prepared) -> list[SmoothingBySeries]:
         for trend in (False, True)
         for of_season in sorted({0, season if season > 1 else 0})
     ]
-    return [*forms, _each_by_its_own(forms, prepared)]
+    return forms if len(longest) == 1 else [*forms, _each_by_its_own(forms, prepared)]
 
 
 def _each_by_its_own(forms: list[SmoothingBySeries], prepared: Prepared) -> SmoothingBySeries:

@@ -51,7 +51,7 @@ def look_over(name: str, prepared: Prepared, out: Path, drawn: str = "") -> Look
     facts.append(("sequences", ", ".join(f"{len(s):,} {n}" for n, s in splits.items())))
     if (folds := len(folds_of(prepared))) > 1:
         facts.append(("folds", f"{folds} of train and valid; valid is the first of them"))
-    if len(series := np.unique(splits["train"].series)) > 1:
+    if spec.modality == "series" and len(series := np.unique(splits["train"].series)) > 1:
         facts.append(("series", f"{len(series):,}: {few(series)}"))
     facts.append(("one step", f"{spec.step_size:g} {spec.step}, {_shape(spec)}"))
     pictures: list[tuple[str, str]] = []

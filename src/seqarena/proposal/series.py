@@ -21,9 +21,7 @@ OF_SERIES = ("forecasting", "quantile_forecasting")  # tasks
 OF_SEVERAL = {"forecasting": "mase", "quantile_forecasting": "scaled_crps"}  # targets: units differ
 SHORT = 5_000  # steps of a series, below which every origin of valid and test is scored
 VERY_SHORT = 500  # below which a tenth of it would hold hardly a window
-FEWEST_LOOKBACKS = (
-    6  # that a series is long: of twelve years of months, two; `ets` needs two seasons
-)
+FEWEST_LOOKBACKS = 6  # that a series is long: two seasons of twelve, which `ets` needs
 HOUR = 3600.0
 WEEK = 168  # hours
 LOOKBACKS: dict[Step, tuple[int, int, int]] = {  # steps looked back on, ahead, of a season

@@ -192,8 +192,7 @@ def _unanswered(columns: Iterable[Column], proposal: Proposal, asked: Asked) -> 
 
 def named_group(columns: Iterable[Column]) -> str | None:
     """Return the column whose name says that its rows stay on one side of a split."""
-    names = {c.name.lower().removesuffix("_id"): c.name for c in columns}
-    return next((names[group] for group in names if group in GROUPS), None)
+    return next((c.name for c in columns if c.name.lower().removesuffix("_id") in GROUPS), None)
 
 
 def _task(path: Path, answers: Sequence[Column], asked: Asked) -> tuple[str, Column | None]:
